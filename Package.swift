@@ -34,6 +34,8 @@ let package = Package(
 
         // Layer 2
         .target(name: "MQTTCodec", dependencies: ["Core", byteBuffer], swiftSettings: settings),
+        .testTarget(
+            name: "MQTTCodecTests", dependencies: ["MQTTCodec", "Core", byteBuffer], swiftSettings: settings),
 
         // Layer 6: the executable
         .executableTarget(
