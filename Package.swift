@@ -37,6 +37,16 @@ let package = Package(
         .testTarget(
             name: "MQTTCodecTests", dependencies: ["MQTTCodec", "Core", byteBuffer], swiftSettings: settings),
 
+        .target(name: "Store", dependencies: ["Core"], swiftSettings: settings),
+
+        // Layer 3
+        .target(name: "Broker", dependencies: ["Core", "MQTTCodec", "Store", deque], swiftSettings: settings),
+
+        // Layer 4
+        .target(
+            name: "MQTTServer", dependencies: ["Core", "MQTTCodec", "Broker", deque, byteBuffer, eventLoop, logging],
+            swiftSettings: settings),
+
         // Layer 6: the executable
         .executableTarget(
             name: "martlet",

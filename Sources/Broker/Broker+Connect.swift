@@ -25,7 +25,7 @@ extension Broker {
         if packet.properties.authenticationMethod != nil { return refuse(client, .badAuthenticationMethod) }
         let old = sessions[clientIdentifier]
         guard connected < limits.maximumConnections || old?.client != nil else { return refuse(client, .serverBusy) }
-        if let oldClient = old?.client, oldClient.takesInline { return refuse(client, .clientIdentifierNotValid) }
+        if let oldClient = old?.client, oldClient.isInternal { return refuse(client, .clientIdentifierNotValid) }
         guard old != nil || sessions.count < limits.maximumSessions else { return refuse(client, .quotaExceeded) }
 
         // [MQTT-3.1.4-3] the newer connection takes the session over, the older one ends.
@@ -83,6 +83,7 @@ extension Broker {
     public func attach(_ client: Client, identifier: String) {
         precondition(sessions[identifier] == nil, "\(identifier) is connected already")
         attach(client, to: makeSession(identifier))
+        client.isInternal = true
         client.version = .v5
         client.receiveMaximum = limits.maximumInFlight
     }

@@ -42,6 +42,10 @@ extension Broker {
             refuse(publish, from: client, .topicNameInvalid)
             return
         }
+        if publish.qos != .atMostOnce, isBacklogged {
+            refuse(publish, from: client, .quotaExceeded)
+            return
+        }
         if publish.qos == .exactlyOnce {
             guard session.received.count < Int(limits.receiveMaximum) else {
                 close(client, .receiveMaximumExceeded)

@@ -9,14 +9,11 @@ extension Broker {
     public func restore(_ snapshot: SessionSnapshot, now: MonotonicTime, wall: Timestamp) {
         precondition(sessions.isEmpty && operations.isEmpty, "restore comes first")
         var messages: [Int64: (message: Message, stored: StoredMessage)] = [:]
-        for kept in snapshot.messages {
-            let message = kept.message.expiring(at: monotonic(kept.expiresAt, now: now, wall: wall))
-            messages[kept.number] = (message, StoredMessage(number: kept.number))
-            nextMessageNumber = max(nextMessageNumber, kept.number + 1)
+        for (number, message) in snapshot.messages {
+            messages[number] = (message, StoredMessage(number: number))
+            nextMessageNumber = max(nextMessageNumber, number + 1)
         }
-        for kept in snapshot.retained {
-            retained.put(kept.message.expiring(at: monotonic(kept.expiresAt, now: now, wall: wall)))
-        }
+        for message in snapshot.retained { retained.put(message) }
         for kept in snapshot.sessions { restore(kept, messages: messages, now: now, wall: wall) }
         for (number, kept) in messages where kept.stored.references == 0 {
             operations.append(.deleteMessage(number: number))
@@ -52,29 +49,8 @@ extension Broker {
                 DeliveryQueue.Entry(
                     message: message, qos: entry.qos, retain: entry.retain,
                     subscriptionIdentifiers: entry.subscriptionIdentifiers.isEmpty ? nil : entry.subscriptionIdentifiers,
-                    stored: stored, batch: 0, state: entry.isReleased ? .released : .queued, duplicate: true),
+                    stored: stored, batch: 0, state: entry.released ? .released : .queued, duplicate: true),
                 sequence: entry.sequence)
-        }
-    }
-
-    private func monotonic(_ expiresAt: Timestamp?, now: MonotonicTime, wall: Timestamp) -> MonotonicTime {
-        guard let expiresAt else { return .distantFuture }
-        return now + .milliseconds(max(0, expiresAt.milliseconds - wall.milliseconds))
-    }
-}
-
-extension Message {
-    /// The same message with another time of expiry.
-    fileprivate func expiring(at time: MonotonicTime) -> Message {
-        guard time != expiresAt else { return self }
-        return withTopic { topic in
-            withProperties { properties in
-                withPayload { payload in
-                    Message.create(
-                        topic: topic, properties: properties, payload: payload, qos: qos, retain: retain,
-                        publisher: publisher, expiresAt: time, publishedAt: publishedAt)
-                }
-            }
         }
     }
 }

@@ -82,6 +82,15 @@ public final class Broker {
         return taken
     }
 
+    /// The store could not keep a batch: what it held goes into the batch being filled, in front of the rest.
+    public func commitFailed(_ operations: [SessionOperation]) {
+        self.operations = operations + self.operations
+        isBatchTouched = true
+    }
+
+    /// Whether so much waits for the disk that publishers have to be refused.
+    var isBacklogged: Bool { operations.count >= limits.maximumPendingOperations }
+
     /// The batch with this number, and all before it, are on disk.
     public func committed(_ number: Int64, now: MonotonicTime) {
         committedBatch = max(committedBatch, number)

@@ -26,6 +26,8 @@ public struct BrokerLimits: Sendable {
     public var maximumTopicLevels = 32
     /// Seconds of keep-alive at most for MQTT 5.0 clients (they are told); 0 for no bound.
     public var maximumKeepAlive: UInt16 = 0
+    /// Changes that wait for the disk; while there are more, QoS 1 and 2 messages are refused with Quota exceeded.
+    public var maximumPendingOperations = 200_000
     /// Messages unacknowledged from one client, our Receive Maximum.
     public var receiveMaximum: UInt16 = 1_000
 

@@ -32,6 +32,8 @@ open class Client {
     var isClosing = false
     /// Whether messages come through ``receive(_:qos:retain:)`` within the publish instead of through the outbox.
     let takesInline: Bool
+    /// Part of this program: no network client can take its session over.
+    var isInternal = false
 
     /// - Parameter takesInline: true for a part of the program whose ``receive(_:qos:retain:)`` is called while the message is
     ///   being published, so that what it makes durable is part of the publisher's acknowledgement.

@@ -93,6 +93,18 @@ struct RetainedMessages {
         }
     }
 
+    /// Every message.
+    var all: [Message] {
+        var found: [Message] = []
+        RetainedMessages.collectAll(root, into: &found)
+        return found
+    }
+
+    private static func collectAll(_ node: Node, into found: inout [Message]) {
+        if let message = node.message { found.append(message) }
+        for child in node.children.values { collectAll(child, into: &found) }
+    }
+
     /// The topics whose messages have expired.
     func expired(now: MonotonicTime) -> [String] {
         var topics: [String] = []
