@@ -28,11 +28,16 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     ],
     targets: [
+        // Layer 0: C and C++ shims
+        .target(name: "CTOML"),
+
         // Layer 1: the nouns
         .target(name: "Core", swiftSettings: settings),
         .testTarget(name: "CoreTests", dependencies: ["Core"], swiftSettings: settings),
 
         // Layer 2
+        .target(name: "Configuration", dependencies: ["Core", "CTOML"], swiftSettings: settings),
+        .testTarget(name: "ConfigurationTests", dependencies: ["Configuration", "Core"], swiftSettings: settings),
         .target(name: "MQTTCodec", dependencies: ["Core", byteBuffer], swiftSettings: settings),
         .testTarget(
             name: "MQTTCodecTests", dependencies: ["MQTTCodec", "Core", byteBuffer], swiftSettings: settings),

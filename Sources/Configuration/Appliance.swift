@@ -1,0 +1,29 @@
+extension MartletConfiguration {
+    /// `[appliance]`
+    public struct Appliance: Sendable, Equatable {
+        public enum LogLevel: String, Sendable, CaseIterable {
+            case trace, debug, info, notice, warning, error, critical
+        }
+
+        public var name = "martlet"
+        /// As written; see ``MartletConfiguration/resolve(path:)``.
+        public var dataDirectory = "/var/lib/martlet"
+        public var logLevel = LogLevel.notice
+        public internal(set) var source = TableSource()
+
+        public init() {}
+    }
+}
+
+extension MartletConfiguration.Appliance: ConfigurationTable {
+    static var schema: Schema<Self> {
+        Schema("The box as a whole.") {
+            Key("name", \.name, .name, help: "The box's name in logs and in $SYS topics.")
+            Key(
+                "data-directory", \.dataDirectory, .path,
+                help: "Folder of the databases: sessions, retained messages, cache. Relative to this file's folder."
+            )
+            Key("log-level", \.logLevel, .choice(LogLevel.self), help: "The least important messages that are logged.")
+        }
+    }
+}

@@ -1,0 +1,52 @@
+/// One mistake in a configuration file.
+public struct ConfigurationError: Error, Sendable, Hashable, CustomStringConvertible {
+    public var position: SourcePosition
+    /// What is wrong and what would be right; without the position.
+    public var message: String
+
+    public init(_ position: SourcePosition, _ message: String) {
+        self.position = position
+        self.message = message
+    }
+
+    public var file: String { position.file }
+    public var line: Int { position.line }
+    public var column: Int { position.column }
+
+    /// `martlet.toml:14:8: baud-rate 11520 is not supported (1200, 2400, …)`
+    public var description: String { "\(position): \(message)" }
+}
+
+/// Every mistake of a file, in the order of the file; never empty.
+public struct ConfigurationErrors: Error, Sendable, Hashable, CustomStringConvertible {
+    public var errors: [ConfigurationError]
+
+    public init(_ errors: [ConfigurationError]) {
+        self.errors = errors.sorted { ($0.line, $0.column) < ($1.line, $1.column) }
+    }
+
+    /// One line for each error.
+    public var description: String { errors.map(\.description).joined(separator: "\n") }
+}
+
+/// Collects the mistakes while a file is decoded and checked.
+struct Findings {
+    /// A file of nothing but mistakes is not reported beyond this.
+    static let limit = 1000
+
+    let file: String
+    private(set) var errors: [ConfigurationError] = []
+
+    init(file: String) { self.file = file }
+
+    mutating func report(_ position: SourcePosition, _ message: String) {
+        guard errors.count < Findings.limit else { return }
+        errors.append(ConfigurationError(position, message))
+    }
+
+    mutating func report(_ mark: TOMLMark, _ message: String) { report(position(mark), message) }
+
+    func position(_ mark: TOMLMark) -> SourcePosition {
+        SourcePosition(file: file, line: Int(mark.line), column: Int(mark.column))
+    }
+}

@@ -1,0 +1,63 @@
+/// Prints what the declarations of the keys know: a file to start from, the reference page, and a configuration as a file.
+public enum ConfigurationPrinter {
+    /// `martlet config default`: a TOML file with every key at its default and its help as a comment. Tables that a box
+    /// may do without are there as examples, commented out with a `#` and no space after it: the file is valid as it is,
+    /// and it is valid with these `#` removed.
+    public static func defaultFile() -> String {
+        var page = FilePrinter()
+        page.comment("Configuration of Martlet. All values are the defaults; remove what you do not change.")
+        page.comment("A # with no space after it is before an example: remove the # to use it.")
+        page.comment("Durations: \"500ms\" \"1s\" \"5m\" \"2h\" \"7d\". Sizes: \"64KiB\" \"1MiB\" \"1GiB\", also KB, MB, GB.")
+        let configuration = MartletConfiguration()
+        for table in MartletConfiguration.schema.subtables {
+            let blocks = table.blocks(configuration, "")
+            if blocks.isEmpty {
+                for block in table.exampleBlocks("") { page.example(block) }
+            } else {
+                for block in blocks { page.table(block) }
+            }
+        }
+        return page.text
+    }
+
+    /// A file that decodes to the same configuration: what differs from the defaults.
+    public static func file(of configuration: MartletConfiguration) -> String {
+        var page = FilePrinter()
+        for table in MartletConfiguration.schema.subtables {
+            for block in table.blocks(configuration, "") { page.plain(block) }
+        }
+        return page.text
+    }
+
+    /// `martlet config reference`: all tables and keys as Markdown.
+    public static func reference() -> String {
+        var page = """
+            # Configuration reference
+
+            Every table and key of `martlet.toml`. A duration is a string of a whole number and `ms`, `s`, `m`, `h` or `d`;
+            a size is one with `B`, `KiB`, `MiB`, `GiB`, `TiB` or `KB`, `MB`, `GB`, `TB`. Paths are relative to the folder of the
+            file. Passwords are never in the file, but in files of their own that it names.
+
+            """
+        for table in MartletConfiguration.schema.subtables { append(table.reference(""), to: &page) }
+        return page
+    }
+
+    private static func append(_ table: TableReference, to page: inout String) {
+        page += "\n## `\(table.header)`\n\n\(table.help)"
+        if table.isRepeated { page += " Can be there several times, at most \(table.limit)." }
+        page += "\n\n| key | type | default | allowed | meaning |\n|---|---|---|---|---|\n"
+        for key in table.keys {
+            let initial = key.isRequired ? "required" : key.defaultText.map { "`\($0)`" } ?? "not set"
+            let condition = key.condition.map { " Only when \($0)." } ?? ""
+            let cells = ["`\(key.name)`", key.type, initial, key.range, key.help + condition]
+            page += "| \(cells.map(escape).joined(separator: " | ")) |\n"
+        }
+        for key in table.refused { page += "\nNot allowed: \(key.advice).\n" }
+        for child in table.children { append(child, to: &page) }
+    }
+
+    private static func escape(_ cell: String) -> String {
+        cell.split(separator: "|", omittingEmptySubsequences: false).joined(separator: "\\|")
+    }
+}

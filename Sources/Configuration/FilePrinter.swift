@@ -1,0 +1,62 @@
+/// Writes tables as TOML, with or without comments.
+struct FilePrinter {
+    private(set) var text = ""
+    /// The tables whose keys have been explained already.
+    private var explained: Set<String> = []
+
+    mutating func comment(_ line: String, indent: String = "") { text += "\(indent)# \(line)\n" }
+
+    /// A table with all its keys, explained.
+    mutating func table(_ block: TableBlock) {
+        text += "\n"
+        comment(block.help)
+        text += "\(block.header)\n"
+        for line in block.lines {
+            comment(explanation(of: line.key))
+            if let value = line.value {
+                text += "\(line.key.name) = \(value)\n"
+            } else if let example = line.key.exampleText {
+                text += "#\(line.key.name) = \(example)\n"
+            }
+        }
+    }
+
+    /// A table that is commented out. Keys are explained where they first appear.
+    mutating func example(_ block: TableBlock) {
+        let indent = indent(of: block)
+        text += "\n"
+        if explained.insert(block.path).inserted { comment(block.help, indent: indent) }
+        text += "\(indent)#\(block.header)\n"
+        for line in block.lines {
+            guard let value = line.value else { continue }
+            let isNew = explained.insert("\(block.path).\(line.key.name)").inserted
+            if isNew {
+                comment(explanation(of: line.key), indent: indent)
+            } else if line.isDefault {
+                continue
+            }
+            text += "\(indent)#\(line.key.name) = \(value)\n"
+        }
+        for child in block.children { example(child) }
+    }
+
+    /// What differs from the defaults, without comments.
+    mutating func plain(_ block: TableBlock) {
+        let lines = block.lines.filter { $0.value != nil && !$0.isDefault }
+        if !lines.isEmpty || block.isRepeated {
+            let indent = indent(of: block)
+            text += "\(text.isEmpty ? "" : "\n")\(indent)\(block.header)\n"
+            for line in lines { text += "\(indent)\(line.key.name) = \(line.value ?? "")\n" }
+        }
+        for child in block.children { plain(child) }
+    }
+
+    /// Two spaces for each table around this one.
+    private func indent(of block: TableBlock) -> String {
+        String(repeating: "  ", count: block.path.split(separator: ".").count - 1)
+    }
+
+    private func explanation(of key: KeyDescription) -> String {
+        key.range.isEmpty ? key.help : "\(key.help) (\(key.range))"
+    }
+}

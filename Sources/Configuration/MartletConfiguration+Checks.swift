@@ -1,0 +1,119 @@
+internal import Core
+
+extension MartletConfiguration {
+    /// What no table can say of itself: names that are unique, references that lead somewhere.
+    func checkAcrossTables(_ findings: inout Findings) {
+        findings.reportDuplicates(listeners, "name", what: "listener") { $0.name }
+        findings.reportDuplicates(products, "key", what: "product") { $0.key }
+        findings.reportDuplicates(buses, "name", what: "bus") { $0.name }
+        findings.reportDuplicates(rules, "name", what: "rule") { $0.name }
+        findings.reportDuplicates(bridges, "name", what: "bridge") { $0.name }
+        findings.reportDuplicates(devices, "key", "product", what: "device") { $0.identifier.description }
+        findings.reportDuplicates(
+            buses.filter { $0.protocol == .modbusRTU && $0.serialPort != nil }, "serial-port", what: "bus on serial port"
+        ) { $0.serialPort ?? "" }
+        checkAddresses(&findings)
+        checkDevices(&findings)
+    }
+
+    /// Two listeners share a port only on different addresses, and not with one that has all addresses.
+    private func checkAddresses(_ findings: inout Findings) {
+        for (index, listener) in listeners.enumerated() where listener.source.isSound("address", "port") {
+            guard let address = IPAddress(listener.address) else { continue }
+            let earlier = listeners[..<index].first { other in
+                guard other.source.isSound("address", "port"), other.port == listener.port else { return false }
+                guard let taken = IPAddress(other.address) else { return false }
+                return taken == address || ((taken.isAny || address.isAny) && taken.bytes.count == address.bytes.count)
+            }
+            guard let earlier else { continue }
+            findings.report(
+                listener.source["port"],
+                "port \(listener.port) of \(listener.address) is taken by the listener "
+                    + "at line \(earlier.source.position.line)"
+            )
+        }
+    }
+
+    private func checkDevices(_ findings: inout Findings) {
+        // What of a product matters here: whether a bus can read anything of it.
+        let readable = Dictionary(
+            products.map { ($0.key, $0.points.contains { $0.area != nil || !$0.source.isSound("area") }) }
+        ) { first, _ in first }
+        let buses = Dictionary(buses.map { ($0.name, $0) }) { first, _ in first }
+        // With a name refused above, a reference to it is not a second mistake.
+        let productsAreSound = products.allSatisfy { $0.source.isSound("key") }
+        let busesAreSound = self.buses.allSatisfy { $0.source.isSound("name") }
+        for device in devices {
+            let isReadable = readable[device.product]
+            if isReadable == nil, productsAreSound, device.source.isSound("product") {
+                findings.reportDangling(
+                    device.source["product"], "product", device.product, known: products.map(\.key)
+                )
+            }
+            guard device.source.isSound("bus"), let name = device.bus else { continue }
+            if isReadable == false {
+                findings.report(
+                    device.source["bus"],
+                    "product \"\(device.product)\" has no point with an area, so nothing can be read on a bus"
+                )
+            }
+            if let bus = buses[name] {
+                device.checkUnitIdentifier(on: bus, &findings)
+            } else if busesAreSound {
+                findings.reportDangling(device.source["bus"], "bus", name, known: self.buses.map(\.name))
+            }
+        }
+    }
+}
+
+extension MartletConfiguration.Device {
+    /// Modbus over Serial Line 1.02 §2.2: 1…247, 0 is broadcast, which nobody answers. Modbus Messaging on TCP/IP 1.0b
+    /// §4.4.1.2: 255 or 0 for a device that is reached by its IP address.
+    fileprivate func checkUnitIdentifier(on bus: MartletConfiguration.Bus, _ findings: inout Findings) {
+        guard source.isSound("unit-identifier"), bus.source.isSound("protocol") else { return }
+        let isValid: Bool
+        let allowed: String
+        switch bus.protocol {
+        case .modbusRTU: (isValid, allowed) = ((1...247).contains(unitIdentifier), "1…247")
+        case .modbusTCP: (isValid, allowed) = (unitIdentifier <= 247 || unitIdentifier == 255, "0…247 and 255")
+        }
+        guard !isValid else { return }
+        findings.report(
+            source["unit-identifier"],
+            "unit-identifier \(unitIdentifier) is out of range on \(bus.protocol.rawValue) (\(allowed))"
+        )
+    }
+}
+
+extension Findings {
+    /// Reports each table whose name an earlier one has.
+    ///
+    /// - Parameter key: the key that holds the name, with `others` if several make it up.
+    mutating func reportDuplicates<Table: ConfigurationTable>(
+        _ tables: [Table], _ key: String, _ others: String..., what: String, name: (Table) -> String
+    ) {
+        var lines: [String: Int] = [:]
+        for table in tables where table.source.isSound([key] + others) {
+            let name = name(table)
+            if let line = lines[name] {
+                let place = table.source.isSet(key) ? table.source[key] : table.source.position
+                report(place, "\(what) \(name.quotedForMessage) is already there at line \(line)")
+            } else {
+                lines[name] = table.source.position.line
+            }
+        }
+    }
+
+    mutating func reportDangling(_ position: SourcePosition, _ what: String, _ name: String, known: [String]) {
+        guard errors.count < Findings.limit else { return }
+        let hint: String
+        if known.isEmpty {
+            hint = "; none is defined"
+        } else if let guess = nearest(to: name, among: known) {
+            hint = "; did you mean \(guess.quotedForMessage)?"
+        } else {
+            hint = " (\(known.prefix(10).joined(separator: ", "))\(known.count > 10 ? ", …" : ""))"
+        }
+        report(position, "there is no \(what) \(name.quotedForMessage)\(hint)")
+    }
+}

@@ -1,0 +1,60 @@
+/// Everything that `martlet.toml` says.
+///
+/// ``decode(text:file:)`` and ``load(path:)`` give a value only when nothing is wrong with the file; every value is then
+/// within its range, every name is unique and every reference leads somewhere. A value made in code starts with the
+/// defaults.
+public struct MartletConfiguration: Sendable, Equatable {
+    public var appliance = Appliance()
+    public var broker = Broker()
+    /// One on 127.0.0.1:1883 unless the file has listeners.
+    public var listeners: [Listener] = [Listener()]
+    public var products: [Product] = []
+    public var buses: [Bus] = []
+    public var devices: [Device] = []
+    public var rules: [Rule] = []
+    public var bridges: [Bridge] = []
+    public var cache = Cache()
+
+    /// The file; its keys are the tables.
+    public internal(set) var source = TableSource()
+
+    public init() {}
+
+    /// A path of the file, made absolute or relative to the working directory: one that does not begin with `/` is
+    /// relative to the folder of the configuration file.
+    public func resolve(path: String) -> String {
+        guard !path.hasPrefix("/"), let slash = source.position.file.lastIndex(of: "/") else { return path }
+        return source.position.file[...slash] + path
+    }
+
+    public func product(key: String) -> Product? { products.first { $0.key == key } }
+
+    public func bus(name: String) -> Bus? { buses.first { $0.name == name } }
+}
+
+extension MartletConfiguration: ConfigurationTable {
+    static var schema: Schema<MartletConfiguration> {
+        Schema("The whole file.") {
+            Subtable("appliance", \.appliance)
+            Subtable("broker", \.broker)
+            Subtable("listener", \.listeners, limit: 64)
+            Subtable("product", \.products, limit: 1000, examples: Product.examples)
+            Subtable("bus", \.buses, limit: 256, examples: Bus.examples)
+            Subtable("device", \.devices, limit: 10_000, examples: Device.examples)
+            Subtable("rule", \.rules, limit: 1000, examples: Rule.examples)
+            Subtable("bridge", \.bridges, limit: 32, examples: Bridge.examples)
+            Subtable("cache", \.cache)
+        } check: { configuration, findings in
+            configuration.checkAcrossTables(&findings)
+        }
+    }
+}
+
+extension ConfigurationTable {
+    /// A value for the printed file.
+    static func example(_ change: (inout Self) -> Void) -> Self {
+        var table = Self()
+        change(&table)
+        return table
+    }
+}

@@ -1,0 +1,71 @@
+extension Schema {
+    /// Decodes one table. Every mistake becomes a finding; what is wrong or missing keeps its default in the result.
+    ///
+    /// - Parameters:
+    ///   - mark: the table's header.
+    ///   - header: how messages name the table; empty for the file itself.
+    func decode(_ entries: [TOMLEntry], at mark: TOMLMark, header: String, _ findings: inout Findings) -> Root {
+        var root = Root()
+        var source = TableSource(findings.position(mark))
+        let keys = keys
+        for entry in entries {
+            if let key = keys.first(where: { $0.name == entry.key }) {
+                source.set(key.name, at: entry.value.mark)
+                do throws(Refusal) {
+                    try key.read(entry.value, &root)
+                } catch {
+                    findings.report(entry.value.mark, "\(key.name) \(error.reason)")
+                    source.refuse(key.name)
+                }
+            } else if let table = subtables.first(where: { $0.name == entry.key }) {
+                table.decode(entry, &root, &findings)
+            } else {
+                findings.report(entry.mark, unknown(entry.key, header: header))
+            }
+        }
+        for key in keys where !source.isSet(key.name) && key.isRequired {
+            if let condition = key.condition {
+                guard source.isSound(condition.keys), condition.holds(root) else { continue }
+                findings.report(mark, "\(header) needs the key \"\(key.name)\" when \(condition.text)")
+            } else {
+                findings.report(mark, "\(header) needs the key \"\(key.name)\"")
+            }
+            source.refuse(key.name)
+        }
+        for key in keys where source.isSet(key.name) {
+            guard let condition = key.condition, source.isSound(condition.keys), !condition.holds(root) else { continue }
+            findings.report(source[key.name], "\(key.name) has a meaning only when \(condition.text)")
+            source.refuse(key.name)
+        }
+        root.source = source
+        check(root, &findings)
+        return root
+    }
+
+    private func unknown(_ name: String, header: String) -> String {
+        var names: [String] = []
+        for entry in entries {
+            switch entry {
+            case .key(let key): names.append(key.name)
+            case .subtable(let table): names.append(table.name)
+            case .refused(let refused, let advice):
+                if refused == name { return advice }
+            }
+        }
+        let place = header.isEmpty ? "" : " in \(header)"
+        let shown = name.quotedForMessage
+        if let guess = nearest(to: name, among: names) { return "unknown key \(shown)\(place); did you mean \"\(guess)\"?" }
+        return "unknown key \(shown)\(place); known are \(names.joined(separator: ", "))"
+    }
+}
+
+extension String {
+    /// In quotation marks, on one line and not longer than a line: text of the file inside a message.
+    var quotedForMessage: String {
+        var result = "\""
+        for scalar in unicodeScalars.prefix(60) {
+            result.unicodeScalars.append(scalar.value < 32 || scalar.value == 127 ? "\u{FFFD}" : scalar)
+        }
+        return result + (unicodeScalars.count > 60 ? "…\"" : "\"")
+    }
+}

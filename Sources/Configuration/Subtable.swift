@@ -1,0 +1,72 @@
+/// The declaration of a table within a table: `[broker]`, or any number of `[[product.point]]`.
+struct Subtable<Root: ConfigurationTable> {
+    let name: String
+    let decode: (TOMLEntry, inout Root, inout Findings) -> Void
+    /// The tables of a value, as `[path.name]`.
+    let blocks: (_ root: Root, _ path: String) -> [TableBlock]
+    /// What a new file shows where the value has none of these tables.
+    let exampleBlocks: (_ path: String) -> [TableBlock]
+    /// The declarations, for the reference page.
+    let reference: (_ path: String) -> TableReference
+
+    /// One table, which is at its defaults when the file has none.
+    init<Table: ConfigurationTable>(_ name: String, _ path: WritableKeyPath<Root, Table>) {
+        self.name = name
+        decode = { entry, root, findings in
+            guard case .table(let entries) = entry.value.content else {
+                findings.report(entry.mark, "\(name) must be a table, [\(name)], not \(entry.value.kind)")
+                return
+            }
+            root[keyPath: path] = Table.schema.decode(
+                entries, at: entry.value.mark, header: "[\(name)]", &findings
+            )
+        }
+        blocks = { root, parent in
+            [Table.schema.block(root[keyPath: path], path: join(parent, name), isRepeated: false)]
+        }
+        exampleBlocks = { _ in [] }
+        reference = { parent in Table.schema.reference(path: join(parent, name), isRepeated: false, limit: 1) }
+    }
+
+    /// Any number of tables up to `limit`. Those of the file come in the place of those that the struct starts with.
+    init<Table: ConfigurationTable>(
+        _ name: String,
+        _ path: WritableKeyPath<Root, [Table]>,
+        limit: Int,
+        examples: [Table] = []
+    ) {
+        self.name = name
+        decode = { entry, root, findings in
+            guard case .array(let elements) = entry.value.content else {
+                findings.report(
+                    entry.mark, "\(name) can be there several times: write [[\(name)]], not \(entry.value.kind)"
+                )
+                return
+            }
+            if elements.count > limit {
+                findings.report(elements[limit].mark, "there are more than \(limit) [[\(name)]]")
+            }
+            let schema = Table.schema
+            var tables: [Table] = []
+            for element in elements.prefix(limit) {
+                guard case .table(let entries) = element.content else {
+                    findings.report(element.mark, "\(name) must be tables, [[\(name)]], not \(element.kind)")
+                    continue
+                }
+                tables.append(schema.decode(entries, at: element.mark, header: "[[\(name)]]", &findings))
+            }
+            root[keyPath: path] = tables
+        }
+        blocks = { root, parent in
+            let schema = Table.schema
+            return root[keyPath: path].map { schema.block($0, path: join(parent, name), isRepeated: true) }
+        }
+        exampleBlocks = { parent in
+            let schema = Table.schema
+            return examples.map { schema.block($0, path: join(parent, name), isRepeated: true) }
+        }
+        reference = { parent in Table.schema.reference(path: join(parent, name), isRepeated: true, limit: limit) }
+    }
+}
+
+private func join(_ path: String, _ name: String) -> String { path.isEmpty ? name : "\(path).\(name)" }

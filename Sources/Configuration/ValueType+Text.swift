@@ -1,0 +1,169 @@
+internal import Core
+internal import Glibc
+
+extension ValueType where Value == String {
+    /// Text that a rule of its own checks: `problem` returns what completes "host "…" …", or nil.
+    private static func text(
+        _ name: String,
+        allowed: String = "",
+        bytes: ClosedRange<Int>,
+        problem: @escaping (String) -> String? = { _ in nil }
+    ) -> Self {
+        Self(name: name, allowed: allowed) { value throws(Refusal) in
+            guard case .string(let text) = value.content else { throw .kind("a string", value) }
+            let count = text.utf8.count
+            guard count > 0 || bytes.lowerBound == 0 else { throw Refusal("must not be empty") }
+            guard bytes.contains(count) else {
+                throw Refusal("has \(count) bytes; allowed are \(bytes.lowerBound)…\(bytes.upperBound)")
+            }
+            if let problem = problem(text) { throw Refusal("\(text.quotedForMessage) \(problem)") }
+            return text
+        } write: {
+            $0.tomlLiteral
+        }
+    }
+
+    /// Text for people: one line.
+    static var label: Self {
+        text("string", allowed: "at most 200 bytes", bytes: 0...200) { text in
+            text.unicodeScalars.contains(where: \.isControl) ? "must not contain control characters" : nil
+        }
+    }
+
+    /// Text of several lines.
+    static func program(bytes: Int) -> Self {
+        text("string", allowed: "at most \(bytes) bytes", bytes: 1...bytes)
+    }
+
+    /// The name of a part: in logs, in metrics, and in references from other tables.
+    static var name: Self {
+        text("string", allowed: "1…64 letters, digits, - _ .", bytes: 1...64) { text in
+            text.utf8.allSatisfy(isNameCharacter) ? nil : "may only have letters, digits, \"-\", \"_\" and \".\""
+        }
+    }
+
+    /// A key that becomes one level of a topic: a product key, a device key.
+    static var topicLevel: Self {
+        text("string", allowed: "1…128 bytes, no / + #, no leading $", bytes: 1...128) { text in
+            if text.hasPrefix("$") { return "must not begin with \"$\", which marks a server's own topics" }
+            let isLevel = text.unicodeScalars.allSatisfy { $0 != "/" && $0 != "+" && $0 != "#" && !$0.isControl }
+            return isLevel ? nil : "must be one topic level: without \"/\", \"+\", \"#\" and control characters"
+        }
+    }
+
+    /// The path of a file or folder.
+    static var path: Self {
+        text("path", allowed: "", bytes: 1...4095) { text in
+            text.utf8.contains(0) ? "must not contain U+0000" : nil
+        }
+    }
+
+    /// A host name or an IP address.
+    static var host: Self {
+        text("host", allowed: "name or IP address", bytes: 1...253) { text in
+            let isHost = text.utf8.allSatisfy { isNameCharacter($0) } || IPAddress(text) != nil
+            return isHost ? nil : "is not a host name or an IP address (the port has a key of its own)"
+        }
+    }
+
+    /// A numeric IPv4 or IPv6 address.
+    static var address: Self {
+        text("address", allowed: "IPv4 or IPv6 address", bytes: 1...64) { text in
+            IPAddress(text) == nil ? "is not an IPv4 or IPv6 address" : nil
+        }
+    }
+
+    /// An MQTT client identifier, user name…: UTF-8 without control characters.
+    static func mqttString(bytes: ClosedRange<Int>) -> Self {
+        text("string", allowed: "at most \(bytes.upperBound) bytes", bytes: bytes) { text in
+            text.unicodeScalars.contains(where: \.isControl) ? "must not contain control characters" : nil
+        }
+    }
+
+    static var topicFilter: Self {
+        text("topic filter", allowed: "", bytes: 1...65_535) { text in
+            TopicFilter(text) == nil
+                ? "is not a topic filter: \"+\" fills a whole level, \"#\" the whole last level" : nil
+        }
+    }
+
+    /// Levels that go before a topic. The `/` between is not written.
+    static var topicPrefix: Self {
+        text("topic prefix", allowed: "no + #, no / at the end", bytes: 1...1024) { text in
+            if TopicName(text) == nil || text.unicodeScalars.contains(where: \.isControl) {
+                return "is not a topic prefix: it must not contain \"+\", \"#\" and control characters"
+            }
+            return text.hasSuffix("/") ? "must not end with \"/\": it is put in when topics are joined" : nil
+        }
+    }
+
+    /// A topic with `${…}` in it. What stands between the braces is checked by the part that fills it in.
+    static var topicTemplate: Self {
+        text("topic template", allowed: "no + # outside of ${…}", bytes: 1...4096) { text in
+            var isInside = false
+            var last: Unicode.Scalar = " "
+            for scalar in text.unicodeScalars {
+                if isInside {
+                    isInside = scalar != "}"
+                } else if last == "$", scalar == "{" {
+                    isInside = true
+                } else if scalar == "+" || scalar == "#" || scalar.isControl {
+                    return "is not a topic: it must not contain \"+\", \"#\" and control characters"
+                }
+                last = scalar
+            }
+            return isInside ? "has a \"${\" without its \"}\"" : nil
+        }
+    }
+}
+
+extension ValueType where Value == QoS {
+    static var qos: Self {
+        Self(name: "integer", allowed: "0, 1, 2") { value throws(Refusal) in
+            guard case .integer(let wide) = value.content else { throw .kind("0, 1 or 2", value) }
+            guard let result = UInt8(exactly: wide).flatMap(QoS.init(rawValue:)) else {
+                throw Refusal("\(wide) is not supported (0, 1, 2)")
+            }
+            return result
+        } write: {
+            "\($0.rawValue)"
+        }
+    }
+}
+
+private func isNameCharacter(_ byte: UInt8) -> Bool {
+    switch byte {
+    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+        UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: "."):
+        true
+    default:
+        false
+    }
+}
+
+extension Unicode.Scalar {
+    fileprivate var isControl: Bool { value < 32 || (127...159).contains(value) }
+}
+
+extension String {
+    /// A TOML string: literal where that avoids escapes, else basic.
+    var tomlLiteral: String {
+        let needsEscapes = unicodeScalars.contains { $0 == "\"" || $0 == "\\" }
+        if needsEscapes, !unicodeScalars.contains(where: { $0 == "'" || $0.isControl }) { return "'\(self)'" }
+        var result = "\""
+        for scalar in unicodeScalars {
+            switch scalar {
+            case "\"": result += "\\\""
+            case "\\": result += "\\\\"
+            case "\n": result += "\\n"
+            case "\r": result += "\\r"
+            case "\t": result += "\\t"
+            case _ where scalar.isControl:
+                let digits = String(scalar.value, radix: 16, uppercase: true)
+                result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+            default: result.unicodeScalars.append(scalar)
+            }
+        }
+        return result + "\""
+    }
+}

@@ -1,0 +1,98 @@
+/// Why a value is refused: completes "port …".
+struct Refusal: Error {
+    let reason: String
+
+    init(_ reason: String) { self.reason = reason }
+
+    /// "port must be an integer, not a string"
+    static func kind(_ wanted: String, _ value: TOMLValue) -> Refusal { Refusal("must be \(wanted), not \(value.kind)") }
+}
+
+/// How a kind of value is read, checked, written and described.
+struct ValueType<Value> {
+    /// In the reference page.
+    let name: String
+    /// The range or the list of values; empty when the name says it all.
+    let allowed: String
+    let read: (TOMLValue) throws(Refusal) -> Value
+    /// As TOML that reads back as the same value.
+    let write: (Value) -> String
+}
+
+extension ValueType where Value: FixedWidthInteger & SignedInteger {
+    static func integer(_ range: ClosedRange<Value>) -> Self {
+        let allowed = "\(range.lowerBound)…\(range.upperBound)"
+        return Self(name: "integer", allowed: allowed) { value throws(Refusal) in
+            guard case .integer(let wide) = value.content else { throw .kind("an integer", value) }
+            guard let result = Value(exactly: wide), range.contains(result) else {
+                throw Refusal("\(wide) is out of range (\(allowed))")
+            }
+            return result
+        } write: {
+            "\($0)"
+        }
+    }
+
+    static func integer(oneOf values: [Value]) -> Self {
+        let allowed = values.map { "\($0)" }.joined(separator: ", ")
+        return Self(name: "integer", allowed: allowed) { value throws(Refusal) in
+            guard case .integer(let wide) = value.content else { throw .kind("an integer", value) }
+            guard let result = Value(exactly: wide), values.contains(result) else {
+                throw Refusal("\(wide) is not supported (\(allowed))")
+            }
+            return result
+        } write: {
+            "\($0)"
+        }
+    }
+}
+
+extension ValueType where Value == Double {
+    /// A finite number.
+    static var number: Self { number(notZero: false) }
+
+    static func number(notZero: Bool) -> Self {
+        Self(name: "number", allowed: notZero ? "not 0" : "") { value throws(Refusal) in
+            let result: Double
+            switch value.content {
+            case .integer(let integer): result = Double(integer)
+            case .float(let float): result = float
+            default: throw .kind("a number", value)
+            }
+            guard result.isFinite else { throw Refusal("must be a finite number") }
+            guard result != 0 || !notZero else { throw Refusal("must not be 0") }
+            return result
+        } write: {
+            "\($0)"
+        }
+    }
+}
+
+extension ValueType where Value == Bool {
+    static var boolean: Self {
+        Self(name: "boolean", allowed: "true, false") { value throws(Refusal) in
+            guard case .boolean(let result) = value.content else { throw .kind("true or false", value) }
+            return result
+        } write: {
+            "\($0)"
+        }
+    }
+}
+
+extension ValueType where Value: RawRepresentable & CaseIterable, Value.RawValue == String {
+    /// One of the enumeration's raw values.
+    static func choice(_: Value.Type) -> Self {
+        let names = Value.allCases.map(\.rawValue)
+        let allowed = names.map { "\"\($0)\"" }.joined(separator: ", ")
+        return Self(name: "string", allowed: allowed) { value throws(Refusal) in
+            guard case .string(let text) = value.content else { throw .kind("one of \(allowed)", value) }
+            guard let result = Value(rawValue: text) else {
+                let guess = nearest(to: text, among: names).map { "; did you mean \"\($0)\"?" } ?? " (\(allowed))"
+                throw Refusal("\(text.quotedForMessage) is not supported\(guess)")
+            }
+            return result
+        } write: {
+            $0.rawValue.tomlLiteral
+        }
+    }
+}

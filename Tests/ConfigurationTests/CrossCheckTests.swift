@@ -1,0 +1,188 @@
+import Configuration
+import Testing
+
+/// What keys and tables say about each other.
+@Suite("Checks across keys and tables")
+struct CrossCheckTests {
+    /// A product with one group and one point, and a device on a bus; `point`, `bus` and `device` are added lines.
+    private func file(point: String, bus: String = "host = \"h\"", protocol: String = "modbus-tcp", device: String = "") -> String {
+        """
+        [[bus]]
+        name = "b"
+        protocol = "\(`protocol`)"
+        \(bus)
+        [[product]]
+        key = "p"
+        [[product.group]]
+        name = "g"
+        [[device]]
+        product = "p"
+        key = "d"
+        bus = "b"
+        \(device)
+        [[product.point]]
+        identifier = "x"
+        \(point)
+        """
+    }
+
+    private let register = "type = \"INT\"\narea = \"input-register\"\naddress = 0\n"
+
+    @Test("a point's keys fit each other", arguments: [
+        ("type = \"STRING\"\narea = \"input-register\"\naddress = 0", "m:14:1: [[point]] needs the key \"length\" when there is an area and type is \"STRING\""),
+        ("type = \"INT\"\nlength = 4", "m:17:10: length has a meaning only when there is an area and type is \"STRING\""),
+        ("type = \"BOOL\"\narea = \"holding-register\"\naddress = 0", "m:14:1: [[point]] needs the key \"bit\" when type is \"BOOL\" and area is a register"),
+        ("type = \"BOOL\"\narea = \"coil\"\naddress = 0\nbit = 1", "m:19:7: bit has a meaning only when type is \"BOOL\" and area is a register"),
+        ("type = \"INT\"\narea = \"holding-register\"\naddress = 0\nbit = 1", "m:19:7: bit has a meaning only when type is \"BOOL\" and area is a register"),
+        ("type = \"BOOL\"\narea = \"holding-register\"\naddress = 0\nbit = 16", "m:19:7: bit 16 is out of range (0…15)"),
+        ("type = \"INT\"\narea = \"coil\"\naddress = 0", "m:16:8: type must be \"BOOL\" in area \"coil\", which holds single bits"),
+        ("type = \"BOOL\"\narea = \"coil\"\naddress = 0\nscale = 2", "m:19:9: scale has a meaning only when there is an area and type is a number"),
+        ("type = \"STRING\"\narea = \"input-register\"\naddress = 0\nlength = 2\noffset = 2", "m:20:10: offset has a meaning only when there is an area and type is a number"),
+        ("type = \"INT\"\narea = \"input-register\"\naddress = 0\nscale = 0", "m:19:9: scale must not be 0"),
+        ("type = \"INT\"\narea = \"input-register\"\naddress = 0\nscale = inf", "m:19:9: scale must be a finite number"),
+        ("type = \"INT\"\narea = \"input-register\"\naddress = 0\nwritable = true", "m:19:12: a point of area \"input-register\" cannot be written"),
+        ("type = \"REAL\"\narea = \"input-register\"\naddress = 65535", "m:18:11: address 65535 is too high: a REAL of 2 registers ends after 65535"),
+        ("type = \"INT\"\narea = \"input-register\"", "m:14:1: [[point]] needs the key \"address\" when there is an area"),
+        ("type = \"INT\"\narea = \"input-register\"\naddress = 65536", "m:18:11: address 65536 is out of range (0…65535)"),
+        ("type = \"BOOL\"\narea = \"coil\"\naddress = 0\nword-order = \"abcd\"", "m:19:14: word-order has a meaning only when there is an area and type is not \"BOOL\""),
+        ("type = \"INT\"\narea = \"input-register\"\naddress = 0\ngroup = \"f\"", "m:19:9: there is no group \"f\" (g)"),
+        ("type = \"FLOAT\"\narea = \"coil\"\naddress = 0\nlength = 2", "m:16:8: type \"FLOAT\" is not supported (\"BOOL\", \"INT\", \"UINT\", \"DINT\", \"UDINT\", \"LINT\", \"ULINT\", \"REAL\", \"LREAL\", \"STRING\")"),
+    ])
+    func points(lines: String, expected: String) {
+        let found = messages(file(point: lines)).filter { !$0.contains("has no point with an area") }
+        #expect(found == [expected])
+    }
+
+    @Test("the highest addresses are allowed", arguments: [
+        "type = \"INT\"\narea = \"input-register\"\naddress = 65535",
+        "type = \"REAL\"\narea = \"input-register\"\naddress = 65534",
+        "type = \"STRING\"\narea = \"input-register\"\naddress = 65411\nlength = 250",
+        "type = \"BOOL\"\narea = \"coil\"\naddress = 65535\nwritable = true",
+    ])
+    func highestAddresses(lines: String) {
+        #expect(messages(file(point: lines)) == [])
+    }
+
+    @Test("a bus has the keys of its protocol", arguments: [
+        ("modbus-tcp", "", ["m:1:1: [[bus]] needs the key \"host\" when protocol is \"modbus-tcp\""]),
+        ("modbus-rtu", "", ["m:1:1: [[bus]] needs the key \"serial-port\" when protocol is \"modbus-rtu\""]),
+        ("modbus-tcp", "host = \"h\"\nparity = \"odd\"", ["m:5:10: parity has a meaning only when protocol is \"modbus-rtu\""]),
+        ("modbus-rtu", "serial-port = \"/dev/ttyS1\"\nport = 502", ["m:5:8: port has a meaning only when protocol is \"modbus-tcp\""]),
+        ("modbus-rtu", "serial-port = \"/dev/ttyS1\"\ndata-bits = 7", ["m:5:13: data-bits 7 is not supported (8)"]),
+        ("modbus-tcp", "host = \"h:502\"", ["m:4:8: host \"h:502\" is not a host name or an IP address (the port has a key of its own)"]),
+        ("modbus-tcp", "host = \"2001:db8::1\"", []),
+        ("modbus-ascii", "", ["m:3:12: protocol \"modbus-ascii\" is not supported (\"modbus-tcp\", \"modbus-rtu\")"]),
+    ])
+    func buses(name: String, lines: String, expected: [String]) {
+        #expect(messages(file(point: register, bus: lines, protocol: name)) == expected)
+    }
+
+    @Test("a unit identifier fits the protocol of its bus", arguments: [
+        ("modbus-tcp", 0, true), ("modbus-tcp", 247, true), ("modbus-tcp", 248, false), ("modbus-tcp", 255, true),
+        ("modbus-rtu", 0, false), ("modbus-rtu", 1, true), ("modbus-rtu", 247, true), ("modbus-rtu", 255, false),
+    ])
+    func unitIdentifiers(name: String, unit: Int, isValid: Bool) {
+        let bus = name == "modbus-tcp" ? "host = \"h\"" : "serial-port = \"/dev/ttyS1\""
+        let found = messages(file(point: register, bus: bus, protocol: name, device: "unit-identifier = \(unit)"))
+        let allowed = name == "modbus-tcp" ? "0…247 and 255" : "1…247"
+        #expect(found == (isValid ? [] : ["m:13:19: unit-identifier \(unit) is out of range on \(name) (\(allowed))"]))
+    }
+
+    @Test("a unit identifier needs a bus")
+    func unitWithoutBus() {
+        let text = "[[product]]\nkey = \"p\"\n[[device]]\nproduct = \"p\"\nkey = \"d\"\nunit-identifier = 1\n"
+        #expect(messages(text) == ["m:6:19: unit-identifier has a meaning only when there is a bus"])
+    }
+
+    @Test("a device on a bus has something to read there")
+    func nothingToRead() {
+        #expect(
+            messages(file(point: "type = \"INT\""))
+                == ["m:12:7: product \"p\" has no point with an area, so nothing can be read on a bus"]
+        )
+    }
+
+    @Test("a name is used once", arguments: [
+        ("[[product]]\nkey = \"p\"\n[[product]]\nkey = \"p\"\n", "m:4:7: product \"p\" is already there at line 1"),
+        (
+            "[[product]]\nkey = \"p\"\n[[device]]\nproduct = \"p\"\nkey = \"d\"\n[[device]]\nkey = \"d\"\nproduct = \"p\"\n",
+            "m:7:7: device \"p/d\" is already there at line 3"
+        ),
+        (
+            "[[product]]\nkey = \"p\"\npoint = [{identifier=\"a\", type=\"INT\"}, {identifier=\"a\", type=\"INT\"}]\n",
+            "m:3:52: point \"a\" is already there at line 3"
+        ),
+        (
+            "[[product]]\nkey = \"p\"\ngroup = [{name=\"a\"}, {name=\"a\"}]\n", "m:3:28: group \"a\" is already there at line 3"
+        ),
+        (
+            "[[rule]]\nname = \"r\"\nsql = \"s\"\ntopic = \"t\"\n[[rule]]\nname = \"r\"\nsql = \"s\"\ntopic = \"t\"\n",
+            "m:6:8: rule \"r\" is already there at line 1"
+        ),
+        ("[[listener]]\n[[listener]]\nport = 1\n", "m:2:1: listener \"local\" is already there at line 1"),
+        (
+            "[[bus]]\nname = \"a\"\nprotocol = \"modbus-rtu\"\nserial-port = \"/dev/x\"\n"
+                + "[[bus]]\nname = \"b\"\nprotocol = \"modbus-rtu\"\nserial-port = \"/dev/x\"\n",
+            "m:8:15: bus on serial port \"/dev/x\" is already there at line 1"
+        ),
+    ])
+    func duplicates(text: String, expected: String) {
+        #expect(messages(text) == [expected])
+    }
+
+    @Test("a point on a bus has a group")
+    func groups() {
+        let point = "[[product.point]]\nidentifier = \"x\"\n" + register
+        #expect(
+            messages("[[product]]\nkey = \"p\"\n" + point)
+                == ["m:3:1: point \"x\" is on a bus and needs a [[product.group]] that says how often it is read"]
+        )
+        #expect(
+            messages("[[product]]\nkey = \"p\"\ngroup = [{name=\"a\"}, {name=\"b\"}]\n" + point)
+                == ["m:4:1: point \"x\" needs the key \"group\" as its product has 2 groups"]
+        )
+    }
+
+    @Test("a reference to something whose name was refused is not a second mistake")
+    func noCascades() {
+        let text = "[[product]]\nkey = \"p/\"\n[[device]]\nproduct = \"p\"\nkey = \"d\"\n"
+        #expect(messages(text) == ["m:2:7: key \"p/\" must be one topic level: without \"/\", \"+\", \"#\" and control characters"])
+    }
+
+    @Test("keys of topics do not begin with a dollar sign")
+    func dollar() {
+        #expect(
+            messages("[[product]]\nkey = \"$SYS\"\n")
+                == ["m:2:7: key \"$SYS\" must not begin with \"$\", which marks a server's own topics"]
+        )
+    }
+
+    private func bridge(_ lines: String) -> String {
+        "[[bridge]]\nname = \"c\"\nhost = \"h\"\nclient-identifier = \"i\"\n\(lines)\n"
+    }
+
+    @Test("a bridge's keys fit each other", arguments: [
+        ("", "m:1:1: [[bridge]] needs at least one [[bridge.forward]] or [[bridge.receive]]"),
+        ("password-file = \"f\"\nforward = [{filter=\"#\"}]", "m:5:17: password-file has a meaning only when there is a user-name"),
+        ("keep-alive = \"1500ms\"\nforward = [{filter=\"#\"}]", "m:5:14: keep-alive must be whole seconds"),
+        ("max-back-off = \"500ms\"\nforward = [{filter=\"#\"}]", "m:5:16: max-back-off must not be shorter than reconnect-interval"),
+        ("reconnect-interval = \"1h\"\nforward = [{filter=\"#\"}]", "m:5:22: max-back-off must not be shorter than reconnect-interval"),
+        ("protocol = \"3.1.1\"\nsession-expiry = \"1h\"\nforward = [{filter=\"#\"}]", "m:6:18: session-expiry has a meaning only when protocol is \"5.0\""),
+        ("forward = [{filter=\"a#\"}]", "m:5:20: filter \"a#\" is not a topic filter: \"+\" fills a whole level, \"#\" the whole last level"),
+        ("forward = [{filter=\"a\", prefix=\"b/\"}]", "m:5:32: prefix \"b/\" must not end with \"/\": it is put in when topics are joined"),
+        ("forward = [{filter=\"a\", prefix=\"b/+\"}]", "m:5:32: prefix \"b/+\" is not a topic prefix: it must not contain \"+\", \"#\" and control characters"),
+        ("forward = [{filter=\"a\", prefix=\"b\", topic=\"c\"}]", "m:5:43: topic replaces the whole topic: leave out prefix and remove-prefix"),
+        ("receive = [{filter=\"a/b/#\", remove-prefix=\"a/c\"}]", "m:5:43: remove-prefix \"a/c\" is not how topics of filter \"a/b/#\" begin"),
+        ("receive = [{filter=\"a/b\", remove-prefix=\"a/b\"}]", "m:5:41: remove-prefix \"a/b\" is not how topics of filter \"a/b\" begin"),
+        ("receive = [{filter=\"a\", topic=\"x/${a\"}]", "m:5:31: topic \"x/${a\" has a \"${\" without its \"}\""),
+        ("receive = [{filter=\"a\", topic=\"x/#\"}]", "m:5:31: topic \"x/#\" is not a topic: it must not contain \"+\", \"#\" and control characters"),
+    ])
+    func bridges(lines: String, expected: String) {
+        #expect(messages(bridge(lines)) == [expected])
+    }
+
+    @Test("a prefix that the filter's wildcards may stand for can be removed", arguments: ["a/b/#", "+/b/c", "#", "a/#", "a/+/x"])
+    func removablePrefix(filter: String) {
+        #expect(messages(bridge("receive = [{filter=\"\(filter)\", remove-prefix=\"a/b\"}]")) == [])
+    }
+}

@@ -1,0 +1,129 @@
+import Configuration
+import Core
+import Glibc
+import Testing
+
+@Suite("Decoding a configuration")
+struct DecodingTests {
+    @Test("an empty file gives the defaults")
+    func empty() throws {
+        let configuration = try MartletConfiguration.decode(text: "", file: "martlet.toml")
+        #expect(configuration == MartletConfiguration())
+        #expect(configuration.listeners.map(\.port) == [1883])
+        #expect(configuration.broker.maxPacketSize == 1_048_576)
+        #expect(configuration.cache.maxAge == .seconds(30 * 86_400))
+    }
+
+    @Test("every value of a full file arrives")
+    func full() throws {
+        let configuration = try MartletConfiguration.decode(text: fullExample, file: "/etc/martlet/martlet.toml")
+        #expect(configuration.appliance.name == "box-1")
+        #expect(configuration.appliance.logLevel == .debug)
+        #expect(configuration.broker.maxQueuedBytes == 8_000_000)
+        #expect(configuration.broker.maxKeepAlive == .seconds(90))
+        #expect(configuration.listeners.map(\.address) == ["::1", "0.0.0.0"])
+        #expect(configuration.listeners.map(\.port) == [1884, 1883])
+        let meter = try #require(configuration.product(key: "meter"))
+        #expect(meter.groups.map(\.interval) == [.milliseconds(500), .seconds(60)])
+        let temp = try #require(meter.points.first)
+        #expect(temp.type == .int && temp.wordOrder == .badc && temp.scale == 0.1 && temp.offset == -40)
+        #expect(meter.group(of: temp)?.name == "fast")
+        #expect(meter.points[1].bit == 15 && meter.points[1].writable)
+        #expect(meter.points[2].quantity == 8)
+        #expect(meter.points[4].area == nil && meter.group(of: meter.points[4]) == nil)
+        let rtu = try #require(configuration.bus(name: "line-2"))
+        #expect(rtu.protocol == .modbusRTU && rtu.serialPort == "/dev/ttyS1" && rtu.baudRate == 19_200)
+        #expect(configuration.devices.map(\.identifier.description) == ["meter/m1", "meter/m2", "tracker/t1"])
+        #expect(configuration.devices[0].timeout == .seconds(2))
+        #expect(configuration.rules[0].sql.hasPrefix("SELECT measurepoints.temp AS t\nFROM"))
+        #expect(configuration.rules[0].qos == .atLeastOnce)
+        let bridge = configuration.bridges[0]
+        #expect(bridge.reconnectInterval == .milliseconds(500) && bridge.cleanStart && bridge.keepAlive == .seconds(30))
+        #expect(bridge.forward.map(\.prefix) == ["site/7", nil])
+        #expect(bridge.receive[0].removePrefix == "site/7" && bridge.receive[0].qos == .atMostOnce)
+        #expect(configuration.cache.whenFull == .refuseNewest)
+    }
+
+    @Test("a configuration printed as a file decodes to itself")
+    func roundTrip() throws {
+        let configuration = try MartletConfiguration.decode(text: fullExample, file: "martlet.toml")
+        let printed = ConfigurationPrinter.file(of: configuration)
+        #expect(try MartletConfiguration.decode(text: printed, file: "martlet.toml") == configuration)
+        #expect(configuration != MartletConfiguration())
+    }
+
+    @Test("a value keeps its place in the file for those who check it later")
+    func positions() throws {
+        let text = "[[rule]]\nname = \"a\"\n  sql = \"SELECT\"\ntopic = \"t\"\n"
+        let rule = try MartletConfiguration.decode(text: text, file: "m.toml").rules[0]
+        #expect(rule.source["sql"] == SourcePosition(file: "m.toml", line: 3, column: 9))
+        #expect(rule.source.position == SourcePosition(file: "m.toml", line: 1, column: 1))
+        #expect(rule.source["qos"] == rule.source.position)
+        #expect(ConfigurationError(rule.source["sql"], "no FROM").description == "m.toml:3:9: no FROM")
+    }
+
+    @Test("a relative path is relative to the folder of the file", arguments: [
+        ("/etc/martlet/martlet.toml", "data", "/etc/martlet/data"),
+        ("/etc/martlet/martlet.toml", "/var/data", "/var/data"),
+        ("martlet.toml", "data", "data"),
+        ("../m.toml", "data", "../data"),
+        ("/m.toml", "data", "/data"),
+    ])
+    func resolves(file: String, path: String, expected: String) throws {
+        let configuration = try MartletConfiguration.decode(text: "", file: file)
+        #expect(configuration.resolve(path: path) == expected)
+    }
+
+    @Test("durations and sizes have units", arguments: [
+        ("max-session-expiry = \"0s\"", Duration.zero, nil as Int?),
+        ("max-session-expiry = \"1500ms\"", .milliseconds(1500), nil),
+        ("max-session-expiry = \"7d\"", .seconds(604_800), nil),
+        ("max-packet-size = \"64KiB\"", nil, 65_536),
+        ("max-packet-size = \"64KB\"", nil, 64_000),
+        ("max-packet-size = \"2048B\"", nil, 2048),
+        ("max-packet-size = \"1 MB\"", nil, 1_000_000),
+    ] as [(String, Duration?, Int?)])
+    func quantities(line: String, duration: Duration?, size: Int?) throws {
+        let broker = try MartletConfiguration.decode(text: "[broker]\n\(line)\n", file: "m").broker
+        if let duration { #expect(broker.maxSessionExpiry == duration) }
+        if let size { #expect(broker.maxPacketSize == size) }
+    }
+
+    @Test("a file is read from disk, and one that is not there is an error of the whole file")
+    func loads() throws {
+        var path = Array("/tmp/martlet-configuration-XXXXXX".utf8CString)
+        let descriptor = mkstemp(&path)
+        try #require(descriptor >= 0)
+        let name = String(decoding: path.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
+        defer { unlink(name) }
+        let text = "[appliance]\nname = \"from-disk\"\n"
+        #expect(write(descriptor, text, text.utf8.count) == text.utf8.count)
+        #expect(try MartletConfiguration.load(path: name).appliance.name == "from-disk")
+        // One byte more than the largest file: sparse, so that nothing is written.
+        #expect(ftruncate(descriptor, MartletConfiguration.maxFileSize + 1) == 0)
+        #expect(messages { try MartletConfiguration.load(path: name) } == ["\(name): the file is larger than 4 MiB"])
+        close(descriptor)
+        #expect(
+            messages { try MartletConfiguration.load(path: "/nonexistent/m.toml") }
+                == ["/nonexistent/m.toml: the file cannot be opened: No such file or directory"]
+        )
+        #expect(messages { try MartletConfiguration.load(path: "/tmp") } == ["/tmp: the file cannot be read: Is a directory"])
+    }
+}
+
+/// The errors that `body` throws, as lines; none when it does not throw.
+func messages(_ body: () throws -> MartletConfiguration) -> [String] {
+    do {
+        _ = try body()
+        return []
+    } catch let errors as ConfigurationErrors {
+        return errors.errors.map(\.description)
+    } catch {
+        return ["\(error)"]
+    }
+}
+
+/// The errors in `text`, read as the file `m`.
+func messages(_ text: String) -> [String] {
+    messages { try MartletConfiguration.decode(text: text, file: "m") }
+}

@@ -1,0 +1,157 @@
+/// A file that has every table and every key.
+let fullExample = #"""
+    # The box of the south field
+    [appliance]
+    name = "box-1"
+    data-directory = "data"
+    log-level = "debug"
+
+    [broker]
+    max-packet-size = "2MiB"
+    max-connections = 5000
+    max-inflight = 64
+    max-queued-messages = 2000
+    max-queued-bytes = "8MB"
+    max-session-expiry = "2h"
+    max-keep-alive = "90s"
+    max-retained-messages = 1000
+    max-subscriptions = 100
+    max-topic-alias = 0
+    connect-timeout = "5s"
+
+    [[listener]]
+    name = "local"
+    address = "::1"
+    port = 1884
+    [[listener]]
+    name = "field"
+    address = "0.0.0.0"
+    allow-anonymous = true
+
+    [[product]]
+    key = "meter"
+    name = "Energy meter"
+      [[product.group]]
+      name = "fast"
+      interval = "500ms"
+      [[product.group]]
+      name = "slow"
+      interval = "1m"
+      [[product.point]]
+      identifier = "temp"
+      name = "Temperature"
+      type = "INT"
+      unit = "°C"
+      group = "fast"
+      area = "input-register"
+      address = 7
+      word-order = "badc"
+      scale = 0.1
+      offset = -40
+      [[product.point]]
+      identifier = "alarm"
+      type = "BOOL"
+      group = "fast"
+      area = "holding-register"
+      address = 65535
+      bit = 15
+      writable = true
+      [[product.point]]
+      identifier = "serial"
+      type = "STRING"
+      group = "slow"
+      area = "holding-register"
+      address = 100
+      length = 15
+      [[product.point]]
+      identifier = "door"
+      type = "BOOL"
+      group = "slow"
+      area = "discrete-input"
+      address = 0
+      [[product.point]]
+      identifier = "computed"
+      type = "LREAL"
+    [[product]]
+    key = "tracker"
+
+    [[bus]]
+    name = "line-1"
+    protocol = "modbus-tcp"
+    host = "192.0.2.10"
+    port = 1502
+    timeout = "250ms"
+    retries = 0
+    max-back-off = "5m"
+    max-gap = 0
+    [[bus]]
+    name = "line-2"
+    protocol = "modbus-rtu"
+    serial-port = "/dev/ttyS1"
+    baud-rate = 19200
+    parity = "none"
+    data-bits = 8
+    stop-bits = 2
+
+    [[device]]
+    product = "meter"
+    key = "m1"
+    name = "Meter \"1\""
+    bus = "line-1"
+    unit-identifier = 255
+    timeout = "2s"
+    retries = 1
+    max-gap = 20
+    [[device]]
+    product = "meter"
+    key = "m2"
+    bus = "line-2"
+    unit-identifier = 9
+    [[device]]
+    product = "tracker"
+    key = "t1"
+
+    [[rule]]
+    name = "hot"
+    sql = '''
+    SELECT measurepoints.temp AS t
+    FROM "/sys/+/+/thing/measurepoint/post" WHERE t > 50'''
+    topic = "alarms/${topic[2]}/hot"
+    qos = 1
+    retain = true
+
+    [[bridge]]
+    name = "cloud"
+    host = "broker.example.com"
+    port = 1885
+    client-identifier = "box-1"
+    user-name = "box"
+    password-file = "cloud.password"
+    protocol = "5.0"
+    clean-start = true
+    session-expiry = "1h"
+    keep-alive = "30s"
+    max-inflight = 20
+    connect-timeout = "10s"
+    reconnect-interval = "500ms"
+    max-back-off = "30s"
+      [[bridge.forward]]
+      filter = "/sys/#"
+      remove-prefix = "/sys"
+      prefix = "site/7"
+      qos = 2
+      [[bridge.forward]]
+      filter = "alarms/+/hot"
+      topic = "up/${topic[2]}"
+      [[bridge.receive]]
+      filter = "site/7/sys/+/+/thing/service/#"
+      remove-prefix = "site/7"
+      qos = 0
+
+    [cache]
+    max-size = "512MiB"
+    max-age = "10d"
+    when-full = "refuse-newest"
+    commit-interval = "50ms"
+
+    """#

@@ -1,0 +1,115 @@
+import Core
+import Testing
+
+@testable import Configuration
+
+/// No bytes can do more than be refused, in lines that say where.
+@Suite("Damaged files")
+struct FuzzTests {
+    @Test("a file cut at any byte is decoded or refused with positions")
+    func truncation() {
+        let bytes = Array(fullExample.utf8)
+        for count in 0..<bytes.count { check(Array(bytes[..<count]), "cut at \(count)") }
+    }
+
+    @Test("a file with any bit flipped is decoded or refused with positions", arguments: [0, 1, 5, 7])
+    func bitFlips(bit: Int) {
+        let bytes = Array(fullExample.utf8)
+        var refused = 0
+        for index in bytes.indices {
+            var damaged = bytes
+            damaged[index] ^= 1 << bit
+            refused += check(damaged, "bit \(bit) of byte \(index) flipped") ? 0 : 1
+        }
+        // The most of the file has a meaning.
+        #expect(refused > bytes.count / 4)
+    }
+
+    @Test("random bytes are refused with positions")
+    func randomBytes() {
+        var random = SeededRandom()
+        for _ in 0..<2000 {
+            let count = Int.random(in: 0...200, using: &random)
+            check((0..<count).map { _ in UInt8.random(in: 0...255, using: &random) }, random.label)
+        }
+    }
+
+    @Test("pieces of the file in any order are decoded or refused with positions")
+    func shuffledPieces() {
+        var random = SeededRandom()
+        let lines = fullExample.split(separator: "\n", omittingEmptySubsequences: false)
+        let words = ["[", "]", "[[", "{", "}", ",", "=", "\"", "'''", "\"\"\"", "-1", "1e999", "é", "\u{0}", "99999999999999999999", "nan"]
+        for _ in 0..<1000 {
+            var text = ""
+            for _ in 0..<Int.random(in: 1...30, using: &random) {
+                text += Bool.random(using: &random) ? lines.randomElement(using: &random)! : ""
+                text += Int.random(in: 0..<4, using: &random) == 0 ? words.randomElement(using: &random)! : "\n"
+            }
+            check(Array(text.utf8), random.label)
+        }
+    }
+
+    @Test("every value of the file replaced by one of another kind is refused, or decoded")
+    func replacedValues() {
+        let lines = fullExample.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+        let values = ["-1", "9223372036854775807", "1.5", "inf", "\"\"", "\"é/+#\"", "true", "[]", "[[1]]", "{ a = 1 }", "12:00:00"]
+        for (index, line) in lines.enumerated() {
+            guard let equals = line.firstRange(of: " = ") else { continue }
+            for value in values {
+                var changed = lines
+                changed[index] = line[..<equals.upperBound] + value
+                check(Array(changed.joined(separator: "\n").utf8), "line \(index + 1) with \(value)")
+            }
+        }
+    }
+
+    @Test("a file of nothing but mistakes gives a bounded list of them")
+    func bounded() {
+        let text = String(repeating: "[[device]]\nlong-unknown-key = 1\n", count: 20_000)
+        let result = Result { try MartletConfiguration.decode(text: text, file: "m") }
+        guard case .failure(let errors as ConfigurationErrors) = result else { return #expect(Bool(false), "decoded") }
+        #expect(errors.errors.count == Findings.limit)
+    }
+
+    /// Whether the bytes decode; a refusal must have a position inside of the file, and what decodes must print and
+    /// decode to the same again.
+    @discardableResult
+    private func check(_ bytes: [UInt8], _ label: String) -> Bool {
+        do {
+            let configuration = try MartletConfiguration.decode(bytes: bytes, file: "m")
+            let printed = ConfigurationPrinter.file(of: configuration)
+            let again = try MartletConfiguration.decode(text: printed, file: "printed")
+            #expect(again == configuration, "\(label)")
+            return true
+        } catch {
+            let lines = bytes.count { $0 == UInt8(ascii: "\n") } + 1
+            #expect(!error.errors.isEmpty, "\(label)")
+            for error in error.errors where !(1...lines).contains(error.line) || error.column < 1 || error.message.isEmpty {
+                Issue.record("\(label): \(error)")
+            }
+            return false
+        }
+    }
+}
+
+/// SplitMix64, whose seed is in every failure.
+struct SeededRandom: RandomNumberGenerator {
+    let seed: UInt64
+    private var state: UInt64
+
+    init(seed: UInt64 = .random(in: 0 ... .max)) {
+        self.seed = seed
+        state = seed
+        print("seed \(seed)")
+    }
+
+    var label: String { "seed \(seed)" }
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var z = state
+        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+        return z ^ (z >> 31)
+    }
+}

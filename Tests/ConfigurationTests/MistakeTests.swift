@@ -1,0 +1,161 @@
+import Configuration
+import Testing
+
+/// Each mistake in a file is one line that says where and what.
+@Suite("Mistakes in a file")
+struct MistakeTests {
+    @Test("a key or table that does not exist is reported with the nearest that does", arguments: [
+        ("\n\n[[lisener]]\nport = 1\n", "m:3:1: unknown key \"lisener\"; did you mean \"listener\"?"),
+        ("[broker]\nmax_inflight = 1\n", "m:2:1: unknown key \"max_inflight\" in [broker]; did you mean \"max-inflight\"?"),
+        ("[[listener]]\n  prot = 1\n", "m:2:3: unknown key \"prot\" in [[listener]]; did you mean \"port\"?"),
+        (
+            "[cache]\nzzzzzzzzzz = 1\n",
+            "m:2:1: unknown key \"zzzzzzzzzz\" in [cache]; known are max-size, max-age, when-full, commit-interval"
+        ),
+        ("broker.\"a\\nb\" = 1", "m:1:8: unknown key \"a\u{FFFD}b\" in [broker]; known are max-packet-size, max-connections, "
+            + "max-inflight, max-queued-messages, max-queued-bytes, max-session-expiry, max-keep-alive, "
+            + "max-retained-messages, max-subscriptions, max-topic-alias, connect-timeout"),
+    ])
+    func unknownKeys(text: String, expected: String) {
+        #expect(messages(text) == [expected])
+    }
+
+    @Test("a value of another type is refused", arguments: [
+        ("[[listener]]\nport = \"1883\"\n", "m:2:8: port must be an integer, not a string"),
+        ("[[listener]]\nport = 1.0\n", "m:2:8: port must be an integer, not a number with a fraction"),
+        ("[[listener]]\nallow-anonymous = 1\n", "m:2:19: allow-anonymous must be true or false, not an integer"),
+        ("[appliance]\nname = [\"a\"]\n", "m:2:8: name must be a string, not an array"),
+        ("appliance = 3\n", "m:1:1: appliance must be a table, [appliance], not an integer"),
+        ("[[broker]]\n", "m:1:1: broker must be a table, [broker], not an array"),
+        ("[listener]\n", "m:1:1: listener can be there several times: write [[listener]], not a table"),
+        ("listener = [1]\n", "m:1:13: listener must be tables, [[listener]], not an integer"),
+        (
+            "[cache]\nmax-age = 30\n",
+            "m:2:11: max-age must be a duration such as \"500ms\", \"1s\", \"5m\", \"2h\" or \"7d\", not an integer"
+        ),
+        ("[cache]\nmax-size = 1024\n", "m:2:12: max-size must be a size such as \"64KiB\", \"1MiB\" or \"1GB\", not an integer"),
+        (
+            "[appliance]\nlog-level = 2020-01-01\n",
+            "m:2:13: log-level must be one of \"trace\", \"debug\", \"info\", \"notice\", \"warning\", \"error\", "
+                + "\"critical\", not a date or time"
+        ),
+    ])
+    func wrongTypes(text: String, expected: String) {
+        #expect(messages(text) == [expected])
+    }
+
+    @Test("a value out of its range is refused with the range", arguments: [
+        ("[[listener]]\nport = 70000\n", "m:2:8: port 70000 is out of range (1…65535)"),
+        ("[[listener]]\nport = 0\n", "m:2:8: port 0 is out of range (1…65535)"),
+        ("[cache]\nmax-age = \"4000d\"\n", "m:2:11: max-age \"4000d\" is out of range (1m…3650d)"),
+        ("[cache]\nmax-size = \"64KiB\"\n", "m:2:12: max-size \"64KiB\" is out of range (1MiB…16TiB)"),
+        (
+            "[cache]\nmax-age = \"1h30m\"\n",
+            "m:2:11: max-age \"1h30m\" is not a duration such as \"500ms\", \"1s\", \"5m\", \"2h\" or \"7d\""
+        ),
+        (
+            "[cache]\nmax-age = \"99999999999999999d\"\n",
+            "m:2:11: max-age \"99999999999999999d\" is not a duration such as \"500ms\", \"1s\", \"5m\", \"2h\" or \"7d\""
+        ),
+        ("[cache]\nmax-size = \"1mb\"\n", "m:2:12: max-size \"1mb\" is not a size such as \"64KiB\", \"1MiB\" or \"1GB\""),
+        ("[cache]\nwhen-full = \"drop-oldst\"\n", "m:2:13: when-full \"drop-oldst\" is not supported; did you mean \"drop-oldest\"?"),
+        ("[cache]\nwhen-full = \"panic!!\"\n", "m:2:13: when-full \"panic!!\" is not supported (\"drop-oldest\", \"refuse-newest\")"),
+        ("[appliance]\nname = \"\"\n", "m:2:8: name must not be empty"),
+        ("[appliance]\nname = \"a b\"\n", "m:2:8: name \"a b\" may only have letters, digits, \"-\", \"_\" and \".\""),
+        ("[[listener]]\naddress = \"localhost\"\n", "m:2:11: address \"localhost\" is not an IPv4 or IPv6 address"),
+        (
+            "[broker]\nmax-packet-size = \"2MiB\"\nmax-queued-bytes = \"1MiB\"\n",
+            "m:3:20: max-queued-bytes must hold at least one packet of max-packet-size"
+        ),
+    ])
+    func outOfRange(text: String, expected: String) {
+        #expect(messages(text) == [expected])
+    }
+
+    @Test("a listener that others can reach has to say that it lets anybody in", arguments: ["0.0.0.0", "::", "192.0.2.1"])
+    func reachableListener(address: String) {
+        let refused = messages("[[listener]]\naddress = \"\(address)\"\n")
+        #expect(refused.count == 1)
+        #expect(refused[0].hasPrefix("m:2:11: address \"\(address)\" can be reached from other machines"))
+        #expect(refused[0].contains("write allow-anonymous = true"))
+        #expect(messages("[[listener]]\naddress = \"\(address)\"\nallow-anonymous = true\n") == [])
+    }
+
+    @Test("a loopback listener needs nothing", arguments: ["127.0.0.1", "127.1.2.3", "::1", "::ffff:127.0.0.1"])
+    func loopbackListener(address: String) {
+        #expect(messages("[[listener]]\naddress = \"\(address)\"\n") == [])
+    }
+
+    @Test("two listeners cannot have one port of one address")
+    func sharedPort() {
+        #expect(
+            messages("[[listener]]\n[[listener]]\nname = \"b\"\nport = 1883\n")
+                == ["m:4:8: port 1883 of 127.0.0.1 is taken by the listener at line 1"]
+        )
+        #expect(
+            messages("[[listener]]\n[[listener]]\nname = \"b\"\naddress = \"0.0.0.0\"\nallow-anonymous = true\n")
+                == ["m:2:1: port 1883 of 0.0.0.0 is taken by the listener at line 1"]
+        )
+        #expect(messages("[[listener]]\n[[listener]]\nname = \"b\"\naddress = \"::1\"\n") == [])
+    }
+
+    @Test("a password in the file is refused with the way to do it")
+    func password() {
+        let text = """
+            [[bridge]]
+            name = "c"
+            host = "h"
+            client-identifier = "i"
+            user-name = "u"
+            password = "secret"
+            forward = [{ filter = "#" }]
+            """
+        #expect(
+            messages(text) == [
+                "m:6:1: password must not be in this file: put it into a file of its own and name that with password-file"
+            ]
+        )
+    }
+
+    @Test("every mistake is reported, in the order of the file")
+    func everything() {
+        let text = """
+            [appliance]
+            nane = "x"
+            log-level = 3
+            [[bus]]
+            name = "b"
+            protocol = "modbus-rtu"
+            baud-rate = 11520
+            [[device]]
+            product = "meter"
+            key = "a/b"
+            bus = "c"
+            [lisener]
+            """
+        #expect(
+            messages(text) == [
+                "m:2:1: unknown key \"nane\" in [appliance]; did you mean \"name\"?",
+                "m:3:13: log-level must be one of \"trace\", \"debug\", \"info\", \"notice\", \"warning\", \"error\", "
+                    + "\"critical\", not an integer",
+                "m:4:1: [[bus]] needs the key \"serial-port\" when protocol is \"modbus-rtu\"",
+                "m:7:13: baud-rate 11520 is not supported (\(Self.baudRates))",
+                "m:9:11: there is no product \"meter\"; none is defined",
+                "m:10:7: key \"a/b\" must be one topic level: without \"/\", \"+\", \"#\" and control characters",
+                "m:11:7: there is no bus \"c\" (b)",
+                "m:12:1: unknown key \"lisener\"; did you mean \"listener\"?",
+            ]
+        )
+    }
+
+    private static let baudRates = MartletConfiguration.Bus.baudRates.map(String.init).joined(separator: ", ")
+
+    @Test("text that is not TOML is reported at its first such place")
+    func syntax() {
+        #expect(
+            messages("[broker]\nmax-inflight = = 3\n") == [
+                "m:2:16: syntax error in value: could not determine value type"
+            ]
+        )
+    }
+}
