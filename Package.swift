@@ -33,6 +33,8 @@ let package = Package(
         .testTarget(name: "CoreTests", dependencies: ["Core"], swiftSettings: settings),
 
         // Layer 2
+        .target(name: "Payload", dependencies: ["Core"], swiftSettings: settings),
+        .testTarget(name: "PayloadTests", dependencies: ["Core", "Payload"], swiftSettings: settings),
         .target(name: "MQTTCodec", dependencies: ["Core", byteBuffer], swiftSettings: settings),
 
         // Layer 6: the executable
