@@ -37,6 +37,10 @@ let package = Package(
         .testTarget(name: "PayloadTests", dependencies: ["Core", "Payload"], swiftSettings: settings),
         .target(name: "MQTTCodec", dependencies: ["Core", byteBuffer], swiftSettings: settings),
 
+        // Layer 3
+        .target(name: "Rules", dependencies: ["Core", "Payload"], swiftSettings: settings),
+        .testTarget(name: "RulesTests", dependencies: ["Core", "Payload", "Rules"], swiftSettings: settings),
+
         // Layer 6: the executable
         .executableTarget(
             name: "martlet",
