@@ -38,6 +38,8 @@ let package = Package(
         // Layer 2
         .target(name: "Configuration", dependencies: ["Core", "CTOML"], swiftSettings: settings),
         .testTarget(name: "ConfigurationTests", dependencies: ["Configuration", "Core"], swiftSettings: settings),
+        .target(name: "Payload", dependencies: ["Core"], swiftSettings: settings),
+        .testTarget(name: "PayloadTests", dependencies: ["Core", "Payload"], swiftSettings: settings),
         .target(name: "MQTTCodec", dependencies: ["Core", byteBuffer], swiftSettings: settings),
         .testTarget(
             name: "MQTTCodecTests", dependencies: ["MQTTCodec", "Core", byteBuffer], swiftSettings: settings),
@@ -51,6 +53,10 @@ let package = Package(
         .target(
             name: "MQTTServer", dependencies: ["Core", "MQTTCodec", "Broker", deque, byteBuffer, eventLoop, logging],
             swiftSettings: settings),
+
+        // Layer 3
+        .target(name: "Rules", dependencies: ["Core", "Payload"], swiftSettings: settings),
+        .testTarget(name: "RulesTests", dependencies: ["Core", "Payload", "Rules"], swiftSettings: settings),
 
         // Layer 6: the executable
         .executableTarget(
