@@ -28,12 +28,19 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     ],
     targets: [
+        // Layer 0: C and C++ shims, one per library
+        .systemLibrary(name: "CModbus", pkgConfig: "libmodbus", providers: [.apt(["libmodbus-dev"])]),
+
         // Layer 1: the nouns
         .target(name: "Core", swiftSettings: settings),
         .testTarget(name: "CoreTests", dependencies: ["Core"], swiftSettings: settings),
 
         // Layer 2
         .target(name: "MQTTCodec", dependencies: ["Core", byteBuffer], swiftSettings: settings),
+
+        // Layer 3
+        .target(name: "FieldBus", dependencies: ["CModbus", "Core"], swiftSettings: settings),
+        .testTarget(name: "FieldBusTests", dependencies: ["Core", "FieldBus"], swiftSettings: settings),
 
         // Layer 6: the executable
         .executableTarget(
