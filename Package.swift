@@ -30,6 +30,8 @@ let package = Package(
     targets: [
         // Layer 0: C and C++ shims
         .target(name: "CTOML"),
+        // Layer 0: C and C++ shims, one per library
+        .systemLibrary(name: "CModbus", pkgConfig: "libmodbus", providers: [.apt(["libmodbus-dev"])]),
 
         // Layer 1: the nouns
         .target(name: "Core", swiftSettings: settings),
@@ -57,6 +59,10 @@ let package = Package(
         // Layer 3
         .target(name: "Rules", dependencies: ["Core", "Payload"], swiftSettings: settings),
         .testTarget(name: "RulesTests", dependencies: ["Core", "Payload", "Rules"], swiftSettings: settings),
+
+        // Layer 3
+        .target(name: "FieldBus", dependencies: ["CModbus", "Core"], swiftSettings: settings),
+        .testTarget(name: "FieldBusTests", dependencies: ["Core", "FieldBus"], swiftSettings: settings),
 
         // Layer 6: the executable
         .executableTarget(
