@@ -58,4 +58,14 @@ extension Broker {
 
     /// PINGREQ.
     public func ping(from client: Client) { append(.pingresp, to: client) }
+
+    /// A message turned out to be larger than its client takes: it counts as delivered and acknowledged.
+    public func discard(_ publish: OutboundPublish, of client: Client, now: MonotonicTime) {
+        statistics.dropped &+= 1
+        guard let session = client.session, publish.qos != .atMostOnce,
+            let finished = session.queue.acknowledge(publish.packetIdentifier, qos: publish.qos)
+        else { return }
+        finish(finished, of: session)
+        pump(session, now: now)
+    }
 }

@@ -84,6 +84,7 @@ extension Broker {
         precondition(sessions[identifier] == nil, "\(identifier) is connected already")
         attach(client, to: makeSession(identifier))
         client.isInternal = true
+        internalClients += 1
         client.version = .v5
         client.receiveMaximum = limits.maximumInFlight
     }
@@ -148,6 +149,7 @@ extension Broker {
         client.session = nil
         session.client = nil
         connected -= 1
+        if client.isInternal { internalClients -= 1 }
         client.gated.removeAll()
         let will = publishWill ? client.will : nil
         client.will = nil

@@ -26,6 +26,9 @@ public final class Broker {
     var subscriptions = SubscriptionTree()
     var retained = RetainedMessages()
     var connected = 0
+    /// Clients connected now, parts of this program not counted.
+    public var clientCount: Int { connected - internalClients }
+    var internalClients = 0
     var nextSessionNumber: Int64 = 1
     var nextMessageNumber: Int64 = 1
 
