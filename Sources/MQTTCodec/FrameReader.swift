@@ -31,6 +31,15 @@ public struct Frame: Equatable, Sendable {
     @inlinable public var totalLength: Int { bodyOffset &+ bodyLength }
     /// Where the body lies.
     @inlinable public var body: Range<Int> { Range(uncheckedBounds: (bodyOffset, bodyOffset &+ bodyLength)) }
+
+    /// The body.
+    ///
+    /// - Parameter bytes: what the frame was found in.
+    @inlinable @inline(__always)
+    public func body(of bytes: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
+        precondition(totalLength <= bytes.count, "the frame was found in other bytes")
+        return UnsafeRawBufferPointer(start: bytes.baseAddress.unsafelyUnwrapped + bodyOffset, count: bodyLength)
+    }
 }
 
 /// What stands at the start of received bytes.
@@ -58,13 +67,13 @@ public enum FrameReader {
     ///   - version: the version of the connection; before CONNECT it is not known, and `.v311` is the one to give.
     ///     MQTT 3.1 leaves flags that it doesn't use unsaid, and only MQTT 5.0 forbids a length encoded in more bytes
     ///     than it needs, which some devices' fixed-size header buffers produce.
-    @inlinable
+    @inlinable @inline(__always)
     public static func read(
         _ bytes: UnsafeRawBufferPointer, maximumPacketSize: Int, version: ProtocolVersion = .v311
     ) -> FrameResult {
-        guard bytes.count >= 2 else { return .needMoreBytes }
-        let first = bytes[0]
-        var bodyLength = Int(bytes[1])
+        guard bytes.count >= 2, let base = bytes.baseAddress else { return .needMoreBytes }
+        let first = base.load(as: UInt8.self)
+        var bodyLength = Int(base.load(fromByteOffset: 1, as: UInt8.self))
         var bodyOffset = 2
         if bodyLength >= 0x80 {
             switch remainingLength(bytes, version: version) {
@@ -75,19 +84,19 @@ public enum FrameReader {
                 bodyOffset = frame.bodyOffset
             }
         }
-        guard let type = PacketType(rawValue: first >> 4) else { return .failure(reservedType()) }
         let flags = first & 0x0F
-        if type == .publish {
+        let type: PacketType
+        if first >> 4 == PacketType.publish.rawValue {
             // [MQTT-3.3.1-4] no QoS 3; [MQTT-3.3.1-2] no DUP with QoS 0.
             if (0b0011_1100_0011_1111 as UInt16) >> UInt16(flags) & 1 == 0 { return .failure(wrongPublishFlags(flags)) }
+            type = .publish
         } else {
-            // [MQTT-2.1.3-1] reserved flags: 0010 for PUBREL, SUBSCRIBE and UNSUBSCRIBE, 0000 for the rest.
-            let expected = UInt8(truncatingIfNeeded: (0b0000_0101_0100_0000 as UInt16) >> UInt16(first >> 4) & 1) << 1
-            if flags != expected || type == .auth {
-                if let error = wrongFlags(type, version: version, matches: flags == expected) { return .failure(error) }
+            switch otherType(first, version: version) {
+            case .success(let other): type = other
+            case .failure(let error): return .failure(error)
             }
         }
-        // Only lengths of four bytes or less arrive here: no overflow.
+        // The length is at most 268,435,455: no overflow.
         let totalLength = bodyOffset &+ bodyLength
         if totalLength > maximumPacketSize { return .failure(tooLarge(totalLength)) }
         if totalLength > bytes.count { return .needMoreBytes }
@@ -113,23 +122,29 @@ public enum FrameReader {
         return .failure(.malformed("remaining length has more than four bytes", at: 1))
     }
 
+    /// The type of a packet other than PUBLISH, if its flags are right.
     @usableFromInline
-    static func reservedType() -> DecodeError { .malformed("packet type 0 is reserved", at: 0) }
+    static func otherType(_ first: UInt8, version: ProtocolVersion) -> Result<PacketType, DecodeError> {
+        guard let type = PacketType(rawValue: first >> 4) else {
+            return .failure(.malformed("packet type 0 is reserved", at: 0))
+        }
+        if type == .auth, version < .v5 {
+            return .failure(.malformed("packet type 15 is reserved before MQTT 5.0", at: 0))
+        }
+        // [MQTT-2.1.3-1] flags are 0010 for these three, 0000 for the rest.
+        let expected: UInt8 = type == .pubrel || type == .subscribe || type == .unsubscribe ? 0b0010 : 0
+        // MQTT 3.1 §2.1: DUP may be set in those three, and the others do not use their flags.
+        guard first & 0x0F == expected || (version == .v31 && type != .connect) else {
+            return .failure(.malformed("reserved flags of the fixed header are wrong", at: 0))
+        }
+        return .success(type)
+    }
 
     @usableFromInline
     static func wrongPublishFlags(_ flags: UInt8) -> DecodeError {
         flags & 0b0110 == 0b0110
             ? .malformed("PUBLISH with QoS 3", at: 0)
             : .malformed("PUBLISH with DUP and QoS 0", at: 0)
-    }
-
-    /// nil where the version allows it.
-    @usableFromInline
-    static func wrongFlags(_ type: PacketType, version: ProtocolVersion, matches: Bool) -> DecodeError? {
-        if type == .auth, version < .v5 { return .malformed("packet type 15 is reserved before MQTT 5.0", at: 0) }
-        // MQTT 3.1 §2.1: DUP may be set in PUBREL, SUBSCRIBE and UNSUBSCRIBE, and the others do not use their flags.
-        if matches || (version == .v31 && type != .connect) { return nil }
-        return .malformed("reserved flags of the fixed header are wrong", at: 0)
     }
 
     @usableFromInline

@@ -24,8 +24,8 @@ extension PublishEncoder {
             subscriptionIdentifiers: EmptyCollection())
         guard topic.count <= Int(UInt16.max), layout.totalLength <= min(maximumPacketSize, FrameReader.maximumPacketSize)
         else { return false }
-        buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: layout.totalLength) { target in
-            var at = target.baseAddress.unsafelyUnwrapped
+        buffer.append(layout.totalLength) { target in
+            var at = target
             layout.writeFixedHeader(qos: qos, retain: retain, dup: dup, to: &at)
             PublishLayout.write(UInt16(truncatingIfNeeded: topic.count), to: &at)
             PublishLayout.write(topic, to: &at)
@@ -37,7 +37,6 @@ extension PublishEncoder {
                 PublishLayout.write(properties, to: &at)
             }
             PublishLayout.write(payload, to: &at)
-            return layout.totalLength
         }
         return true
     }

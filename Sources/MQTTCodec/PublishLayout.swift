@@ -8,8 +8,6 @@ struct PublishLayout {
     @usableFromInline let propertiesLength: Int
     @usableFromInline let remainingLength: Int
     @usableFromInline let totalLength: Int
-    /// Whether the packet is the fixed header and the message's run as it is.
-    @usableFromInline let isOneRun: Bool
 
     @inlinable @inline(__always)
     init(
@@ -28,10 +26,8 @@ struct PublishLayout {
             }
             propertiesLength = properties
             length &+= properties &+ PublishLayout.variableByteLength(properties)
-            isOneRun = false
         } else {
             propertiesLength = -1
-            isOneRun = qos == .atMostOnce && forwardedLength == 0
         }
         remainingLength = length
         // More than four length bytes do not exist; the caller refuses such a packet by its total length.
@@ -47,13 +43,14 @@ struct PublishLayout {
         return value < 0x1000_0000 ? 4 : 5
     }
 
+    /// A Variable Byte Integer (§1.5.5).
     @inlinable @inline(__always)
     static func writeVariableByteInteger(_ value: Int, to at: inout UnsafeMutableRawPointer) {
         var value = value
         while value >= 0x80 {
             at.storeBytes(of: UInt8(truncatingIfNeeded: value) | 0x80, as: UInt8.self)
             at += 1
-            value >>= 7
+            value = Int(bitPattern: UInt(bitPattern: value) >> 7)
         }
         at.storeBytes(of: UInt8(truncatingIfNeeded: value), as: UInt8.self)
         at += 1

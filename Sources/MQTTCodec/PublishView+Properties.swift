@@ -1,7 +1,18 @@
 extension PublishView {
-    /// Reads the properties, which start where `payload` does so far.
+    /// The rest of ``read(body:flags:version:)`` for a PUBLISH whose properties are not empty. They start at `offset`.
     @usableFromInline
-    mutating func readProperties(of body: UnsafeRawBufferPointer) throws(DecodeError) {
+    static func readProperties(
+        of body: UnsafeRawBufferPointer, topicEnd: Int, packetIdentifier: UInt16, flags: UInt8, from offset: Int
+    ) throws(DecodeError) -> PublishView {
+        var view = PublishView(
+            topicEnd: topicEnd, packetIdentifier: packetIdentifier, flags: flags, payload: offset..<body.count)
+        try view.readProperties(of: body)
+        // §3.3.2.1: a topic alias may stand for the topic name.
+        if view.topic.isEmpty, view.topicAlias == nil { throw emptyTopic(version: .v5) }
+        return view
+    }
+
+    private mutating func readProperties(of body: UnsafeRawBufferPointer) throws(DecodeError) {
         var reader = BodyReader(body, payload)
         var list = try reader.readProperties(of: .publish)
         properties = list.reader.offset..<reader.offset

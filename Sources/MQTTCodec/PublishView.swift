@@ -34,49 +34,48 @@ public struct PublishView: Sendable {
     /// - Parameters:
     ///   - body: the bytes of ``Frame/body``.
     ///   - flags: ``Frame/flags``.
-    @inlinable
+    @inlinable @inline(__always)
     public static func read(
         body: UnsafeRawBufferPointer, flags: UInt8, version: ProtocolVersion
     ) throws(DecodeError) -> PublishView {
-        guard body.count >= 2 else { throw .truncated("topic name", at: 0) }
-        let topicEnd = (Int(body[0]) << 8 | Int(body[1])) &+ 2
-        guard body.count >= topicEnd else { throw .truncated("topic name", at: 2) }
-        let topic = UnsafeRawBufferPointer(start: body.baseAddress.unsafelyUnwrapped + 2, count: topicEnd &- 2)
+        let count = body.count
+        guard count >= 2, let base = body.baseAddress else { throw .truncated("topic name", at: 0) }
+        let topicEnd = Int(UInt16(bigEndian: base.loadUnaligned(as: UInt16.self))) &+ 2
+        guard count >= topicEnd else { throw .truncated("topic name", at: 2) }
+        let topic = UnsafeRawBufferPointer(start: base + 2, count: topicEnd &- 2)
         guard UTF8EncodedString.isValidTopicName(topic) else { throw invalidTopic(topic) }
 
         var offset = topicEnd
         var packetIdentifier: UInt16 = 0
-        let qos: QoS = flags & 0b0100 != 0 ? .exactlyOnce : flags & 0b0010 != 0 ? .atLeastOnce : .atMostOnce
         if flags & 0b0110 != 0 {
-            guard body.count &- offset >= 2 else { throw .truncated("packet identifier", at: offset) }
-            packetIdentifier = UInt16(body[offset]) << 8 | UInt16(body[offset &+ 1])
+            guard count &- offset >= 2 else { throw .truncated("packet identifier", at: offset) }
+            packetIdentifier = UInt16(bigEndian: base.loadUnaligned(fromByteOffset: offset, as: UInt16.self))
             // [MQTT-2.2.1-3] not zero.
             guard packetIdentifier != 0 else { throw .protocolError("packet identifier is zero", at: offset) }
             offset &+= 2
         }
-        var view = PublishView(
-            topic: Range(uncheckedBounds: (2, topicEnd)), packetIdentifier: packetIdentifier, qos: qos,
-            retain: flags & 0b0001 != 0, dup: flags & 0b1000 != 0,
-            payload: Range(uncheckedBounds: (offset, body.count)))
         if version == .v5 {
-            if offset < body.count, body[offset] == 0 {
-                view.payload = Range(uncheckedBounds: (offset &+ 1, body.count))
-            } else {
-                try view.readProperties(of: body)
+            guard offset < count, base.load(fromByteOffset: offset, as: UInt8.self) == 0 else {
+                return try readProperties(
+                    of: body, topicEnd: topicEnd, packetIdentifier: packetIdentifier, flags: flags, from: offset)
             }
+            offset &+= 1
         }
-        // [MQTT-4.7.3-1] a topic name has at least one character; an alias may stand for it (§3.3.2.1).
-        if topicEnd == 2, view.topicAlias == nil { throw emptyTopic(version: version) }
-        return view
+        // [MQTT-4.7.3-1] a topic name has at least one character.
+        guard topicEnd > 2 else { throw emptyTopic(version: version) }
+        return PublishView(
+            topicEnd: topicEnd, packetIdentifier: packetIdentifier, flags: flags,
+            payload: Range(uncheckedBounds: (offset, count)))
     }
 
-    @inlinable
-    init(topic: Range<Int>, packetIdentifier: UInt16, qos: QoS, retain: Bool, dup: Bool, payload: Range<Int>) {
-        self.topic = topic
+    /// A PUBLISH without properties.
+    @inlinable @inline(__always)
+    init(topicEnd: Int, packetIdentifier: UInt16, flags: UInt8, payload: Range<Int>) {
+        topic = Range(uncheckedBounds: (2, topicEnd))
         self.packetIdentifier = packetIdentifier
-        self.qos = qos
-        self.retain = retain
-        self.dup = dup
+        qos = flags & 0b0100 != 0 ? .exactlyOnce : flags & 0b0010 != 0 ? .atLeastOnce : .atMostOnce
+        retain = flags & 0b0001 != 0
+        dup = flags & 0b1000 != 0
         forwardedProperties = Range(uncheckedBounds: (payload.lowerBound, payload.lowerBound))
         properties = Range(uncheckedBounds: (payload.lowerBound, payload.lowerBound))
         self.payload = payload

@@ -1,8 +1,10 @@
 // The check of UTF-8 Encoded Strings (MQTT 5.0 §1.5.4), in place. Nearly all of them are ASCII, so eight bytes are looked
-// at together; the first word with anything else hands over to the exact check.
+// at together; anything else is left to the exact check.
 //
-// In a word without high bits, `byte + 0x7F` sets the high bit of exactly the bytes that are not zero, without a carry
-// into the next byte. `+` (0x2B) and `#` (0x23) differ in bit 3 only, so one comparison finds both.
+// In a word of ASCII, `byte + 0x7F` sets the high bit of exactly the bytes that are not zero, without a carry into the
+// next byte. `+` (0x2B) and `#` (0x23) differ in bit 3 only, so one comparison finds both. The lowest byte that is not
+// ASCII gets no carry either, and of those sums the first has the high bit only for 0x80, the second only for 0xA3 and
+// 0xAB: they are never both set, and the word is found not plain.
 
 @usableFromInline
 enum UTF8EncodedString {
@@ -22,27 +24,25 @@ enum UTF8EncodedString {
     }
 
     /// Whether the bytes are valid as above and have no wildcard ([MQTT-3.3.2-2]). Empty is valid.
-    @inlinable
+    @inlinable @inline(__always)
     static func isValidTopicName(_ bytes: UnsafeRawBufferPointer) -> Bool {
         guard let base = bytes.baseAddress else { return true }
-        let count = bytes.count
-        if count < 8 { return isShortTopicName(base, count: count) || isWellFormed(bytes, from: 0, allowsWildcards: false) }
-        let last = count &- 8
-        var offset = 0
-        while offset < last {
-            if !isPlain(base.loadUnaligned(fromByteOffset: offset, as: UInt64.self)) {
-                return isWellFormed(bytes, from: offset, allowsWildcards: false)
-            }
-            offset &+= 8
-        }
-        // The last eight bytes, some of them for the second time.
-        return isPlain(base.loadUnaligned(fromByteOffset: last, as: UInt64.self))
-            || isWellFormed(bytes, from: offset, allowsWildcards: false)
+        return isPlain(base, count: bytes.count) || isWellFormed(bytes, from: 0, allowsWildcards: false)
     }
 
-    /// Whether fewer than eight bytes are ASCII without wildcard and null.
-    @inlinable
-    static func isShortTopicName(_ base: UnsafeRawPointer, count: Int) -> Bool {
+    /// Whether the bytes are ASCII without wildcard and null.
+    @inlinable @inline(__always)
+    static func isPlain(_ base: UnsafeRawPointer, count: Int) -> Bool {
+        if count >= 8 {
+            let last = count &- 8
+            var offset = 0
+            while offset < last {
+                guard isPlain(base.loadUnaligned(fromByteOffset: offset, as: UInt64.self)) else { return false }
+                offset &+= 8
+            }
+            // The last eight bytes, some of them for the second time.
+            return isPlain(base.loadUnaligned(fromByteOffset: last, as: UInt64.self))
+        }
         if count >= 4 {
             let head = base.loadUnaligned(as: UInt32.self)
             let tail = base.loadUnaligned(fromByteOffset: count &- 4, as: UInt32.self)
@@ -60,7 +60,7 @@ enum UTF8EncodedString {
     static func isPlain(_ word: UInt64) -> Bool {
         let notNull = word &+ lowBits
         let notWildcard = ((word & ~0x0808_0808_0808_0808) ^ 0x2323_2323_2323_2323) &+ lowBits
-        return (notNull & notWildcard & ~word) & highBits == highBits
+        return notNull & notWildcard & highBits == highBits
     }
 
     @inlinable @inline(__always)
