@@ -58,7 +58,8 @@ let package = Package(
 
         // Layer 3
         .target(name: "Rules", dependencies: ["Core", "Payload"], swiftSettings: settings),
-        .testTarget(name: "RulesTests", dependencies: ["Core", "Payload", "Rules"], swiftSettings: settings),
+        .target(name: "CAllocationCount", path: "Tests/CAllocationCount"),
+        .testTarget(name: "RulesTests", dependencies: ["CAllocationCount", "Core", "Payload", "Rules"], swiftSettings: settings),
 
         // Layer 3
         .target(name: "FieldBus", dependencies: ["CModbus", "Core"], swiftSettings: settings),
