@@ -19,7 +19,13 @@ uint64_t martlet_allocation_count(void) { return allocations; }
 #define __has_feature(x) 0
 #endif
 
-#if !__has_feature(address_sanitizer) && !__has_feature(thread_sanitizer)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+
+bool martlet_counts_allocations(void) { return false; }
+
+#else
+
+bool martlet_counts_allocations(void) { return true; }
 
 void *malloc(size_t size) {
     allocations++;

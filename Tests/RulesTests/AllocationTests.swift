@@ -3,7 +3,7 @@ import Core
 import Rules
 import Testing
 
-@Suite("Memory of an evaluation")
+@Suite("Memory of an evaluation", .enabled(if: martlet_counts_allocations()))
 struct AllocationTests {
     /// Allocations of 10,000 evaluations, after a few that make the context large enough.
     private func allocations(_ sql: String, _ payload: String = devicePost, expecting expected: Outcome) throws -> UInt64 {
