@@ -35,13 +35,13 @@ password-file = "{secret}"
 FORWARD = """
   [[bridge.forward]]
   filter = "plant/#"
-  prefix = "site/7"
+  prefix = "site/7/"
   qos = 1
 """
 RECEIVE = """
   [[bridge.receive]]
   filter = "site/7/plant/#"
-  remove-prefix = "site/7"
+  remove-prefix = "site/7/"
   qos = 1
 """
 
@@ -95,7 +95,7 @@ def test_a_route_may_map_levels_to_another_topic(box, cloud, connect):
 
 
 def test_a_route_may_remove_a_prefix(box, cloud, connect):
-    routes = '[[bridge.forward]]\nfilter = "plant/#"\nremove-prefix = "plant"\nqos = 1\n'
+    routes = '[[bridge.forward]]\nfilter = "plant/#"\nremove-prefix = "plant/"\nqos = 1\n'
     cloud.subscribe("#", 1)
     connect(at=box(routes)).publish("plant/boiler/temp", b"x", 1)
     assert cloud.receive().topic == "boiler/temp"

@@ -103,7 +103,7 @@ user-name = "box"
 password-file = "{password_file}"
   [[bridge.forward]]
   filter = "plant/#"
-  prefix = "site/7"
+  prefix = "site/7/"
   qos = 1
   [[bridge.forward]]
   filter = "/sys/+/+/thing/measurepoint/post"

@@ -92,7 +92,9 @@ port = {port}
 class Mosquitto(Broker):
     """Debian's mosquitto. With `users`, a password file holds them and nobody else gets in."""
 
-    def __init__(self, directory, *, port=None, users=None, persistence=True, options="", name="mosquitto"):
+    def __init__(
+        self, directory, *, port=None, users=None, persistence=True, options="", log="log_type all", name="mosquitto"
+    ):
         directory.mkdir(parents=True, exist_ok=True)
         (directory / "data").mkdir(exist_ok=True)
         port = port or free_port()
@@ -104,7 +106,7 @@ class Mosquitto(Broker):
             "max_queued_messages 0",
             "set_tcp_nodelay true",
             "log_dest stderr",
-            "log_type all",
+            log,
             options,
         ]
         if os.geteuid() == 0:

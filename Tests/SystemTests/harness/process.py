@@ -35,16 +35,17 @@ class Process:
     def pid(self):
         return self._child.pid
 
-    def launch(self):
-        """Starts the program. The log file goes on where an earlier start left it."""
+    def launch(self, terminal=None):
+        """Starts the program. The log file goes on where an earlier start left it. With `terminal`, a file descriptor,
+        that is the program's input and output instead."""
         assert not self.is_alive(), f"{self.name} is running already"
         self.log_file.parent.mkdir(parents=True, exist_ok=True)
         with self.log_file.open("ab") as output:
             self._child = subprocess.Popen(
                 self.arguments,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
+                stdin=subprocess.DEVNULL if terminal is None else terminal,
+                stdout=output if terminal is None else terminal,
+                stderr=output if terminal is None else terminal,
                 env=self._environment,
                 preexec_fn=_die_with_parent,
             )
