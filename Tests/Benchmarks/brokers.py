@@ -53,6 +53,7 @@ def table(head, rows):
     lines = [[str(cell) for cell in line] for line in [head, *rows]]
     widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
     for number, line in enumerate(lines):
-        print("  ".join(cell.rjust(width) if at else cell.ljust(width) for at, (cell, width) in enumerate(zip(line, widths))))
+        first, *others = zip(line, widths)
+        print("  ".join([first[0].ljust(first[1]), *(cell.rjust(width) for cell, width in others)]))
         if number == 0:
             print("  ".join("-" * width for width in widths))

@@ -69,7 +69,7 @@ def test_a_local_message_arrives_upstream_below_the_prefix(box, cloud, connect, 
     connect(at=box(FORWARD)).publish("plant/boiler/temp", b"21.5", qos)
     message = cloud.receive()
     assert (message.topic, message.payload) == ("site/7/plant/boiler/temp", b"21.5")
-    assert message.qos == 1 or qos == 0
+    assert message.qos == min(qos, 1)
 
 
 @pytest.mark.parametrize("protocol", ["3.1.1", "5.0"])
@@ -88,7 +88,7 @@ def test_what_no_route_matches_stays_local(box, cloud, connect):
 
 
 def test_a_route_may_map_levels_to_another_topic(box, cloud, connect):
-    routes = '[[bridge.forward]]\nfilter = "line/+/+"\ntopic = "up/${topic[2]}/of/${topic[1]}"\nqos = 1\n'
+    routes = '[[bridge.forward]]\nfilter = "line/+/+"\ntopic = "up/${topic[3]}/of/${topic[2]}"\nqos = 1\n'
     cloud.subscribe("#", 1)
     connect(at=box(routes)).publish("line/a/b", b"x", 1)
     assert cloud.receive().topic == "up/b/of/a"

@@ -26,8 +26,8 @@ COMMIT_INTERVAL, ROOM = 0.1, 0.9
 
 
 class Publisher(threading.Thread):
-    """Publishes numbers to one topic through paho, QoS 1, in batches. paho connects again by itself and sends again what
-    was not acknowledged. `acknowledged` holds the numbers whose PUBACK came."""
+    """Publishes numbers to one topic through paho, QoS 1, in batches. paho connects again by itself and sends again
+    what was not acknowledged. `acknowledged` holds the numbers whose PUBACK came."""
 
     def __init__(self, port, name, pace):
         super().__init__(name=name, daemon=True)
@@ -180,7 +180,7 @@ def test_nothing_acknowledged_or_polled_is_lost_over_an_outage_with_five_kills(
         if number <= last_read and not any(0 <= kill - moment < COMMIT_INTERVAL + ROOM for kill in killed_at)
     }
     deadline = time.monotonic() + 60
-    while missing := {name: sorted(all - set(received[name])) for name, all in expected.items() if all - set(received[name])}:
+    while missing := {name: lost for name in expected if (lost := sorted(expected[name] - set(received[name])))}:
         # Comparing takes time that grows with what has come, so it is done once for all that waits.
         for _ in range(max(1, cloud.messages.qsize())):
             try:

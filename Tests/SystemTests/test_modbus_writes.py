@@ -216,9 +216,9 @@ def test_a_command_of_each_quality_of_service_is_carried_out(box, commands, conn
     sender = connect("sender", version, at=box)
     topic = "/sys/meter/m1/thing/service/measurepoint/set"
     for qos in (0, 1, 2):
-        body = {"id": f"q{qos}", "version": "1.0", "method": "thing.service.measurepoint.set", "params": {"setpoint": qos}}
+        command = {"id": f"q{qos}", "method": "thing.service.measurepoint.set", "params": {"setpoint": qos}}
         sender.subscribe(f"{topic}_reply", 1)
-        sender.publish(topic, json.dumps(body), qos)
+        sender.publish(topic, json.dumps({"version": "1.0", **command}), qos)
         reply = json.loads(sender.receive_where(lambda message: message.topic == f"{topic}_reply").payload)
         assert reply["id"] == f"q{qos}" and reply["code"] == 200
         assert device.holding[0] == qos

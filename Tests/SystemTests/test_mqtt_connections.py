@@ -46,7 +46,7 @@ def test_keep_alive_0_means_no_limit(broker, version, root):
 
 @pytest.mark.parametrize(
     "garbage",
-    [b"GET / HTTP/1.1\r\nHost: box\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", b"\x00" * 64, b"\xff" * 64],
+    [b"GET / HTTP/1.1\r\nHost: box\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", bytes(64), b"\xff" * 64],
     ids=["http", "tls", "zeros", "ones"],
 )
 def test_garbage_ends_its_own_connection_and_no_other(broker, connect, version, root, garbage):

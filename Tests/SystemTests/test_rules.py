@@ -15,7 +15,7 @@ HOT = """
 [[rule]]
 name = "hot"
 sql = 'SELECT measurepoints.temp AS t FROM "/sys/+/+/thing/measurepoint/post" WHERE t > 50'
-topic = "alarms/hot"
+topic = "alarms/${topic[2]}/hot"
 qos = 1
 """
 
@@ -53,7 +53,7 @@ def results(martlet, connect):
 
 def test_a_matching_message_gives_its_result_to_the_topic_of_the_rule(results):
     (message,) = results(HOT, [(POST, post(temp=60.5))], "alarms/#")
-    assert message.topic == "alarms/hot"
+    assert message.topic == "alarms/meter/hot"
     assert json.loads(message.payload) == {"t": 60.5}
 
 
@@ -102,7 +102,7 @@ def test_an_expression_gives_its_value(results, select, expected):
 
 
 def test_the_target_topic_may_take_levels_of_the_source_topic(results):
-    configuration = rule('SELECT v FROM "line/+/+"', "out/${topic[1]}/${topic[2]}")
+    configuration = rule('SELECT v FROM "line/+/+"', "out/${topic[2]}/${topic[-1]}")
     (message,) = results(configuration, [("line/a/b", '{"v":1}')])
     assert message.topic == "out/a/b"
 
@@ -120,10 +120,9 @@ def test_a_result_may_be_retained(martlet, connect):
 
 
 def test_a_rule_may_use_the_result_of_another_rule(results):
-    configuration = rule('SELECT v * 2 AS v FROM "in"', "middle") + rule('SELECT v + 1 AS v FROM "middle"', "out").replace(
-        '"rule"', '"second"'
-    )
-    (message,) = results(configuration, [("in", '{"v":5}')], "out")
+    first = rule('SELECT v * 2 AS v FROM "in"', "middle")
+    second = rule('SELECT v + 1 AS v FROM "middle"', "out").replace('"rule"', '"second"')
+    (message,) = results(first + second, [("in", '{"v":5}')], "out")
     assert json.loads(message.payload) == {"v": 11}
 
 
@@ -164,7 +163,7 @@ unit-identifier = 1
 """
     )
     watcher = connect("watcher", at=box)
-    watcher.subscribe("alarms/hot", 1)
+    watcher.subscribe("alarms/meter/hot", 1)
     device.holding[0] = 77
     assert json.loads(watcher.receive().payload) == {"t": 77}
 

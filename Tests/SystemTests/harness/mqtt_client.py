@@ -17,7 +17,7 @@ _markers = itertools.count(1)
 
 
 def properties(packet, **values):
-    """Properties of a packet type by their names in the standard, as `properties("PUBLISH", MessageExpiryInterval=5)`."""
+    """Properties of a packet type, named as in the standard: `properties("PUBLISH", MessageExpiryInterval=5)`."""
     result = Properties(getattr(PacketTypes, packet))
     for name, value in values.items():
         setattr(result, name, value)

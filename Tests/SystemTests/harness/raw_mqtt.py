@@ -101,7 +101,7 @@ class RawConnection:
         """CONNECT; returns whether the session was present."""
         self.send(connect_packet(version, client_identifier, **options))
         answer = self.read()
-        assert answer is not None and answer.type == CONNACK and answer.body[1] == 0, f"CONNECT was answered by {answer}"
+        assert answer and answer.type == CONNACK and answer.body[1] == 0, f"CONNECT was answered by {answer}"
         return answer.body[0] == 1
 
     def expect(self, type):
