@@ -30,6 +30,8 @@ let package = Package(
     targets: [
         // Layer 0: C and C++ shims
         .target(name: "CTOML"),
+        // Layer 0: C and C++ shims, one per library
+        .systemLibrary(name: "CModbus", pkgConfig: "libmodbus", providers: [.apt(["libmodbus-dev"])]),
 
         // Layer 1: the nouns
         .target(name: "Core", swiftSettings: settings),
@@ -38,7 +40,29 @@ let package = Package(
         // Layer 2
         .target(name: "Configuration", dependencies: ["Core", "CTOML"], swiftSettings: settings),
         .testTarget(name: "ConfigurationTests", dependencies: ["Configuration", "Core"], swiftSettings: settings),
+        .target(name: "Payload", dependencies: ["Core"], swiftSettings: settings),
+        .testTarget(name: "PayloadTests", dependencies: ["Core", "Payload"], swiftSettings: settings),
         .target(name: "MQTTCodec", dependencies: ["Core", byteBuffer], swiftSettings: settings),
+        .testTarget(
+            name: "MQTTCodecTests", dependencies: ["MQTTCodec", "Core", byteBuffer], swiftSettings: settings),
+
+        .target(name: "Store", dependencies: ["Core"], swiftSettings: settings),
+
+        // Layer 3
+        .target(name: "Broker", dependencies: ["Core", "MQTTCodec", "Store", deque], swiftSettings: settings),
+
+        // Layer 4
+        .target(
+            name: "MQTTServer", dependencies: ["Core", "MQTTCodec", "Broker", deque, byteBuffer, eventLoop, logging],
+            swiftSettings: settings),
+
+        // Layer 3
+        .target(name: "Rules", dependencies: ["Core", "Payload"], swiftSettings: settings),
+        .testTarget(name: "RulesTests", dependencies: ["Core", "Payload", "Rules"], swiftSettings: settings),
+
+        // Layer 3
+        .target(name: "FieldBus", dependencies: ["CModbus", "Core"], swiftSettings: settings),
+        .testTarget(name: "FieldBusTests", dependencies: ["Core", "FieldBus"], swiftSettings: settings),
 
         // Layer 6: the executable
         .executableTarget(

@@ -4,6 +4,7 @@ public import Core
 // through `PublishView`, because it is the one that comes in millions.
 
 /// The control packet types (MQTT 5.0 §2.1.2).
+@frozen
 public enum PacketType: UInt8, Sendable {
     case connect = 1
     case connack, publish, puback, pubrec, pubrel, pubcomp

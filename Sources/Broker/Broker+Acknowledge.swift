@@ -1,0 +1,71 @@
+public import Core
+public import MQTTCodec
+import Store
+
+extension Broker {
+    /// PUBACK: a QoS 1 message has arrived.
+    public func puback(_ packet: AcknowledgementPacket, from client: Client, now: MonotonicTime) {
+        guard let session = client.session else { return }
+        guard let finished = session.queue.acknowledge(packet.packetIdentifier, qos: .atLeastOnce) else { return }
+        finish(finished, of: session)
+        pump(session, now: now)
+    }
+
+    /// PUBREC: a QoS 2 message has arrived, or was refused.
+    public func pubrec(_ packet: AcknowledgementPacket, from client: Client, now: MonotonicTime) {
+        guard let session = client.session else { return }
+        if packet.reasonCode.isError {
+            // [MQTT-4.3.3-4] a refused message is over.
+            guard let finished = session.queue.acknowledge(packet.packetIdentifier, qos: .exactlyOnce) else { return }
+            finish(finished, of: session)
+            pump(session, now: now)
+            return
+        }
+        var answer = AcknowledgementPacket(packetIdentifier: packet.packetIdentifier)
+        guard let (sequence, isNew) = session.queue.release(packet.packetIdentifier) else {
+            answer.reasonCode = .packetIdentifierNotFound
+            acknowledge(.pubrel(answer), to: client, after: 0)
+            return
+        }
+        if isNew, session.isPersistent {
+            operations.append(.setReleased(session: session.number, sequence: sequence))
+        }
+        acknowledge(.pubrel(answer), to: client, after: session.isPersistent ? batch : 0)
+    }
+
+    /// PUBREL: the sender of a QoS 2 message will not send it again.
+    public func pubrel(_ packet: AcknowledgementPacket, from client: Client) {
+        guard let session = client.session else { return }
+        var answer = AcknowledgementPacket(packetIdentifier: packet.packetIdentifier)
+        if session.received.remove(packet.packetIdentifier) != nil {
+            if session.isPersistent {
+                operations.append(
+                    .deleteReceived(session: session.number, packetIdentifier: packet.packetIdentifier))
+            }
+        } else {
+            answer.reasonCode = .packetIdentifierNotFound
+        }
+        acknowledge(.pubcomp(answer), to: client, after: session.isPersistent ? batch : 0)
+    }
+
+    /// PUBCOMP: a QoS 2 message is over.
+    public func pubcomp(_ packet: AcknowledgementPacket, from client: Client, now: MonotonicTime) {
+        guard let session = client.session else { return }
+        guard let finished = session.queue.acknowledge(packet.packetIdentifier, qos: .exactlyOnce) else { return }
+        finish(finished, of: session)
+        pump(session, now: now)
+    }
+
+    /// PINGREQ.
+    public func ping(from client: Client) { append(.pingresp, to: client) }
+
+    /// A message turned out to be larger than its client takes: it counts as delivered and acknowledged.
+    public func discard(_ publish: OutboundPublish, of client: Client, now: MonotonicTime) {
+        statistics.dropped &+= 1
+        guard let session = client.session, publish.qos != .atMostOnce,
+            let finished = session.queue.acknowledge(publish.packetIdentifier, qos: publish.qos)
+        else { return }
+        finish(finished, of: session)
+        pump(session, now: now)
+    }
+}

@@ -1,0 +1,206 @@
+public import Core
+import DequeModule
+public import MQTTCodec
+import Store
+
+extension Broker {
+    /// A network client sent CONNECT: gives it its session and puts CONNACK into its outbox, accepting or refusing.
+    ///
+    /// - Returns: false if it was refused; the connection then ends after its outbox is sent.
+    @discardableResult
+    public func connect(_ client: Client, packet: ConnectPacket, now: MonotonicTime, wall: Timestamp) -> Bool {
+        client.version = packet.version
+        client.touch(at: now)
+        var answer = Properties()
+        var clientIdentifier = packet.clientIdentifier
+        if clientIdentifier.isEmpty {
+            // [MQTT-3.1.3-8] before MQTT 5.0 an empty identifier needs a clean session.
+            guard packet.version == .v5 || packet.cleanStart else {
+                return refuse(client, .clientIdentifierNotValid)
+            }
+            clientIdentifier = assignedIdentifierPrefix + String(nextSessionNumber, radix: 36)
+            // [MQTT-3.2.2-16]
+            answer.assignedClientIdentifier = clientIdentifier
+        }
+        if packet.properties.authenticationMethod != nil { return refuse(client, .badAuthenticationMethod) }
+        let old = sessions[clientIdentifier]
+        guard connected < limits.maximumConnections || old?.client != nil else { return refuse(client, .serverBusy) }
+        if let oldClient = old?.client, oldClient.isInternal { return refuse(client, .clientIdentifierNotValid) }
+        guard old != nil || sessions.count < limits.maximumSessions else { return refuse(client, .quotaExceeded) }
+
+        // [MQTT-3.1.4-3] the newer connection takes the session over, the older one ends.
+        if let oldClient = old?.client {
+            close(oldClient, .sessionTakenOver)
+            detach(oldClient, publishWill: true, now: now, wall: wall)
+        }
+
+        let asked: UInt32 =
+            packet.version == .v5 ? packet.properties.sessionExpiryInterval ?? 0 : (packet.cleanStart ? 0 : .max)
+        let expiryInterval = min(asked, limits.maximumSessionExpiryInterval)
+        if packet.version == .v5, expiryInterval != asked { answer.sessionExpiryInterval = expiryInterval }
+
+        // `detach` may have ended the old session.
+        let kept = packet.cleanStart ? nil : sessions[clientIdentifier]
+        if packet.cleanStart, let ended = sessions[clientIdentifier] {
+            publishDueWill(of: ended, now: now, wall: wall)
+            end(ended)
+        }
+        let session = kept ?? makeSession(clientIdentifier)
+        // MQTT 5.0 §3.1.3.2.2: reconnecting in time cancels a delayed will.
+        session.willDue = nil
+        session.expiresAt = .distantFuture
+        if kept == nil || session.expiryInterval != expiryInterval || session.isPersistent {
+            let wasPersistent = kept != nil && session.isPersistent
+            session.expiryInterval = expiryInterval
+            if session.isPersistent || wasPersistent { operations.append(.putSession(record(of: session, disconnectedAt: nil))) }
+        }
+        attach(client, to: session)
+        client.receiveMaximum = min(Int(packet.properties.receiveMaximum ?? .max), limits.maximumInFlight)
+        client.maximumPacketSize = packet.properties.maximumPacketSize.map(Int.init) ?? .max
+        client.will = packet.will
+        var keepAlive = packet.keepAlive
+        if limits.maximumKeepAlive > 0, packet.version == .v5, keepAlive == 0 || keepAlive > limits.maximumKeepAlive {
+            keepAlive = limits.maximumKeepAlive
+            answer.serverKeepAlive = keepAlive
+        }
+        // [MQTT-3.1.2-22] one and a half times the keep-alive.
+        client.keepAlive = keepAlive == 0 ? nil : .milliseconds(Int64(keepAlive) * 1500)
+        if packet.version == .v5 {
+            answer.receiveMaximum = limits.receiveMaximum
+            answer.maximumPacketSize = UInt32(clamping: limits.maximumPacketSize)
+            answer.sharedSubscriptionAvailable = false
+        }
+        let connack = ConnackPacket(sessionPresent: kept != nil, reasonCode: .success, properties: answer)
+        acknowledge(.connack(connack), to: client, after: session.isPersistent ? batch : 0)
+        statistics.connections &+= 1
+        session.queue.restart()
+        pump(session, now: now)
+        return true
+    }
+
+    /// Connects a part of this program, which needs no CONNECT, under an identifier of its own that network clients
+    /// cannot take. The session ends with the connection.
+    public func attach(_ client: Client, identifier: String) {
+        precondition(sessions[identifier] == nil, "\(identifier) is connected already")
+        attach(client, to: makeSession(identifier))
+        client.isInternal = true
+        internalClients += 1
+        client.version = .v5
+        client.receiveMaximum = limits.maximumInFlight
+    }
+
+    private func attach(_ client: Client, to session: Session) {
+        client.session = session
+        session.client = client
+        connected += 1
+    }
+
+    private func refuse(_ client: Client, _ reason: ReasonCode) -> Bool {
+        append(.connack(ConnackPacket(sessionPresent: false, reasonCode: reason)), to: client)
+        client.isClosing = true
+        return false
+    }
+
+    private func makeSession(_ clientIdentifier: String) -> Session {
+        let session = Session(number: nextSessionNumber, clientIdentifier: clientIdentifier, expiryInterval: 0)
+        nextSessionNumber += 1
+        sessions[clientIdentifier] = session
+        return session
+    }
+
+    func record(of session: Session, disconnectedAt: Timestamp?) -> StoredSession {
+        StoredSession(
+            number: session.number, clientIdentifier: session.clientIdentifier,
+            expiryInterval: session.expiryInterval, disconnectedAt: disconnectedAt)
+    }
+
+    /// A client sent DISCONNECT.
+    public func disconnect(_ client: Client, packet: DisconnectPacket, now: MonotonicTime, wall: Timestamp) {
+        guard let session = client.session else { return }
+        if let interval = packet.properties.sessionExpiryInterval {
+            // [MQTT-3.14.2-2] an interval that was 0 cannot be raised at the end.
+            guard session.expiryInterval > 0 || interval == 0 else {
+                close(client, .protocolError)
+                detach(client, publishWill: true, now: now, wall: wall)
+                return
+            }
+            session.expiryInterval = min(interval, limits.maximumSessionExpiryInterval)
+            // The stored session goes when `detach` finds that nothing of it is to outlive the connection.
+            if interval == 0 { operations.append(.deleteSession(session.number)) }
+        }
+        client.isClosing = true
+        detach(client, publishWill: packet.reasonCode != .success, now: now, wall: wall)
+    }
+
+    /// A client's connection ended without DISCONNECT, or broke a rule.
+    public func connectionLost(_ client: Client, now: MonotonicTime, wall: Timestamp) {
+        client.isClosing = true
+        detach(client, publishWill: true, now: now, wall: wall)
+    }
+
+    /// Ends a connection for a reason of our own (malformed packet, shutdown): the client is told if its version can be.
+    public func close(_ client: Client, reason: ReasonCode, now: MonotonicTime, wall: Timestamp) {
+        close(client, reason)
+        detach(client, publishWill: true, now: now, wall: wall)
+    }
+
+    private func detach(_ client: Client, publishWill: Bool, now: MonotonicTime, wall: Timestamp) {
+        guard let session = client.session else { return }
+        client.session = nil
+        session.client = nil
+        connected -= 1
+        if client.isInternal { internalClients -= 1 }
+        client.gated.removeAll()
+        let will = publishWill ? client.will : nil
+        client.will = nil
+        if session.isPersistent {
+            session.expiresAt = session.expiryInterval == .max ? .distantFuture : now + .seconds(Int64(session.expiryInterval))
+            operations.append(.putSession(record(of: session, disconnectedAt: wall)))
+        }
+        if let will {
+            if will.delayInterval == 0 || !session.isPersistent {
+                publish(will, of: session, now: now, wall: wall)
+            } else {
+                session.willDue = (now + .seconds(Int64(min(will.delayInterval, session.expiryInterval))), will)
+            }
+        }
+        if !session.isPersistent { end(session) }
+    }
+
+    func publishDueWill(of session: Session, now: MonotonicTime, wall: Timestamp) {
+        guard let (_, will) = session.willDue else { return }
+        session.willDue = nil
+        publish(will, of: session, now: now, wall: wall)
+    }
+
+    private func publish(_ will: Will, of session: Session, now: MonotonicTime, wall: Timestamp) {
+        var topic = will.topic
+        let message = topic.withUTF8 { topic in
+            will.forwardedProperties.withUnsafeBytes { properties in
+                will.payload.withUnsafeBytes { payload in
+                    Message.create(
+                        topic: UnsafeRawBufferPointer(topic), properties: properties, payload: payload, qos: will.qos,
+                        retain: will.retain, publisher: UInt64(bitPattern: session.number),
+                        expiresAt: will.messageExpiryInterval.map { now + .seconds(Int64($0)) } ?? .distantFuture,
+                        publishedAt: wall)
+                }
+            }
+        }
+        publish(message, now: now, wall: wall)
+    }
+
+    /// Forgets a session and all that it holds.
+    func end(_ session: Session) {
+        if sessions[session.clientIdentifier] === session { sessions[session.clientIdentifier] = nil }
+        for filter in session.subscriptions.keys { _ = subscriptions.remove(filter, session: session) }
+        session.subscriptions = [:]
+        var wasStored = session.isPersistent
+        for entry in session.queue.entries where entry.state != .done {
+            guard let stored = entry.stored else { continue }
+            wasStored = true
+            stored.references -= 1
+            if stored.references == 0 { operations.append(.deleteMessage(number: stored.number)) }
+        }
+        if wasStored { operations.append(.deleteSession(session.number)) }
+    }
+}

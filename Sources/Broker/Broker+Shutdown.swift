@@ -1,0 +1,52 @@
+public import Core
+import MQTTCodec
+public import Store
+
+extension Broker {
+    /// Ends all network connections with Server shutting down; sessions that outlive their connection stay. What remains
+    /// is to flush and to commit.
+    public func shutDown(now: MonotonicTime, wall: Timestamp) {
+        for client in sessions.values.compactMap(\.client) where !client.isInternal {
+            close(client, reason: .serverShuttingDown, now: now, wall: wall)
+        }
+    }
+
+    /// Everything that the store should hold, for a store that had to begin anew: what was in the batch being filled is
+    /// part of it.
+    public func everything(now: MonotonicTime, wall: Timestamp) -> [SessionOperation] {
+        operations.removeAll()
+        var all: [SessionOperation] = []
+        var written: Set<Int64> = []
+        for session in sessions.values where session.isPersistent {
+            all.append(.putSession(record(of: session, disconnectedAt: session.client == nil ? wall : nil)))
+            for (filter, subscription) in session.subscriptions {
+                all.append(
+                    .putSubscription(
+                        session: session.number,
+                        StoredSubscription(
+                            filter: filter, options: subscription.options.encoded, identifier: subscription.identifier)))
+            }
+            for identifier in session.received {
+                all.append(.putReceived(session: session.number, packetIdentifier: identifier))
+            }
+            for (index, entry) in session.queue.entries.enumerated() where entry.state != .done {
+                guard let stored = entry.stored else { continue }
+                if written.insert(stored.number).inserted {
+                    let expiresAt = Moment(wall: wall, monotonic: now).wallTime(of: entry.message.expiresAt)
+                    all.append(.putMessage(number: stored.number, entry.message, expiresAt: expiresAt))
+                }
+                let sequence = session.queue.headSequence + Int64(index)
+                all.append(
+                    .enqueue(
+                        session: session.number, sequence: sequence, message: stored.number, qos: entry.qos,
+                        retain: entry.retain, subscriptionIdentifiers: entry.subscriptionIdentifiers ?? []))
+                if entry.state == .released { all.append(.setReleased(session: session.number, sequence: sequence)) }
+            }
+        }
+        for message in retained.all {
+            let expiresAt = Moment(wall: wall, monotonic: now).wallTime(of: message.expiresAt)
+            all.append(.putRetained(message, expiresAt: expiresAt))
+        }
+        return all
+    }
+}

@@ -1,0 +1,106 @@
+public import Core
+public import MQTTCodec
+import Store
+
+extension Broker {
+    /// A client sent SUBSCRIBE: answers each request, then sends the retained messages that it asks for.
+    public func subscribe(_ packet: SubscribePacket, from client: Client, now: MonotonicTime, wall: Timestamp) {
+        guard let session = client.session else { return }
+        var codes: [ReasonCode] = []
+        var wanted: [(filter: String, subscription: Subscription)] = []
+        for request in packet.requests {
+            let code = add(request, identifier: packet.subscriptionIdentifier ?? 0, to: session, wanted: &wanted)
+            codes.append(client.version == .v5 || !code.isError ? code : .unspecifiedError)
+        }
+        // [MQTT-3.8.4-1] SUBACK; what it promises is on disk.
+        acknowledge(
+            .suback(SubackPacket(packetIdentifier: packet.packetIdentifier, reasonCodes: codes)), to: client,
+            after: session.isPersistent ? batch : 0)
+        for (filter, subscription) in wanted {
+            sendRetained(filter, subscription, to: session, now: now, wall: wall)
+        }
+    }
+
+    /// Subscribes a part of this program; retained messages come at once.
+    public func subscribe(
+        _ client: Client, filter: TopicFilter, options: SubscriptionOptions, now: MonotonicTime, wall: Timestamp
+    ) {
+        guard let session = client.session else { return }
+        var wanted: [(filter: String, subscription: Subscription)] = []
+        _ = add(SubscribePacket.Request(filter: filter.text, options: options), identifier: 0, to: session, wanted: &wanted)
+        for (filter, subscription) in wanted {
+            sendRetained(filter, subscription, to: session, now: now, wall: wall)
+        }
+    }
+
+    private func add(
+        _ request: SubscribePacket.Request, identifier: UInt32, to session: Session,
+        wanted: inout [(filter: String, subscription: Subscription)]
+    ) -> ReasonCode {
+        guard TopicFilter(request.filter) != nil,
+            request.filter.utf8.lazy.filter({ $0 == UInt8(ascii: "/") }).count < limits.maximumTopicLevels
+        else { return .topicFilterInvalid }
+        if request.filter.hasPrefix("$share/") { return .sharedSubscriptionsNotSupported }
+        let isNew = session.subscriptions[request.filter] == nil
+        guard !isNew || session.subscriptions.count < limits.maximumSubscriptions else { return .quotaExceeded }
+
+        // [MQTT-3.8.4-3] a subscription of the same filter is replaced.
+        let subscription = Subscription(options: request.options, identifier: identifier)
+        session.subscriptions[request.filter] = subscription
+        _ = subscriptions.insert(request.filter, subscription, session: session)
+        if session.isPersistent {
+            operations.append(
+                .putSubscription(
+                    session: session.number,
+                    StoredSubscription(filter: request.filter, options: request.options.encoded, identifier: identifier)))
+        }
+        switch request.options.retainHandling {
+        case .sendAtSubscribe: wanted.append((request.filter, subscription))
+        case .sendIfNew: if isNew { wanted.append((request.filter, subscription)) }
+        case .doNotSend: break
+        }
+        return ReasonCode(rawValue: request.options.qos.rawValue)
+    }
+
+    private func sendRetained(
+        _ filter: String, _ subscription: Subscription, to session: Session, now: MonotonicTime, wall: Timestamp
+    ) {
+        let identifiers: [UInt32]? = subscription.identifier > 0 ? [subscription.identifier] : nil
+        for message in retained.matching(filter, now: now) {
+            var stored: StoredMessage?
+            // [MQTT-3.3.1-8] retained messages sent at a subscription carry the flag.
+            deliver(
+                message, to: session, qos: min(subscription.options.qos, message.qos), retain: true,
+                subscriptionIdentifiers: identifiers, stored: &stored, now: now, wall: wall)
+        }
+    }
+
+    /// A client sent UNSUBSCRIBE.
+    public func unsubscribe(_ packet: UnsubscribePacket, from client: Client) {
+        guard let session = client.session else { return }
+        let codes = packet.filters.map { filter -> ReasonCode in
+            guard session.subscriptions.removeValue(forKey: filter) != nil else { return .noSubscriptionExisted }
+            _ = subscriptions.remove(filter, session: session)
+            if session.isPersistent {
+                operations.append(.deleteSubscription(session: session.number, filter: filter))
+            }
+            return .success
+        }
+        acknowledge(
+            .unsuback(SubackPacket(packetIdentifier: packet.packetIdentifier, reasonCodes: codes)), to: client,
+            after: session.isPersistent ? batch : 0)
+    }
+}
+
+extension SubscriptionOptions {
+    /// As in SUBSCRIBE (MQTT 5.0 §3.8.3.1).
+    var encoded: UInt8 {
+        qos.rawValue | (noLocal ? 4 : 0) | (retainAsPublished ? 8 : 0) | retainHandling.rawValue << 4
+    }
+
+    init(encoded: UInt8) {
+        self.init(
+            qos: QoS(rawValue: encoded & 3) ?? .atMostOnce, noLocal: encoded & 4 != 0, retainAsPublished: encoded & 8 != 0,
+            retainHandling: RetainHandling(rawValue: encoded >> 4 & 3) ?? .sendAtSubscribe)
+    }
+}

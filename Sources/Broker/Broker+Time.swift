@@ -1,0 +1,34 @@
+public import Core
+import MQTTCodec
+import Store
+
+extension Broker {
+    /// What is due by time: keep-alive, delayed wills, session expiry, expired retained messages. To be called about once a
+    /// second.
+    ///
+    /// - Returns: the clients that have been silent too long; they are closed, and the server drops their connections.
+    @discardableResult
+    public func tick(now: MonotonicTime, wall: Timestamp) -> [Client] {
+        var silent: [Client] = []
+        var ended: [Session] = []
+        for session in sessions.values {
+            if let client = session.client {
+                if let keepAlive = client.keepAlive, now >= client.lastActivity + keepAlive { silent.append(client) }
+                continue
+            }
+            if let due = session.willDue, due.at <= now { publishDueWill(of: session, now: now, wall: wall) }
+            if session.expiresAt <= now { ended.append(session) }
+        }
+        // [MQTT-3.1.2-22] no packet within one and a half times the keep-alive: the connection ends.
+        for client in silent { close(client, reason: .keepAliveTimeout, now: now, wall: wall) }
+        for session in ended {
+            publishDueWill(of: session, now: now, wall: wall)
+            end(session)
+        }
+        for topic in retained.expired(now: now) {
+            _ = retained.remove(topic)
+            operations.append(.deleteRetained(topic: topic))
+        }
+        return silent
+    }
+}

@@ -1,0 +1,163 @@
+public import Core
+import MQTTCodec
+public import Store
+
+// The broker: who is connected, who subscribed to what, what is retained, queued and acknowledged.
+//
+// It does no I/O and reads no clock. Whoever drives it — the server's event loop, or a test — calls it with what came
+// and the time, and afterwards
+//
+//   1. `flush()`: every client whose outbox has grown sends it, once;
+//   2. `takeBatch()`: what must go to disk; when it is there, `committed(_:)` lets out the acknowledgements that waited.
+//
+//        packet ──> publish ──> route ──> outboxes ─────────────────> flush()
+//                      │          └────> queues of sessions ──┐
+//                      └── acknowledgement waits <── batch ───┴────> takeBatch() … committed(_:)
+//
+// A message that is acknowledged is on disk wherever it has to outlive a power cut: an acknowledgement goes out after the
+// commit of the batch that its message left something in. What leaves nothing in a batch is acknowledged at once.
+
+/// The broker's state and logic. Belongs to one event loop.
+public final class Broker {
+    public var limits: BrokerLimits
+    public internal(set) var statistics = BrokerStatistics()
+
+    var sessions: [String: Session] = [:]
+    var subscriptions = SubscriptionTree()
+    var retained = RetainedMessages()
+    var connected = 0
+    /// Clients connected now, parts of this program not counted.
+    public var clientCount: Int { connected - internalClients }
+    var internalClients = 0
+    var nextSessionNumber: Int64 = 1
+    var nextMessageNumber: Int64 = 1
+
+    /// Changes that belong to the batch being filled.
+    var operations: [SessionOperation] = []
+    /// Number of the batch being filled.
+    var batch: Int64 = 1
+    var committedBatch: Int64 = 0
+    /// An in-process client has put something into the batch being filled.
+    var isBatchTouched = false
+    /// An acknowledgement or a delivery waits for the batch being filled.
+    public internal(set) var isCommitUrgent = false
+
+    var dirty: [Client] = []
+    var gated: [Client] = []
+    var waitingSessions: [Session] = []
+    /// Published by in-process clients while they were receiving, with the number of publishes they derive from.
+    var generated: [(message: Message, hops: Int)] = []
+    var hops = 0
+    /// Random part of client identifiers that the broker assigns.
+    let assignedIdentifierPrefix: String
+
+    /// - Parameter seed: makes assigned client identifiers differ between runs.
+    public init(limits: BrokerLimits, seed: UInt64) {
+        self.limits = limits
+        assignedIdentifierPrefix = "auto-\(String(seed, radix: 36))-"
+    }
+
+    // MARK: Driving
+
+    /// Lets every client whose outbox has grown send it.
+    public func flush() {
+        while !dirty.isEmpty {
+            var batch: [Client] = []
+            swap(&batch, &dirty)
+            for client in batch {
+                client.isDirty = false
+                client.flush()
+            }
+        }
+    }
+
+    /// Whether ``takeBatch()`` would return something.
+    public var hasBatch: Bool { !operations.isEmpty || isBatchTouched }
+
+    /// Closes the batch being filled and hands it over for the store; nil if it is empty. Batches are committed in order.
+    public func takeBatch() -> (number: Int64, operations: [SessionOperation])? {
+        guard hasBatch else { return nil }
+        let taken = (batch, operations)
+        operations = []
+        isBatchTouched = false
+        isCommitUrgent = false
+        batch += 1
+        return taken
+    }
+
+    /// The store could not keep a batch: what it held goes into the batch being filled, in front of the rest.
+    public func commitFailed(_ operations: [SessionOperation]) {
+        self.operations = operations + self.operations
+        isBatchTouched = true
+    }
+
+    /// Whether so much waits for the disk that publishers have to be refused.
+    var isBacklogged: Bool { operations.count >= limits.maximumPendingOperations }
+
+    /// The batch with this number, and all before it, are on disk.
+    public func committed(_ number: Int64, now: MonotonicTime) {
+        committedBatch = max(committedBatch, number)
+        var clients: [Client] = []
+        swap(&clients, &gated)
+        for client in clients {
+            client.isGated = false
+            while let first = client.gated.first, first.batch <= committedBatch {
+                client.gated.removeFirst()
+                append(first.outbound, to: client)
+            }
+            if !client.gated.isEmpty { gate(client) }
+        }
+        var sessions: [Session] = []
+        swap(&sessions, &waitingSessions)
+        for session in sessions {
+            session.waitsForCommit = false
+            pump(session, now: now)
+        }
+    }
+
+    /// An in-process client has put something of its own into the batch being filled: the acknowledgement of the message
+    /// that is being published waits for it.
+    public func touchBatch() { isBatchTouched = true }
+
+    // MARK: Outboxes
+
+    func append(_ outbound: Outbound, to client: Client) {
+        guard !client.isClosing else { return }
+        client.outbox.append(outbound)
+        markDirty(client)
+    }
+
+    @inline(__always)
+    func markDirty(_ client: Client) {
+        if !client.isDirty {
+            client.isDirty = true
+            dirty.append(client)
+        }
+    }
+
+    /// Sends an acknowledgement once a batch is on disk, and never before one that was due earlier.
+    func acknowledge(_ outbound: Outbound, to client: Client, after batch: Int64) {
+        // What is decided by now is in a batch that is under way or in the one being filled.
+        let newest = hasBatch ? self.batch : self.batch - 1
+        let batch = max(min(batch, newest), client.gated.last?.batch ?? 0)
+        if batch <= committedBatch {
+            append(outbound, to: client)
+        } else {
+            client.gated.append((batch, outbound))
+            gate(client)
+            if batch == self.batch { isCommitUrgent = true }
+        }
+    }
+
+    private func gate(_ client: Client) {
+        guard !client.isGated else { return }
+        client.isGated = true
+        gated.append(client)
+    }
+
+    /// Ends a client's connection from our side: what its outbox holds and the DISCONNECT are still sent.
+    func close(_ client: Client, _ reason: ReasonCode) {
+        append(.disconnect(reason), to: client)
+        client.isClosing = true
+    }
+}

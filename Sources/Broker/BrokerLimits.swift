@@ -1,0 +1,49 @@
+/// The broker's limits. Each says what happens at the limit.
+public struct BrokerLimits: Sendable {
+    /// Bytes of the largest packet taken; a larger one ends the connection with Packet too large.
+    public var maximumPacketSize = 1 << 20
+    /// Clients connected at once; one more is refused with Server busy.
+    public var maximumConnections = 10_000
+    /// QoS 1 and 2 messages unacknowledged towards one client; more wait in its queue.
+    public var maximumInFlight = 256
+    /// QoS 1 and 2 messages that wait for one session; the newest is dropped and counted.
+    public var maximumQueuedMessages = 10_000
+    /// Bytes of those; the newest is dropped and counted.
+    public var maximumQueuedBytes = 16 << 20
+    /// Bytes of messages that wait to be written to one connection; QoS 0 messages beyond it are dropped and counted.
+    public var maximumOutboxBytes = 16 << 20
+    /// Seconds that a session lives without connection at most; a longer interval is cut to it.
+    public var maximumSessionExpiryInterval: UInt32 = 7 * 86_400
+    /// Sessions kept, connected or not; one more is refused with Quota exceeded.
+    public var maximumSessions = 50_000
+    /// Subscriptions of one session; one more is answered with Quota exceeded.
+    public var maximumSubscriptions = 1_000
+    /// Retained messages; one more is delivered but not kept, and counted.
+    public var maximumRetainedMessages = 100_000
+    /// Bytes of those; as above.
+    public var maximumRetainedBytes = 64 << 20
+    /// Levels of a topic or filter; a deeper one is refused as invalid.
+    public var maximumTopicLevels = 32
+    /// Seconds of keep-alive at most for MQTT 5.0 clients (they are told); 0 for no bound.
+    public var maximumKeepAlive: UInt16 = 0
+    /// Changes that wait for the disk; while there are more, QoS 1 and 2 messages are refused with Quota exceeded.
+    public var maximumPendingOperations = 200_000
+    /// Messages unacknowledged from one client, our Receive Maximum.
+    public var receiveMaximum: UInt16 = 1_000
+
+    public init() {}
+}
+
+/// What the broker has counted since it started.
+public struct BrokerStatistics: Sendable, Equatable {
+    public var received: UInt64 = 0
+    public var delivered: UInt64 = 0
+    /// Dropped because a queue or outbox was full.
+    public var dropped: UInt64 = 0
+    /// Not delivered because their time had passed.
+    public var expired: UInt64 = 0
+    public var retainedRefused: UInt64 = 0
+    public var connections: UInt64 = 0
+
+    public init() {}
+}

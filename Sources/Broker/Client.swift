@@ -1,0 +1,59 @@
+public import Core
+public import DequeModule
+public import MQTTCodec
+
+/// Somebody connected to the broker: a network connection (a subclass in the server) or a part of this program.
+///
+/// Belongs to the broker's event loop like everything else here; nothing in it may be touched from elsewhere.
+///
+/// Lifecycle: created unattached; ``Broker/connect(_:packet:now:wall:)`` or ``Broker/attach(_:identifier:)`` gives it a
+/// session; ``Broker/disconnect(_:reason:now:wall:)`` or ``Broker/connectionLost(_:now:wall:)`` takes it away again.
+open class Client {
+    /// The session this client uses; nil before CONNECT and after the end.
+    public internal(set) var session: Session?
+    public internal(set) var version: ProtocolVersion = .v311
+    /// What waits to be sent. The broker appends, ``flush()`` takes.
+    public internal(set) var outbox = Deque<Outbound>()
+    /// Bytes of the messages in ``outbox``.
+    public internal(set) var outboxBytes = 0
+    /// Largest packet that the client takes; its MQTT 5.0 Maximum Packet Size.
+    public internal(set) var maximumPacketSize = Int.max
+
+    /// Messages that may be unacknowledged towards the client: the smaller of its Receive Maximum and the configured limit.
+    var receiveMaximum = 1
+    var keepAlive: Duration?
+    var lastActivity = MonotonicTime.zero
+    var will: Will?
+    var isDirty = false
+    /// Acknowledgements that wait for a commit, with the batch each waits for, in sending order.
+    var gated = Deque<(batch: Int64, outbound: Outbound)>()
+    var isGated = false
+    /// Set once the broker has given up the connection: nothing is appended any more.
+    var isClosing = false
+    /// Whether messages come through ``receive(_:qos:retain:)`` within the publish instead of through the outbox.
+    let takesInline: Bool
+    /// Part of this program: no network client can take its session over.
+    var isInternal = false
+
+    /// - Parameter takesInline: true for a part of the program whose ``receive(_:qos:retain:)`` is called while the message is
+    ///   being published, so that what it makes durable is part of the publisher's acknowledgement.
+    public init(takesInline: Bool = false) { self.takesInline = takesInline }
+
+    /// Sends what the outbox holds, as far as the transport takes it. Called once per batch for a client whose outbox
+    /// has grown, from ``Broker/flush()``.
+    open func flush() {}
+
+    /// A message for a client made with `takesInline`. Must not call back into publishing; what it wants published goes to
+    /// ``Broker/generate(_:)``.
+    open func receive(_ message: Message, qos: QoS, retain: Bool) {}
+
+    /// Takes the oldest thing to send.
+    public func popOutbound() -> Outbound? {
+        guard let first = outbox.popFirst() else { return nil }
+        if case .publish(let publish) = first { outboxBytes -= publish.message.byteCount }
+        return first
+    }
+
+    /// To be called for every packet that arrives, for keep-alive.
+    public func touch(at now: MonotonicTime) { lastActivity = now }
+}

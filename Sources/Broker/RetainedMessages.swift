@@ -1,0 +1,119 @@
+import Core
+
+/// The last retained message of each topic, found by topic or by filter.
+struct RetainedMessages {
+    private final class Node {
+        var children: [String: Node] = [:]
+        var message: Message?
+    }
+
+    private let root = Node()
+    private(set) var count = 0
+    private(set) var byteCount = 0
+
+    func contains(_ topic: String) -> Bool {
+        var node = root
+        for level in topic.split(separator: "/", omittingEmptySubsequences: false) {
+            guard let next = node.children[String(level)] else { return false }
+            node = next
+        }
+        return node.message != nil
+    }
+
+    /// Puts a message in, in place of an older one of its topic.
+    mutating func put(_ message: Message) {
+        var node = root
+        for level in message.topic.split(separator: "/", omittingEmptySubsequences: false) {
+            let key = String(level)
+            if let next = node.children[key] {
+                node = next
+            } else {
+                let next = Node()
+                node.children[key] = next
+                node = next
+            }
+        }
+        if let old = node.message {
+            byteCount -= old.byteCount
+        } else {
+            count += 1
+        }
+        byteCount += message.byteCount
+        node.message = message
+    }
+
+    /// Removes the message of a topic; false if there was none.
+    mutating func remove(_ topic: String) -> Bool {
+        let levels = topic.split(separator: "/", omittingEmptySubsequences: false)
+        guard let old = RetainedMessages.remove(levels[...], from: root) else { return false }
+        count -= 1
+        byteCount -= old.byteCount
+        return true
+    }
+
+    private static func remove(_ levels: ArraySlice<Substring>, from node: Node) -> Message? {
+        guard let level = levels.first else {
+            defer { node.message = nil }
+            return node.message
+        }
+        let key = String(level)
+        guard let child = node.children[key], let old = remove(levels.dropFirst(), from: child) else { return nil }
+        if child.children.isEmpty && child.message == nil { node.children[key] = nil }
+        return old
+    }
+
+    /// The messages of the topics that a filter matches and that have not expired.
+    func matching(_ filter: String, now: MonotonicTime) -> [Message] {
+        var found: [Message] = []
+        let levels = filter.split(separator: "/", omittingEmptySubsequences: false)
+        RetainedMessages.collect(root, levels[...], isRoot: true, now: now, into: &found)
+        return found
+    }
+
+    private static func collect(
+        _ node: Node, _ levels: ArraySlice<Substring>, isRoot: Bool, now: MonotonicTime, into found: inout [Message]
+    ) {
+        guard let level = levels.first else {
+            if let message = node.message, message.expiresAt > now { found.append(message) }
+            return
+        }
+        switch level {
+        case "#":
+            if let message = node.message, message.expiresAt > now { found.append(message) }
+            for (key, child) in node.children where !(isRoot && key.utf8.first == UInt8(ascii: "$")) {
+                collect(child, levels, isRoot: false, now: now, into: &found)
+            }
+        case "+":
+            for (key, child) in node.children where !(isRoot && key.utf8.first == UInt8(ascii: "$")) {
+                collect(child, levels.dropFirst(), isRoot: false, now: now, into: &found)
+            }
+        default:
+            guard let child = node.children[String(level)] else { return }
+            collect(child, levels.dropFirst(), isRoot: false, now: now, into: &found)
+        }
+    }
+
+    /// Every message.
+    var all: [Message] {
+        var found: [Message] = []
+        RetainedMessages.collectAll(root, into: &found)
+        return found
+    }
+
+    private static func collectAll(_ node: Node, into found: inout [Message]) {
+        if let message = node.message { found.append(message) }
+        for child in node.children.values { collectAll(child, into: &found) }
+    }
+
+    /// The topics whose messages have expired.
+    func expired(now: MonotonicTime) -> [String] {
+        var topics: [String] = []
+        RetainedMessages.collectExpired(root, now: now, into: &topics)
+        return topics
+    }
+
+    private static func collectExpired(_ node: Node, now: MonotonicTime, into topics: inout [String]) {
+        if let message = node.message, message.expiresAt <= now { topics.append(message.topic) }
+        for child in node.children.values { collectExpired(child, now: now, into: &topics) }
+    }
+}

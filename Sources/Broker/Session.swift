@@ -1,0 +1,39 @@
+import Core
+import MQTTCodec
+
+/// What the broker keeps for a client identifier: subscriptions, queue and QoS 2 state (MQTT 5.0 §4.1).
+public final class Session {
+    /// The broker's own number, never reused; also the key in the store.
+    public let number: Int64
+    public let clientIdentifier: String
+    /// Seconds after the end of the connection; 0 ends with it, `UInt32.max` never does.
+    public internal(set) var expiryInterval: UInt32
+
+    /// The connected client, if any.
+    var client: Client?
+    var subscriptions: [String: Subscription] = [:]
+    var queue = DeliveryQueue()
+    /// Packet identifiers of received QoS 2 messages that have not been released.
+    var received: Set<UInt16> = []
+    var expiresAt = MonotonicTime.distantFuture
+    var willDue: (at: MonotonicTime, will: Will)?
+    /// Waits for a commit before more of its queue may be sent.
+    var waitsForCommit = false
+    var dropped: UInt64 = 0
+
+    init(number: Int64, clientIdentifier: String, expiryInterval: UInt32) {
+        self.number = number
+        self.clientIdentifier = clientIdentifier
+        self.expiryInterval = expiryInterval
+    }
+
+    /// Whether it outlives its connection, and so is stored.
+    var isPersistent: Bool { expiryInterval > 0 }
+}
+
+/// A subscription as the session holds it.
+struct Subscription: Equatable {
+    var options: SubscriptionOptions
+    /// 0 if it has none.
+    var identifier: UInt32
+}

@@ -1,0 +1,98 @@
+#ifndef CMODBUS_SHIM_H
+#define CMODBUS_SHIM_H
+
+// libmodbus for Swift: macros become functions, and every call answers with the result or with the negated `errno`, read
+// before anything else can change it. Modbus' own words (unit identifier, discrete input) replace libmodbus' older ones.
+
+#include <errno.h>
+#include <stdint.h>
+#include <modbus.h>
+
+// Areas, in the order of the read functions 1…4 of the Modbus application protocol.
+enum {
+    CMODBUS_COIL = 1,
+    CMODBUS_DISCRETE_INPUT = 2,
+    CMODBUS_HOLDING_REGISTER = 3,
+    CMODBUS_INPUT_REGISTER = 4,
+};
+
+static inline int cmodbus_answer(int result) { return result < 0 ? (errno > 0 ? -errno : -EIO) : result; }
+
+// The Modbus exception code (1…11) in a negated errno; 0 when it is another error.
+static inline int cmodbus_exception(int result) {
+    int code = -result - MODBUS_ENOBASE;
+    return code >= 1 && code < MODBUS_EXCEPTION_MAX ? code : 0;
+}
+
+// Whether a negated errno is libmodbus' word for a frame that must not be believed.
+static inline int cmodbus_is_bad_frame(int result) {
+    int code = -result;
+    return code == MODBUS_ENOBASE || (code >= EMBBADCRC && code <= EMBBADSLAVE);
+}
+
+static inline const char *cmodbus_message(int result) { return modbus_strerror(-result); }
+
+static inline int cmodbus_set_unit_identifier(modbus_t *context, int unit) {
+    return cmodbus_answer(modbus_set_slave(context, unit));
+}
+
+// The whole answer must arrive within `microseconds`: without a byte time-out libmodbus lets the response time-out run on
+// over all parts of a frame, so that a peer that drips bytes cannot hold the line.
+static inline int cmodbus_set_response_timeout(modbus_t *context, int64_t microseconds) {
+    int result = modbus_set_byte_timeout(context, 0, 0);
+    if (result == 0) {
+        result = modbus_set_response_timeout(context, (uint32_t)(microseconds / 1000000), (uint32_t)(microseconds % 1000000));
+    }
+    return cmodbus_answer(result);
+}
+
+// The same for a server that has received the first byte of a request.
+static inline int cmodbus_set_indication_timeout(modbus_t *context, int64_t microseconds) {
+    return cmodbus_answer(modbus_set_indication_timeout(
+        context, (uint32_t)(microseconds / 1000000), (uint32_t)(microseconds % 1000000)));
+}
+
+static inline int cmodbus_connect(modbus_t *context) { return cmodbus_answer(modbus_connect(context)); }
+
+static inline int cmodbus_flush(modbus_t *context) { return cmodbus_answer(modbus_flush(context)); }
+
+static inline int cmodbus_read_registers(modbus_t *context, int area, int address, int quantity, uint16_t *to) {
+    return cmodbus_answer(area == CMODBUS_INPUT_REGISTER ? modbus_read_input_registers(context, address, quantity, to)
+                                                         : modbus_read_registers(context, address, quantity, to));
+}
+
+static inline int cmodbus_read_bits(modbus_t *context, int area, int address, int quantity, uint8_t *to) {
+    return cmodbus_answer(area == CMODBUS_DISCRETE_INPUT ? modbus_read_input_bits(context, address, quantity, to)
+                                                         : modbus_read_bits(context, address, quantity, to));
+}
+
+static inline int cmodbus_write_single_coil(modbus_t *context, int address, int on) {
+    return cmodbus_answer(modbus_write_bit(context, address, on));
+}
+
+static inline int cmodbus_write_multiple_coils(modbus_t *context, int address, int quantity, const uint8_t *bits) {
+    return cmodbus_answer(modbus_write_bits(context, address, quantity, bits));
+}
+
+static inline int cmodbus_write_single_register(modbus_t *context, int address, uint16_t value) {
+    return cmodbus_answer(modbus_write_register(context, address, value));
+}
+
+static inline int cmodbus_write_multiple_registers(modbus_t *context, int address, int quantity, const uint16_t *values) {
+    return cmodbus_answer(modbus_write_registers(context, address, quantity, values));
+}
+
+static inline int cmodbus_mask_write_register(modbus_t *context, int address, uint16_t and_mask, uint16_t or_mask) {
+    return cmodbus_answer(modbus_mask_write_register(context, address, and_mask, or_mask));
+}
+
+// Server side: one request, or a negated errno; and its answer out of the mapping.
+static inline int cmodbus_receive(modbus_t *context, uint8_t *request) {
+    return cmodbus_answer(modbus_receive(context, request));
+}
+
+static inline int cmodbus_reply(modbus_t *context, const uint8_t *request, int length, modbus_mapping_t *mapping) {
+    return cmodbus_answer(modbus_reply(context, request, length, mapping));
+}
+
+#endif

@@ -1,0 +1,61 @@
+public import Core
+
+/// What the appliance knows of a field bus: one driver instance per bus, whatever the protocol.
+///
+/// Lifecycle:
+///
+/// 1. The driver is made from its own plan structs and checks them; making it opens nothing.
+/// 2. ``run(deliver:events:)`` opens the line, polls until its task is cancelled, closes the line and returns. It is
+///    called at most once at a time. It never throws: whatever goes wrong on a bus is quality of points and a
+///    ``BusEvent``.
+/// 3. ``write(device:values:)`` and ``status()`` may be called at any time from anywhere. A write goes before the next
+///    read.
+///
+/// `deliver` and `events` are called on the driver's own thread and must return quickly: they post to a bounded queue.
+public protocol FieldBusDriver: Actor {
+    /// Polls until the task is cancelled.
+    func run(
+        deliver: @escaping @Sendable (DeviceReading) -> Void, events: @escaping @Sendable (BusEvent) -> Void
+    ) async
+
+    /// Writes points of a device in the order given, reads each back and compares.
+    ///
+    /// - Returns: one result per value, in the same order.
+    nonisolated func write(device: DeviceIdentifier, values: [PointValue]) async -> [WriteResult]
+
+    /// Counters and the state of every device, for the summary and the metrics.
+    func status() -> BusStatus
+}
+
+extension FieldBusDriver {
+    /// Polls until the task is cancelled; events are dropped.
+    public func run(deliver: @escaping @Sendable (DeviceReading) -> Void) async {
+        await run(deliver: deliver, events: { _ in })
+    }
+}
+
+/// What one poll of a device brought: the points of one group, or all points of a device that stopped answering.
+public struct DeviceReading: Sendable, Hashable {
+    public var device: DeviceIdentifier
+    /// At least one. Each carries its own source time: when the answer that held it arrived.
+    public var samples: [Sample]
+
+    public init(device: DeviceIdentifier, samples: [Sample]) {
+        self.device = device
+        self.samples = samples
+    }
+}
+
+/// Something that a field engineer wants to find in the log. Reported on change only, never once per poll.
+public enum BusEvent: Sendable, Hashable {
+    /// The line was opened.
+    case opened
+    /// The line could not be opened; `detail` says why.
+    case openFailed(detail: String)
+    /// A device stopped answering, or does so for another reason than before.
+    case deviceBad(DeviceIdentifier, QualityReason, detail: String)
+    /// A device answered for the first time, or again.
+    case deviceGood(DeviceIdentifier)
+    /// A device answers, but has no such point.
+    case pointBad(DeviceIdentifier, point: String, QualityReason)
+}

@@ -1,0 +1,141 @@
+public import Core
+
+/// A Modbus line with its devices: everything that ``ModbusDriver`` needs to know.
+public struct ModbusBus: Sendable, Hashable {
+    /// Shown in logs and status.
+    public var name: String
+    public var transport: ModbusTransport
+    /// How long a device may take to answer: 10 ms…60 s. On a serial line the time that the frames take is added.
+    public var responseTimeout: Duration = .milliseconds(500)
+    /// How often a request is repeated before the device counts as not answering: 0…10.
+    public var retries: Int = 2
+    /// The longest time between two tries to reach a device that does not answer: 100 ms…1 day.
+    public var maxBackOff: Duration = .seconds(60)
+    /// How many registers that nobody asked for a read may run over, to need fewer reads: 0…124. For coils and discrete
+    /// inputs sixteen times as many bits.
+    public var maxGap: Int = 8
+    public var devices: [ModbusDevice]
+
+    public init(name: String, transport: ModbusTransport, devices: [ModbusDevice] = []) {
+        self.name = name
+        self.transport = transport
+        self.devices = devices
+    }
+
+    /// The protocol's name in the configuration.
+    public var protocolName: String {
+        switch transport {
+        case .tcp: "modbus-tcp"
+        case .rtu: "modbus-rtu"
+        }
+    }
+}
+
+/// How a Modbus line is reached.
+public enum ModbusTransport: Sendable, Hashable {
+    /// Modbus TCP: a host name, an IPv4 or an IPv6 address, and a port (502 by the standard).
+    case tcp(host: String, port: Int)
+    /// Modbus RTU over a serial port.
+    case rtu(SerialLine)
+}
+
+/// A serial port and its parameters.
+public struct SerialLine: Sendable, Hashable {
+    public enum Parity: String, Sendable, CaseIterable {
+        case none
+        case even
+        case odd
+    }
+
+    /// The device file: `/dev/ttyS1`.
+    public var serialPort: String
+    /// One of ``supportedBaudRates``.
+    public var baudRate: Int = 9600
+    public var parity: Parity = .even
+    /// 5…8; Modbus RTU needs 8.
+    public var dataBits: Int = 8
+    /// 1 or 2.
+    public var stopBits: Int = 1
+
+    public init(serialPort: String) { self.serialPort = serialPort }
+
+    /// The rates that libmodbus 3.1.6 sets; it silently takes 9600 for any other.
+    public static let supportedBaudRates = [
+        110, 300, 600, 1200, 2400, 4800, 9600, 19_200, 38_400, 57_600, 115_200, 230_400, 460_800, 500_000, 576_000,
+        921_600, 1_000_000, 1_152_000, 1_500_000, 2_000_000, 2_500_000, 3_000_000, 3_500_000, 4_000_000,
+    ]
+}
+
+/// One device (Modbus server) on a line.
+public struct ModbusDevice: Sendable, Hashable {
+    public var identifier: DeviceIdentifier
+    /// RTU 1…247; TCP 0…247 and 255.
+    public var unitIdentifier: Int
+    /// Overrides the bus' value for this device.
+    public var responseTimeout: Duration?
+    /// Overrides the bus' value for this device.
+    public var retries: Int?
+    /// Overrides the bus' value for this device.
+    public var maxGap: Int?
+    public var points: [ModbusPoint]
+
+    public init(identifier: DeviceIdentifier, unitIdentifier: Int, points: [ModbusPoint] = []) {
+        self.identifier = identifier
+        self.unitIdentifier = unitIdentifier
+        self.points = points
+    }
+}
+
+/// The four tables of a Modbus device.
+public enum ModbusArea: String, Sendable, CaseIterable {
+    case coil = "coil"
+    case discreteInput = "discrete-input"
+    case inputRegister = "input-register"
+    case holdingRegister = "holding-register"
+
+    /// Whether the area holds bits rather than registers.
+    public var holdsBits: Bool { self == .coil || self == .discreteInput }
+    public var isWritable: Bool { self == .coil || self == .holdingRegister }
+    /// The most that one read may ask for (Modbus Application Protocol 1.1b3 §6.1–6.4).
+    public var maxQuantity: Int { holdsBits ? 2000 : 125 }
+}
+
+/// One measurement point and where it lies in its device.
+public struct ModbusPoint: Sendable, Hashable {
+    /// The point's identifier within its product.
+    public var identifier: String
+    public var type: PointType
+    public var area: ModbusArea
+    /// Counted from 0, as it goes over the line: register 40001 of a manual is holding register 0.
+    public var address: Int
+    public var wordOrder: WordOrder = .abcd
+    /// For a BOOL in a register: 0 (least significant)…15. Without it the BOOL is true when the register is not 0.
+    public var bit: Int?
+    /// For a STRING: its length in bytes, 1…250. An odd length leaves the last byte of the last register unused.
+    public var length: Int = 0
+    /// value = raw × scale + offset. With either of them the value is an LREAL.
+    public var scale: Double?
+    public var offset: Double?
+    public var writable = false
+    /// How often the point is read: 10 ms…1 day.
+    public var interval: Duration = .seconds(1)
+
+    public init(identifier: String, type: PointType, area: ModbusArea, address: Int) {
+        self.identifier = identifier
+        self.type = type
+        self.area = area
+        self.address = address
+    }
+
+    /// How many registers (or bits, in the areas of bits) the point takes.
+    public var quantity: Int {
+        switch type {
+        case .bool, .int, .uint: 1
+        case .dint, .udint, .real: 2
+        case .lint, .ulint, .lreal: 4
+        case .string: (length + 1) / 2
+        }
+    }
+
+    var isScaled: Bool { scale != nil || offset != nil }
+}

@@ -1,0 +1,301 @@
+import CModbus
+import Core
+import Glibc
+
+// One Modbus line: owns libmodbus' context and does one request at a time, blocking.
+//
+// libmodbus leaves three things to its user, which are done here:
+//
+// * It waits with select(), which corrupts memory for descriptors from 1024 on, and a box with thousands of connections has
+//   such. A connection therefore takes one low descriptor when it is made, at start-up, and keeps it: what is opened later
+//   is moved there with dup2(), and /dev/null holds the place meanwhile.
+// * It takes whatever comes next for the answer, except for the transaction identifier of Modbus TCP. After a time-out or a
+//   frame that does not fit, a TCP connection is opened anew; a serial line is drained, and a device that owes a late answer
+//   is not asked anything else before that answer must have come.
+// * It does not keep the 3.5 characters of silence between two frames that Modbus RTU demands (Modbus over Serial Line 1.02
+//   §2.5.1.1).
+
+struct ModbusConnection: ~Copyable {
+    /// One request, to know a repetition from another one.
+    struct Request: Equatable {
+        var unitIdentifier: Int
+        var function: Int
+        var address: Int
+        var quantity: Int
+    }
+
+    private let context: OpaquePointer
+    /// The low descriptor: the line, or /dev/null while it is closed.
+    private let descriptor: Int32
+    private let transport: ModbusTransport
+    private let timing: SerialTiming?
+    private let registerBuffer: UnsafeMutableBufferPointer<UInt16>
+    private let bitBuffer: UnsafeMutableBufferPointer<UInt8>
+    private(set) var isOpen = false
+    private(set) var opens: UInt64 = 0
+    /// When the last byte was on the serial line.
+    private var lastActivity = MonotonicTime.zero
+    /// A request on a serial line that timed out, and until when its answer may still come.
+    private var owed: (request: Request, until: MonotonicTime)?
+
+    init(_ transport: ModbusTransport) throws(FieldBusError) {
+        let context: OpaquePointer?
+        switch transport {
+        case .tcp(let host, let port):
+            context = modbus_new_tcp_pi(host, "\(port)")
+            timing = nil
+        case .rtu(let line):
+            context = modbus_new_rtu(
+                line.serialPort, Int32(clamping: line.baudRate), line.parity.letter, Int32(clamping: line.dataBits),
+                Int32(clamping: line.stopBits))
+            timing = SerialTiming(line)
+        }
+        guard let context else {
+            throw .unavailable(what: "libmodbus", detail: "does not accept \(transport)")
+        }
+        let descriptor = Glibc.open("/dev/null", O_RDWR | O_CLOEXEC)
+        guard descriptor >= 0, descriptor < FD_SETSIZE else {
+            if descriptor >= 0 { Glibc.close(descriptor) }
+            modbus_free(context)
+            throw .unavailable(what: "file descriptor for a Modbus line", detail: "none below \(FD_SETSIZE) is free")
+        }
+        self.context = context
+        self.descriptor = descriptor
+        self.transport = transport
+        registerBuffer = .allocate(capacity: 125)
+        registerBuffer.initialize(repeating: 0)
+        bitBuffer = .allocate(capacity: 2000)
+        bitBuffer.initialize(repeating: 0)
+    }
+
+    deinit {
+        modbus_free(context)
+        Glibc.close(descriptor)
+        registerBuffer.deallocate()
+        bitBuffer.deallocate()
+    }
+
+    /// What the last read of registers brought: as many as it asked for.
+    func registers(_ quantity: Int) -> UnsafeBufferPointer<UInt16> {
+        UnsafeBufferPointer(rebasing: registerBuffer[..<min(max(0, quantity), registerBuffer.count)])
+    }
+
+    /// What the last read of coils or discrete inputs brought, one byte each.
+    func bits(_ quantity: Int) -> UnsafeBufferPointer<UInt8> {
+        UnsafeBufferPointer(rebasing: bitBuffer[..<min(max(0, quantity), bitBuffer.count)])
+    }
+
+    /// Reads into ``registers(_:)`` or ``bits(_:)`` (functions 1…4).
+    mutating func read(
+        _ area: ModbusArea, unit: Int, startingAddress: Int, quantity: Int, timeout: Duration
+    ) throws(RequestFailure) {
+        guard quantity >= 1, quantity <= area.maxQuantity else { throw .badFrame("quantity \(quantity)") }
+        let address = Int32(clamping: startingAddress)
+        let bytes = area.holdsBits ? (quantity + 7) / 8 : 2 * quantity
+        let request = Request(
+            unitIdentifier: unit, function: Int(area.function), address: startingAddress, quantity: quantity)
+        try begin(request, bytesOnLine: 8 + 5 + bytes, timeout: timeout)
+        let result =
+            area.holdsBits
+            ? cmodbus_read_bits(context, area.function, address, Int32(quantity), bitBuffer.baseAddress)
+            : cmodbus_read_registers(context, area.function, address, Int32(quantity), registerBuffer.baseAddress)
+        try end(request, result, timeout: timeout)
+        if Int(result) != quantity { throw .badFrame("\(result) values instead of \(quantity)") }
+    }
+
+    /// Writes one coil: function 5, or 15 with `multiple`.
+    mutating func writeCoil(
+        _ on: Bool, unit: Int, address: Int, multiple: Bool, timeout: Duration
+    ) throws(RequestFailure) {
+        let request = Request(unitIdentifier: unit, function: multiple ? 15 : 5, address: address, quantity: 1)
+        try begin(request, bytesOnLine: 18, timeout: timeout)
+        var bit: UInt8 = on ? 1 : 0
+        let result =
+            multiple
+            ? cmodbus_write_multiple_coils(context, Int32(clamping: address), 1, &bit)
+            : cmodbus_write_single_coil(context, Int32(clamping: address), Int32(bit))
+        try end(request, result, timeout: timeout)
+    }
+
+    /// Writes registers: function 16, or 6 for a single one without `multiple`.
+    mutating func writeRegisters(
+        _ values: [UInt16], unit: Int, address: Int, multiple: Bool, timeout: Duration
+    ) throws(RequestFailure) {
+        guard let first = values.first, values.count <= 123 else { throw .badFrame("quantity \(values.count)") }
+        let single = values.count == 1 && !multiple
+        let request = Request(
+            unitIdentifier: unit, function: single ? 6 : 16, address: address, quantity: values.count)
+        try begin(request, bytesOnLine: 9 + 2 * values.count + 8, timeout: timeout)
+        let result =
+            single
+            ? cmodbus_write_single_register(context, Int32(clamping: address), first)
+            : cmodbus_write_multiple_registers(context, Int32(clamping: address), Int32(values.count), values)
+        try end(request, result, timeout: timeout)
+    }
+
+    /// register = (register AND `and`) OR (`or` AND NOT `and`): function 22.
+    mutating func maskWriteRegister(
+        and: UInt16, or: UInt16, unit: Int, address: Int, timeout: Duration
+    ) throws(RequestFailure) {
+        let request = Request(unitIdentifier: unit, function: 22, address: address, quantity: 1)
+        try begin(request, bytesOnLine: 20, timeout: timeout)
+        try end(request, cmodbus_mask_write_register(context, Int32(clamping: address), and, or), timeout: timeout)
+    }
+
+    // MARK: One request
+
+    private mutating func begin(_ request: Request, bytesOnLine: Int, timeout: Duration) throws(RequestFailure) {
+        if case .tcp = transport, isOpen, hasUnexpectedInput() { close() }
+        if !isOpen { try open(timeout: timeout) }
+        var limit = timeout
+        if let timing {
+            limit += timing.duration(ofCharacters: bytesOnLine)
+            awaitSilence(timing, before: request, timeout: limit)
+        }
+        _ = cmodbus_set_unit_identifier(context, Int32(clamping: request.unitIdentifier))
+        _ = cmodbus_set_response_timeout(context, max(1000, limit.wholeNanoseconds / 1000))
+    }
+
+    private mutating func end(_ request: Request, _ result: Int32, timeout: Duration) throws(RequestFailure) {
+        if timing != nil { lastActivity = SystemClock.monotonic() }
+        if result >= 0 { return }
+        let exception = Int(cmodbus_exception(result))
+        if exception > 0 { throw .exception(exception) }
+        let message = cmodbus_message(result).map { String(cString: $0) } ?? "error \(-result)"
+        if result == -ETIMEDOUT {
+            if let timing {
+                owed = (request, lastActivity + timeout)
+                drain(timing)
+            } else {
+                close()
+            }
+            throw .timeout
+        }
+        if cmodbus_is_bad_frame(result) != 0 {
+            if let timing { drain(timing) } else { close() }
+            throw .badFrame(message)
+        }
+        close()
+        throw .broken(message)
+    }
+
+    /// Whether the other side closed the connection, or sent something that nobody asked for: either way the next answer
+    /// could not be trusted.
+    private func hasUnexpectedInput() -> Bool {
+        var byte: UInt8 = 0
+        let count = recv(descriptor, &byte, 1, Int32(MSG_PEEK) | Int32(MSG_DONTWAIT))
+        return !(count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
+    }
+
+    // MARK: Opening and closing
+
+    private mutating func open(timeout: Duration) throws(RequestFailure) {
+        switch transport {
+        case .tcp(let host, let port):
+            let socket = try TCPClientSocket.open(host: host, port: port, timeout: timeout)
+            try take(socket)
+        case .rtu(let line):
+            let result = cmodbus_connect(context)
+            guard result >= 0 else {
+                let message = cmodbus_message(result).map { String(cString: $0) } ?? "error \(-result)"
+                throw .openFailed("\(line.serialPort): \(message)")
+            }
+            try take(modbus_get_socket(context))
+        }
+        isOpen = true
+        opens += 1
+        owed = nil
+    }
+
+    /// Moves a descriptor to the low one.
+    private func take(_ opened: Int32) throws(RequestFailure) {
+        let result = dup2(opened, descriptor)
+        let code = errno
+        Glibc.close(opened)
+        guard result >= 0 else { throw .openFailed("dup2: errno \(code)") }
+        _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
+        modbus_set_socket(context, descriptor)
+    }
+
+    /// Closes the line; the next request opens it again.
+    mutating func close() {
+        guard isOpen else { return }
+        isOpen = false
+        owed = nil
+        if timing != nil {
+            // Lets libmodbus give the port its old settings back, on a copy that it may close.
+            let copy = dup(descriptor)
+            if copy >= 0 {
+                modbus_set_socket(context, copy)
+                modbus_close(context)
+            }
+        }
+        modbus_set_socket(context, -1)
+        let null = Glibc.open("/dev/null", O_RDWR | O_CLOEXEC)
+        if null >= 0 {
+            dup2(null, descriptor)
+            Glibc.close(null)
+            _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
+        } else {
+            // No descriptor left: at least tell the other side.
+            shutdown(descriptor, Int32(SHUT_RDWR))
+        }
+    }
+
+    // MARK: Serial line
+
+    private mutating func awaitSilence(_ timing: SerialTiming, before request: Request, timeout: Duration) {
+        if let owed, owed.request.unitIdentifier == request.unitIdentifier {
+            if owed.request == request {
+                // The answer to this repetition may be that of the first try; its own is then still to come.
+                self.owed = (request, SystemClock.monotonic() + timeout + timeout)
+            } else {
+                discardInput(until: owed.until)
+                self.owed = nil
+            }
+        }
+        let ready = lastActivity + timing.silence
+        var now = SystemClock.monotonic()
+        while now < ready {
+            var pause = timespec(tv_sec: 0, tv_nsec: Int(clamping: min(999_999_999, (ready - now).wholeNanoseconds)))
+            nanosleep(&pause, nil)
+            now = SystemClock.monotonic()
+        }
+    }
+
+    /// Throws away what comes until the line has been silent for 3.5 characters, two longest frames at most.
+    private mutating func drain(_ timing: SerialTiming) {
+        let end = SystemClock.monotonic() + timing.duration(ofCharacters: 512) + timing.silence
+        while SystemClock.monotonic() < end, discard(waiting: timing.silence) {}
+        _ = cmodbus_flush(context)
+        lastActivity = SystemClock.monotonic()
+    }
+
+    private mutating func discardInput(until end: MonotonicTime) {
+        var now = SystemClock.monotonic()
+        while now < end {
+            if discard(waiting: end - now) { lastActivity = SystemClock.monotonic() }
+            now = SystemClock.monotonic()
+        }
+    }
+
+    /// Waits for input and throws it away; false if none came.
+    private func discard(waiting: Duration) -> Bool {
+        var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        let milliseconds = Int32(clamping: (waiting.wholeNanoseconds + 999_999) / 1_000_000)
+        guard poll(&entry, 1, milliseconds) > 0 else { return false }
+        return withUnsafeTemporaryAllocation(byteCount: 256, alignment: 1) { Glibc.read(descriptor, $0.baseAddress, 256) > 0 }
+    }
+}
+
+extension ModbusArea {
+    /// The function that reads the area.
+    var function: Int32 {
+        switch self {
+        case .coil: Int32(CMODBUS_COIL)
+        case .discreteInput: Int32(CMODBUS_DISCRETE_INPUT)
+        case .holdingRegister: Int32(CMODBUS_HOLDING_REGISTER)
+        case .inputRegister: Int32(CMODBUS_INPUT_REGISTER)
+        }
+    }
+}

@@ -1,0 +1,60 @@
+import Core
+import Glibc
+
+/// Opens TCP connections with one time limit for all addresses of a host, which libmodbus would apply to each.
+enum TCPClientSocket {
+    /// A connected, non-blocking socket without Nagle's delay.
+    ///
+    /// Looking up a host name is not part of the time limit: the C library has its own for that.
+    static func open(host: String, port: Int, timeout: Duration) throws(RequestFailure) -> Int32 {
+        var hints = addrinfo()
+        hints.ai_family = AF_UNSPEC
+        hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
+        hints.ai_flags = AI_NUMERICSERV
+        var addresses: UnsafeMutablePointer<addrinfo>?
+        let code = getaddrinfo(host, "\(port)", &hints, &addresses)
+        guard code == 0, let first = addresses else { throw .openFailed("\(host): \(String(cString: gai_strerror(code)))") }
+        defer { freeaddrinfo(first) }
+
+        let deadline = SystemClock.monotonic() + timeout
+        var problem: Int32 = EADDRNOTAVAIL
+        var next: UnsafeMutablePointer<addrinfo>? = first
+        while let address = next {
+            next = address.pointee.ai_next
+            let socket = Glibc.socket(
+                address.pointee.ai_family,
+                Int32(SOCK_STREAM.rawValue) | Int32(SOCK_NONBLOCK.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+            guard socket >= 0 else {
+                problem = errno
+                continue
+            }
+            problem = connect(socket, address.pointee, deadline: deadline)
+            if problem == 0 {
+                var on: Int32 = 1
+                setsockopt(socket, Int32(IPPROTO_TCP), TCP_NODELAY, &on, socklen_t(MemoryLayout<Int32>.size))
+                return socket
+            }
+            close(socket)
+            if SystemClock.monotonic() >= deadline { break }
+        }
+        throw .openFailed("\(host) port \(port): \(String(cString: strerror(problem)))")
+    }
+
+    /// 0, or the errno of what failed.
+    private static func connect(_ socket: Int32, _ address: addrinfo, deadline: MonotonicTime) -> Int32 {
+        if Glibc.connect(socket, address.ai_addr, address.ai_addrlen) == 0 { return 0 }
+        guard errno == EINPROGRESS else { return errno }
+        while true {
+            let left = (deadline - SystemClock.monotonic()).wholeNanoseconds
+            guard left > 0 else { return ETIMEDOUT }
+            var entry = pollfd(fd: socket, events: Int16(POLLOUT), revents: 0)
+            let ready = poll(&entry, 1, Int32(clamping: (left + 999_999) / 1_000_000))
+            if ready < 0, errno != EINTR { return errno }
+            if ready > 0 { break }
+        }
+        var problem: Int32 = 0
+        var size = socklen_t(MemoryLayout<Int32>.size)
+        guard getsockopt(socket, SOL_SOCKET, SO_ERROR, &problem, &size) == 0 else { return errno }
+        return problem
+    }
+}

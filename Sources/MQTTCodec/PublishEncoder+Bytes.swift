@@ -1,0 +1,52 @@
+public import Core
+public import NIOCore
+
+extension PublishEncoder {
+    /// Appends a PUBLISH from its parts: what a client sends that has no `Message`.
+    ///
+    /// - Parameters:
+    ///   - topic: a topic name of at most 65,535 bytes; empty only with a topic alias.
+    ///   - properties: encoded properties to forward, without their length; left out before MQTT 5.0.
+    ///   - packetIdentifier: 1…65,535 for QoS 1 and 2; ignored for QoS 0.
+    ///   - topicAlias: 1…65,535; left out before MQTT 5.0.
+    ///   - maximumPacketSize: the largest packet that the receiver takes, in bytes.
+    /// - Returns: false if topic or packet are too large; then nothing was written.
+    @inlinable
+    public static func write(
+        topic: UnsafeRawBufferPointer, properties: UnsafeRawBufferPointer = UnsafeRawBufferPointer(start: nil, count: 0),
+        payload: UnsafeRawBufferPointer, packetIdentifier: UInt16, qos: QoS, retain: Bool = false, dup: Bool = false,
+        version: ProtocolVersion, messageExpiryInterval: UInt32? = nil, topicAlias: UInt16? = nil,
+        maximumPacketSize: Int = FrameReader.maximumPacketSize, into buffer: inout ByteBuffer
+    ) -> Bool {
+        let layout = PublishLayout(
+            topicLength: topic.count, forwardedLength: properties.count, payloadLength: payload.count, qos: qos,
+            version: version, hasExpiry: messageExpiryInterval != nil, topicAlias: topicAlias,
+            subscriptionIdentifiers: EmptyCollection())
+        guard topic.count <= Int(UInt16.max), layout.totalLength <= min(maximumPacketSize, FrameReader.maximumPacketSize)
+        else { return false }
+        buffer.append(layout.totalLength) { target in
+            var at = target
+            layout.writeFixedHeader(qos: qos, retain: retain, dup: dup, to: &at)
+            PublishLayout.write(UInt16(truncatingIfNeeded: topic.count), to: &at)
+            PublishLayout.write(topic, to: &at)
+            if qos != .atMostOnce { PublishLayout.write(packetIdentifier, to: &at) }
+            if version == .v5 {
+                layout.writeProperties(
+                    messageExpiryInterval: messageExpiryInterval, topicAlias: topicAlias,
+                    subscriptionIdentifiers: EmptyCollection(), to: &at)
+                PublishLayout.write(properties, to: &at)
+            }
+            PublishLayout.write(payload, to: &at)
+        }
+        return true
+    }
+}
+
+extension PublishLayout {
+    @inlinable @inline(__always)
+    static func write(_ bytes: UnsafeRawBufferPointer, to at: inout UnsafeMutableRawPointer) {
+        guard let base = bytes.baseAddress else { return }
+        at.copyMemory(from: base, byteCount: bytes.count)
+        at += bytes.count
+    }
+}

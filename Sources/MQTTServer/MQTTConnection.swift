@@ -1,0 +1,344 @@
+import Broker
+import Core
+import Logging
+import MQTTCodec
+import NIOCore
+
+/// One network client: reads packets in place from what the channel received, gives them to the broker, and writes what
+/// the broker put into the outbox, all of it in one write per batch.
+///
+/// Belongs to the channel's event loop, which is the broker's.
+final class MQTTConnection: Client, ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    private enum Phase {
+        case awaitingConnect
+        case connected
+        /// Refused or ended: what arrives is ignored.
+        case closed
+    }
+
+    private let shared: ServerContext
+    private let listener: String
+    private var phase = Phase.awaitingConnect
+    private var context: ChannelHandlerContext?
+    /// The start of a packet whose rest has not come.
+    private var partial: ByteBuffer?
+    /// Expiry and other properties make a run that is not contiguous in the packet; it is put together here.
+    private var scratch: [UInt8] = []
+
+    init(shared: ServerContext, listener: String) {
+        self.shared = shared
+        self.listener = listener
+        super.init()
+    }
+
+    var awaitsConnect: Bool {
+        if case .awaitingConnect = phase { true } else { false }
+    }
+
+    // MARK: Channel
+
+    func handlerAdded(context: ChannelHandlerContext) { self.context = context }
+
+    func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
+
+    func channelActive(context: ChannelHandlerContext) {
+        if !shared.expectConnect(self, now: SystemClock.monotonic()) {
+            phase = .closed
+            context.close(promise: nil)
+        }
+        context.fireChannelActive()
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        if session != nil {
+            log(.info, "connection lost")
+            shared.broker.connectionLost(self, now: SystemClock.monotonic(), wall: SystemClock.wall())
+            shared.turn()
+        }
+        phase = .closed
+        partial = nil
+        context.fireChannelInactive()
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        log(.debug, "connection failed", "\(error)")
+        context.close(promise: nil)
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        if context.channel.isWritable, !outbox.isEmpty { flush() }
+        context.fireChannelWritabilityChanged()
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        if case .closed = phase { return }
+        var buffer = unwrapInboundIn(data)
+        if var begun = partial {
+            partial = nil
+            begun.writeBuffer(&buffer)
+            buffer = begun
+        }
+        let now = SystemClock.monotonic()
+        let consumed = buffer.withUnsafeReadableBytes { process($0, now: now) }
+        if case .closed = phase {
+            shared.turn()
+            return
+        }
+        if consumed < buffer.readableBytes {
+            // A slice would keep the whole receive buffer alive; what is left is usually small.
+            buffer.moveReaderIndex(forwardBy: consumed)
+            var rest = ByteBuffer()
+            rest.reserveCapacity(max(buffer.readableBytes, 512))
+            rest.writeBuffer(&buffer)
+            partial = rest
+        }
+        shared.turn()
+    }
+
+    // MARK: Input
+
+    /// Handles the whole packets at the start of `bytes`.
+    ///
+    /// - Returns: how many bytes they took.
+    private func process(_ bytes: UnsafeRawBufferPointer, now: MonotonicTime) -> Int {
+        let wall = SystemClock.wall()
+        touch(at: now)
+        var at = 0
+        while at < bytes.count {
+            let rest = UnsafeRawBufferPointer(rebasing: bytes[at...])
+            switch FrameReader.read(rest, maximumPacketSize: shared.broker.limits.maximumPacketSize, version: version) {
+            case .needMoreBytes:
+                return at
+            case .failure(let error):
+                fail(error, now: now, wall: wall)
+                return bytes.count
+            case .frame(let frame):
+                let body = UnsafeRawBufferPointer(rebasing: rest[frame.body])
+                do throws(DecodeError) {
+                    try handle(frame, body, now: now, wall: wall)
+                } catch {
+                    fail(error, now: now, wall: wall)
+                }
+                if isEnded { return bytes.count }
+                at += frame.totalLength
+            }
+        }
+        return at
+    }
+
+    /// Whether the broker has given up this connection.
+    private var isEnded: Bool {
+        switch phase {
+        case .awaitingConnect: false
+        case .connected: session == nil
+        case .closed: true
+        }
+    }
+
+    private func handle(
+        _ frame: Frame, _ body: UnsafeRawBufferPointer, now: MonotonicTime, wall: Timestamp
+    ) throws(DecodeError) {
+        let broker = shared.broker
+        guard case .connected = phase else {
+            // [MQTT-3.1.0-1] the first packet is CONNECT.
+            guard frame.type == .connect else { throw DecodeError(reasonCode: .protocolError, reason: "the first packet is not CONNECT", offset: 0) }
+            try connect(body, now: now, wall: wall)
+            return
+        }
+        switch frame.type {
+        case .publish:
+            let view = try PublishView.read(body: body, flags: frame.flags, version: version)
+            // We offer no topic aliases, so an alias is a value above our maximum of 0.
+            if view.topicAlias != nil { throw DecodeError(reasonCode: .topicAliasInvalid, reason: "topic alias not offered", offset: 0) }
+            publish(view, body, now: now, wall: wall)
+        case .puback:
+            broker.puback(try AcknowledgementPacket.read(body: body, type: .puback, version: version), from: self, now: now)
+        case .pubrec:
+            broker.pubrec(try AcknowledgementPacket.read(body: body, type: .pubrec, version: version), from: self, now: now)
+        case .pubrel:
+            broker.pubrel(try AcknowledgementPacket.read(body: body, type: .pubrel, version: version), from: self)
+        case .pubcomp:
+            broker.pubcomp(try AcknowledgementPacket.read(body: body, type: .pubcomp, version: version), from: self, now: now)
+        case .subscribe:
+            broker.subscribe(try SubscribePacket.read(body: body, version: version), from: self, now: now, wall: wall)
+        case .unsubscribe:
+            broker.unsubscribe(try UnsubscribePacket.read(body: body, version: version), from: self)
+        case .pingreq:
+            try Ping.read(body: body)
+            broker.ping(from: self)
+        case .disconnect:
+            let packet = try DisconnectPacket.read(body: body, version: version)
+            log(.debug, "disconnected")
+            broker.disconnect(self, packet: packet, now: now, wall: wall)
+            end()
+        case .connect:
+            // [MQTT-3.1.0-2] a second CONNECT.
+            throw DecodeError(reasonCode: .protocolError, reason: "second CONNECT", offset: 0)
+        case .connack, .suback, .unsuback, .pingresp, .auth:
+            throw DecodeError(
+                reasonCode: .protocolError, reason: "packet type \(frame.type) is not for a server", offset: 0)
+        }
+    }
+
+    private func connect(
+        _ body: UnsafeRawBufferPointer, now: MonotonicTime, wall: Timestamp
+    ) throws(DecodeError) {
+        let packet = try ConnectPacket.read(body: body)
+        phase = .connected
+        if shared.broker.connect(self, packet: packet, now: now, wall: wall) {
+            log(.debug, "connected")
+        } else {
+            log(.notice, "connection refused", "client identifier \(packet.clientIdentifier)")
+            phase = .closed
+        }
+    }
+
+    @inline(__always)
+    private func publish(
+        _ view: PublishView, _ body: UnsafeRawBufferPointer, now: MonotonicTime, wall: Timestamp
+    ) {
+        let topic = UnsafeRawBufferPointer(rebasing: body[view.topic])
+        let payload = UnsafeRawBufferPointer(rebasing: body[view.payload])
+        var publish = Broker.Publish(
+            topic: topic, properties: UnsafeRawBufferPointer(start: nil, count: 0), payload: payload, qos: view.qos,
+            retain: view.retain, packetIdentifier: view.packetIdentifier,
+            messageExpiryInterval: view.messageExpiryInterval)
+        if let forwarded = view.forwardedProperties {
+            publish.properties = UnsafeRawBufferPointer(rebasing: body[forwarded])
+            shared.broker.publish(publish, from: self, now: now, wall: wall)
+        } else {
+            // Properties of the hop stand between those that travel on.
+            scratch.removeAll(keepingCapacity: true)
+            view.appendForwardedProperties(of: body, to: &scratch)
+            scratch.withUnsafeBytes { properties in
+                publish.properties = properties
+                shared.broker.publish(publish, from: self, now: now, wall: wall)
+            }
+        }
+    }
+
+    /// What arrived breaks a rule: the client is told as far as its version can be, and the connection ends.
+    private func fail(_ error: DecodeError, now: MonotonicTime, wall: Timestamp) {
+        switch phase {
+        case .awaitingConnect:
+            log(.notice, "refused a connection whose first packet is not a CONNECT that this broker reads", "\(error)")
+            if error.reasonCode == .unsupportedProtocolVersion, let context {
+                // [MQTT-3.1.2-2] such a client may be told; with the return code that all versions know.
+                var buffer = ByteBuffer()
+                write { () throws(EncodeError) in
+                    try ConnackPacket(sessionPresent: false, reasonCode: error.reasonCode)
+                        .write(version: .v311, into: &buffer)
+                }
+                context.writeAndFlush(wrapOutboundOut(buffer), promise: nil)
+            }
+            end()
+        case .connected:
+            log(.notice, "closed a connection that broke the protocol", "\(error)")
+            shared.broker.close(self, reason: error.reasonCode, now: now, wall: wall)
+        case .closed:
+            break
+        }
+    }
+
+    // MARK: Output
+
+    override func flush() {
+        guard let context, context.channel.isActive else { return }
+        var buffer = shared.takeBuffer()
+        var isLast = false
+        while context.channel.isWritable, !isLast {
+            buffer.clear()
+            while buffer.readableBytes < ServerContext.outputChunk, let outbound = popOutbound() {
+                if encode(outbound, into: &buffer) {
+                    isLast = true
+                    break
+                }
+            }
+            if buffer.readableBytes == 0 { break }
+            context.writeAndFlush(wrapOutboundOut(buffer), promise: nil)
+            if outbox.isEmpty { break }
+        }
+        shared.giveBack(buffer)
+        if isLast || (isClosingWithoutPacket && outbox.isEmpty) { end() }
+    }
+
+    /// The broker refused the connection: it ends with what the outbox holds, without DISCONNECT.
+    private var isClosingWithoutPacket: Bool {
+        if case .closed = phase { true } else { false }
+    }
+
+    /// - Returns: whether the connection ends after this.
+    private func encode(_ outbound: Outbound, into buffer: inout ByteBuffer) -> Bool {
+        switch outbound {
+        case .publish(let publish):
+            encode(publish, into: &buffer)
+        case .puback(let packet): packet.write(type: .puback, version: version, into: &buffer)
+        case .pubrec(let packet): packet.write(type: .pubrec, version: version, into: &buffer)
+        case .pubrel(let packet): packet.write(type: .pubrel, version: version, into: &buffer)
+        case .pubcomp(let packet): packet.write(type: .pubcomp, version: version, into: &buffer)
+        case .suback(let packet): packet.write(version: version, into: &buffer)
+        case .unsuback(let packet): packet.writeUnsuback(version: version, into: &buffer)
+        case .connack(let packet): write { () throws(EncodeError) in try packet.write(version: version, into: &buffer) }
+        case .pingresp: Ping.writeResponse(into: &buffer)
+        case .disconnect(let reason):
+            // Before MQTT 5.0 a server has no DISCONNECT to send.
+            if version == .v5 { write { () throws(EncodeError) in try DisconnectPacket(reasonCode: reason).write(version: .v5, into: &buffer) } }
+            log(.info, "closed", "reason \(reason.rawValue)")
+            return true
+        }
+        return false
+    }
+
+    @inline(__always)
+    private func encode(_ publish: OutboundPublish, into buffer: inout ByteBuffer) {
+        let message = publish.message
+        var expiry: UInt32?
+        if version == .v5, message.expiresAt != .distantFuture {
+            // [MQTT-3.3.2-6] what is left of the interval, rounded up so that 0 is only sent for what has just expired.
+            let left = message.expiresAt - SystemClock.monotonic()
+            expiry = UInt32(clamping: max(0, (left.wholeMilliseconds + 999) / 1000))
+        }
+        let isWritten: Bool
+        if let identifiers = publish.subscriptionIdentifiers {
+            isWritten = PublishEncoder.write(
+                message, packetIdentifier: publish.packetIdentifier, qos: publish.qos, retain: publish.retain,
+                dup: publish.duplicate, version: version, messageExpiryInterval: expiry,
+                subscriptionIdentifiers: identifiers, maximumPacketSize: maximumPacketSize, into: &buffer)
+        } else {
+            isWritten = PublishEncoder.write(
+                message, packetIdentifier: publish.packetIdentifier, qos: publish.qos, retain: publish.retain,
+                dup: publish.duplicate, version: version, messageExpiryInterval: expiry,
+                maximumPacketSize: maximumPacketSize, into: &buffer)
+        }
+        // [MQTT-3.1.2-25] what is too large for the client counts as delivered.
+        if !isWritten { shared.broker.discard(publish, of: self, now: SystemClock.monotonic()) }
+    }
+
+    /// What this broker says by itself is within the limits of a packet.
+    private func write(_ body: () throws(EncodeError) -> Void) {
+        do throws(EncodeError) { try body() } catch { log(.error, "cannot encode a packet", "\(error)") }
+    }
+
+    private func end() {
+        phase = .closed
+        context?.close(promise: nil)
+    }
+
+    func dropUnconnected() {
+        log(.info, "closed a connection that sent no CONNECT")
+        end()
+    }
+
+    private func log(_ level: Logger.Level, _ message: StaticString, _ detail: @autoclosure () -> String = "") {
+        guard shared.logger.logLevel <= level else { return }
+        var metadata: Logger.Metadata = ["listener": "\(listener)"]
+        if let address = context?.channel.remoteAddress { metadata["peer"] = "\(address)" }
+        if let session { metadata["client"] = "\(session.clientIdentifier)" }
+        let detail = detail()
+        if !detail.isEmpty { metadata["detail"] = "\(detail)" }
+        shared.logger.log(level: level, "\(message)", metadata: metadata)
+    }
+}

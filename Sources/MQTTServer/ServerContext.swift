@@ -1,0 +1,64 @@
+public import Broker
+public import Core
+import DequeModule
+public import Logging
+public import NIOCore
+
+/// What all connections of one event loop share.
+///
+/// Belongs to ``eventLoop``.
+public final class ServerContext {
+    public let eventLoop: any EventLoop
+    public let broker: Broker
+    let logger: Logger
+    /// Called when the broker may have something to flush or to commit; the turn's owner coalesces the calls.
+    private let scheduleTurn: () -> Void
+    /// An output buffer that nobody uses now.
+    private var spare: ByteBuffer?
+    /// Connections that have not sent CONNECT, in the order of their deadlines.
+    private var unconnected = Deque<(deadline: MonotonicTime, connection: MQTTConnection)>()
+
+    /// Time that a client has from the connection to its CONNECT.
+    static let connectTimeout = Duration.seconds(10)
+    /// Connections that may be without CONNECT at once; one more is closed.
+    static let maximumUnconnected = 2_000
+    /// A connection's output is written in pieces of about this many bytes.
+    static let outputChunk = 128 * 1024
+
+    public init(eventLoop: any EventLoop, broker: Broker, logger: Logger, scheduleTurn: @escaping () -> Void) {
+        self.eventLoop = eventLoop
+        self.broker = broker
+        self.logger = logger
+        self.scheduleTurn = scheduleTurn
+    }
+
+    func turn() { scheduleTurn() }
+
+    func takeBuffer() -> ByteBuffer {
+        guard var buffer = spare else { return ByteBuffer() }
+        spare = nil
+        buffer.clear()
+        return buffer
+    }
+
+    /// Keeps a buffer for the next connection that writes. If its bytes are still being written, `clear` leaves them to the
+    /// channel and takes new memory.
+    func giveBack(_ buffer: ByteBuffer) {
+        if buffer.capacity <= 2 * ServerContext.outputChunk { spare = buffer }
+    }
+
+    /// False if too many wait already.
+    func expectConnect(_ connection: MQTTConnection, now: MonotonicTime) -> Bool {
+        guard unconnected.count < ServerContext.maximumUnconnected else { return false }
+        unconnected.append((now + ServerContext.connectTimeout, connection))
+        return true
+    }
+
+    /// To be called about once a second: closes the connections that never sent CONNECT.
+    public func tick(now: MonotonicTime) {
+        while let first = unconnected.first, first.deadline <= now || !first.connection.awaitsConnect {
+            unconnected.removeFirst()
+            if first.connection.awaitsConnect { first.connection.dropUnconnected() }
+        }
+    }
+}
