@@ -18,35 +18,33 @@ extension MartletConfiguration.Bridge {
 }
 
 extension MartletConfiguration.Bridge.Route: ConfigurationTable {
-    static var schema: Schema<Self> {
-        Schema("Topics that cross the bridge, and how their names change.") {
-            Key("filter", \.filter, .topicFilter, .required, help: "The topics, where the messages come from.")
-            Key(
-                "remove-prefix", \.removePrefix, .topicPrefix, example: "site/7",
-                help: "Levels that are taken from the front of the topic."
+    static let schema = Schema<Self>("Topics that cross the bridge, and how their names change.") {
+        Key("filter", \.filter, .topicFilter, .required, help: "The topics, where the messages come from.")
+        Key(
+            "remove-prefix", \.removePrefix, .topicPrefix, example: "site/7",
+            help: "Levels that are taken from the front of the topic."
+        )
+        Key(
+            "prefix", \.prefix, .topicPrefix, example: "site/7",
+            help: "Levels that are then put before the topic; a / comes between."
+        )
+        Key(
+            "topic", \.topic, .topicTemplate, example: "up/${topic[2]}",
+            help: "The whole new topic, in place of the prefixes; ${…} is filled in."
+        )
+        Key("qos", \.qos, .qos, help: "The highest QoS with which messages cross.")
+    } check: { route, findings in
+        if route.topic != nil, route.prefix != nil || route.removePrefix != nil {
+            findings.report(route.source["topic"], "topic replaces the whole topic: leave out prefix and remove-prefix")
+        }
+        if route.source.isSound("filter", "remove-prefix"), let prefix = route.removePrefix,
+            !route.filter.begins(withLevelsOf: prefix)
+        {
+            findings.report(
+                route.source["remove-prefix"],
+                "remove-prefix \(prefix.quotedForMessage) is not how topics of filter "
+                    + "\(route.filter.quotedForMessage) begin"
             )
-            Key(
-                "prefix", \.prefix, .topicPrefix, example: "site/7",
-                help: "Levels that are then put before the topic; a / comes between."
-            )
-            Key(
-                "topic", \.topic, .topicTemplate, example: "up/${topic[2]}",
-                help: "The whole new topic, in place of the prefixes; ${…} is filled in."
-            )
-            Key("qos", \.qos, .qos, help: "The highest QoS with which messages cross.")
-        } check: { route, findings in
-            if route.topic != nil, route.prefix != nil || route.removePrefix != nil {
-                findings.report(route.source["topic"], "topic replaces the whole topic: leave out prefix and remove-prefix")
-            }
-            if route.source.isSound("filter", "remove-prefix"), let prefix = route.removePrefix,
-                !route.filter.begins(withLevelsOf: prefix)
-            {
-                findings.report(
-                    route.source["remove-prefix"],
-                    "remove-prefix \(prefix.quotedForMessage) is not how topics of filter "
-                        + "\(route.filter.quotedForMessage) begin"
-                )
-            }
         }
     }
 }

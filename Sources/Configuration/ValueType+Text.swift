@@ -7,7 +7,7 @@ extension ValueType where Value == String {
         _ name: String,
         allowed: String = "",
         bytes: ClosedRange<Int>,
-        problem: @escaping (String) -> String? = { _ in nil }
+        problem: @escaping @Sendable (String) -> String? = { _ in nil }
     ) -> Self {
         Self(name: name, allowed: allowed) { value throws(Refusal) in
             guard case .string(let text) = value.content else { throw .kind("a string", value) }
