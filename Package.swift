@@ -28,12 +28,18 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     ],
     targets: [
+        // Layer 0: C libraries
+        .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+
         // Layer 1: the nouns
         .target(name: "Core", swiftSettings: settings),
         .testTarget(name: "CoreTests", dependencies: ["Core"], swiftSettings: settings),
 
         // Layer 2
         .target(name: "MQTTCodec", dependencies: ["Core", byteBuffer], swiftSettings: settings),
+        .target(name: "Store", dependencies: ["Core", "CSQLite"], swiftSettings: settings),
+        .target(name: "CStorageFaults", dependencies: ["CSQLite"], path: "Tests/CStorageFaults"),
+        .testTarget(name: "StoreTests", dependencies: ["Core", "Store", "CStorageFaults"], swiftSettings: settings),
 
         // Layer 6: the executable
         .executableTarget(
