@@ -15,8 +15,10 @@ public struct CacheLimits: Sendable, Hashable {
     /// Blocks whose newest message is older are dropped; nil for no limit of age.
     public var maximumAge: Duration?
     public var whenFull: WhenFull
-    /// Bytes after which a commit starts another block; a greater message has a block of its own.
-    public var blockBytes: Int
+    /// Bytes after which a commit starts another block, at most 4 MiB; a greater message has a block of its own.
+    public let blockBytes: Int
+
+    static let maximumBlockBytes = 4 << 20
 
     public init(
         maximumBytes: Int64 = 1 << 30, maximumAge: Duration? = .seconds(30 * 86_400), whenFull: WhenFull = .dropOldest,
@@ -25,7 +27,7 @@ public struct CacheLimits: Sendable, Hashable {
         self.maximumBytes = maximumBytes
         self.maximumAge = maximumAge
         self.whenFull = whenFull
-        self.blockBytes = blockBytes
+        self.blockBytes = min(max(1, blockBytes), CacheLimits.maximumBlockBytes)
     }
 
     /// Earlier times come from a clock that was not set yet; such messages have no age.

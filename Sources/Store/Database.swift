@@ -54,7 +54,7 @@ final class Database {
         try execute("PRAGMA journal_size_limit = \(layout.checkpointBytes)")
         try execute("PRAGMA wal_autocheckpoint = \(max(1, layout.checkpointBytes / layout.pageSize))")
         try setJournalMode(.wal)
-        // A commit returns when the disk has it, in WAL as in TRUNCATE mode.
+        // A commit returns when the disk has it, in WAL as in PERSIST mode.
         try execute("PRAGMA synchronous = FULL")
     }
 
@@ -136,8 +136,9 @@ extension Database {
     enum JournalMode: String {
         /// New pages go to a log, later into the file: one sync per commit, every page is written twice.
         case wal
-        /// Old pages go to a journal, new ones into the file: four syncs per commit, an added page is written once.
-        case truncate
+        /// Old pages go to a journal, new ones into the file: four syncs per commit, an added page is written once. The
+        /// journal keeps its length: cutting it would make the file system free, discard and allocate every time.
+        case persist
     }
 
     func setJournalMode(_ mode: JournalMode) throws(StoreError) {

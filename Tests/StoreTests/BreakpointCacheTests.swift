@@ -290,8 +290,8 @@ struct JournalPolicyTests {
     func change() {
         var policy = JournalPolicy()
         for _ in 0..<7 { #expect(policy.next(afterAdding: 100_000) == .wal) }
-        #expect(policy.next(afterAdding: 100_000) == .truncate)
-        for _ in 0..<7 { #expect(policy.next(afterAdding: 2000) == .truncate) }
+        #expect(policy.next(afterAdding: 100_000) == .persist)
+        for _ in 0..<7 { #expect(policy.next(afterAdding: 2000) == .persist) }
         #expect(policy.next(afterAdding: 2000) == .wal)
     }
 

@@ -155,7 +155,7 @@ struct DatabaseTests {
         let database = try open()
         try database.execute("CREATE TABLE a (x)")
         for number in 0..<6 {
-            try database.setJournalMode(number % 2 == 0 ? .truncate : .wal)
+            try database.setJournalMode(number % 2 == 0 ? .persist : .wal)
             try database.execute("INSERT INTO a VALUES (1)")
         }
         database.close()
