@@ -13,6 +13,7 @@ let settings: [SwiftSetting] = [
 
 let byteBuffer: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let eventLoop: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
+let embedded: Target.Dependency = .product(name: "NIOEmbedded", package: "swift-nio")
 let deque: Target.Dependency = .product(name: "DequeModule", package: "swift-collections")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 
@@ -54,6 +55,17 @@ let package = Package(
         // Layer 4
         .target(
             name: "MQTTServer", dependencies: ["Core", "MQTTCodec", "Broker", deque, byteBuffer, eventLoop, logging],
+            swiftSettings: settings),
+        .target(
+            name: "Bridge",
+            dependencies: ["Core", "MQTTCodec", "Store", "Broker", deque, byteBuffer, eventLoop, logging],
+            swiftSettings: settings),
+        .testTarget(
+            name: "BridgeTests",
+            dependencies: ["Core", "MQTTCodec", "Store", "Broker", "Bridge", byteBuffer, embedded, logging],
+            swiftSettings: settings),
+        .testTarget(
+            name: "SimulationTests", dependencies: ["Core", "MQTTCodec", "Store", "Broker", "Bridge"],
             swiftSettings: settings),
 
         // Layer 3
