@@ -71,7 +71,8 @@ extension Broker {
             answer.sharedSubscriptionAvailable = false
         }
         let connack = ConnackPacket(sessionPresent: kept != nil, reasonCode: .success, properties: answer)
-        acknowledge(.connack(connack), to: client, after: session.isPersistent ? batch : 0)
+        // It promises nothing that is not on disk: a new session holds nothing yet, and each SUBACK waits for its commit.
+        append(.connack(connack), to: client)
         statistics.connections &+= 1
         session.queue.restart()
         pump(session, now: now)

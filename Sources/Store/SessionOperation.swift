@@ -72,6 +72,17 @@ public struct SessionSnapshot: Sendable {
         public var retain: Bool
         public var released: Bool
         public var subscriptionIdentifiers: [UInt32]
+
+        public init(
+            sequence: Int64, message: Int64, qos: QoS, retain: Bool, released: Bool, subscriptionIdentifiers: [UInt32]
+        ) {
+            self.sequence = sequence
+            self.message = message
+            self.qos = qos
+            self.retain = retain
+            self.released = released
+            self.subscriptionIdentifiers = subscriptionIdentifiers
+        }
     }
 
     public struct Session: Sendable {
@@ -80,6 +91,8 @@ public struct SessionSnapshot: Sendable {
         /// Sorted by sequence.
         public var queue: [QueueEntry] = []
         public var receivedPacketIdentifiers: [UInt16] = []
+
+        public init(session: StoredSession) { self.session = session }
     }
 
     /// Sorted by number.
@@ -89,4 +102,6 @@ public struct SessionSnapshot: Sendable {
     public var retained: [Message] = []
     /// Records that were left out because they are damaged or belong to nothing.
     public var damagedRecords = 0
+
+    public init() {}
 }

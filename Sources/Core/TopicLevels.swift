@@ -1,8 +1,8 @@
 /// The levels of a topic as rules and templates count them: from 1, and the empty level before a leading slash does not
 /// count, so that level 2 of `/sys/meter/m1` and of `sys/meter/m1` is `meter`. -1 is the last level, -2 the one before.
-enum TopicLevels {
+public enum TopicLevels {
     /// Where a level lies; nil if there is no such level.
-    static func range(of number: Int64, in topic: UnsafeRawBufferPointer) -> Range<Int>? {
+    public static func range(of number: Int64, in topic: UnsafeRawBufferPointer) -> Range<Int>? {
         let slash = UInt8(ascii: "/")
         let start = topic.count > 0 && topic[0] == slash ? 1 : 0
         var number = number
