@@ -68,9 +68,9 @@ final class FakeSerialDevice: Sendable {
                 }
                 guard let answer = act(request, number) else { continue }
                 let frame = FakeSerialDevice.withCheckSum(answer)
-                // Taken before the write: the measured gap is at least the real one, less the time of the frame.
-                _ = write(terminal, frame, frame.count)
+                // Before the write, so that the measured gap is never shorter than the real one.
                 answered = SystemClock.monotonic()
+                _ = write(terminal, frame, frame.count)
             }
         }
     }

@@ -39,8 +39,8 @@ struct ModbusDriverTests {
             #expect(first.samples.count == 10)
             #expect(first["p5"]?.quality == .bad(.illegalDataAddress))
             for number in 0..<10 where number != 5 { #expect(first["p\(number)"]?.value == .uint(UInt64(number))) }
-            let event = await run.event { if case .pointBad = $0 { true } else { false } }
-            #expect(event == .pointBad(a, point: "p5", .illegalDataAddress))
+            let event = await run.event { if case .pointsBad = $0 { true } else { false } }
+            #expect(event == .pointsBad(a, points: ["p5"], .illegalDataAddress))
             let learning = server.requests.count
             let second = try #require(await run.reading())
             #expect(second.samples.count == 9 && second.isGood)
@@ -106,6 +106,26 @@ struct ModbusDriverTests {
         }
     }
 
+    @Test("a device that is silent about some registers only ends up with those bad and the others good")
+    func silentBlock() async throws {
+        let server = FakeServer { $0.address == 500 ? [.silence] : [.send($0.values { UInt16($0) })] }
+        defer { server.stop() }
+        let points = [uintPoint("p", 7), uintPoint("silent", 500), uintPoint("q", 900)]
+        var bus = tcpBus(server.port, timeout: .milliseconds(100), [ModbusDevice(identifier: a, unitIdentifier: 1, points: points)])
+        bus.retries = 0
+        try await DriverRun.with(bus) { run in
+            let all = try #require(await run.reading())
+            #expect(all.samples.map(\.quality) == Array(repeating: .bad(.timeout), count: 3))
+            let some = try #require(await run.reading { $0.samples.count == 3 })
+            #expect(some["p"]?.value == .uint(7) && some["q"]?.value == .uint(900))
+            #expect(some["silent"]?.quality == .bad(.timeout))
+            for _ in 0..<10 {
+                let next = try #require(await run.reading())
+                #expect(next.samples.map(\.point) == ["p", "q"] && next.isGood)
+            }
+        }
+    }
+
     @Test("a connection that the other side closes is opened anew without a bad value")
     func closedConnection() async throws {
         // Hangs up after each answer.
@@ -157,9 +177,10 @@ struct ModbusDriverTests {
         let points = (0..<20).map { uintPoint("p\($0)", 100 * $0) }
         var bus = tcpBus(server.port, timeout: .milliseconds(50), [ModbusDevice(identifier: a, unitIdentifier: 1, points: points)])
         bus.maxGap = 0
+        bus.retries = 5
         try await DriverRun.with(bus) { run in
             for _ in 0..<3 {
-                for sample in try #require(await run.reading()).samples {
+                for sample in try #require(await run.reading { $0.isGood }).samples {
                     #expect(sample.value == .uint(UInt64(sample.point.dropFirst()).map { $0 * 100 } ?? .max))
                 }
             }

