@@ -168,7 +168,7 @@ final class ApplianceCore: @unchecked Sendable {
     func poll(_ driver: ModbusDriver) async {
         let readings = readings
         let log = loggers.bus
-        let bus = driver.bus.name
+        let bus = driver.name
         await withTaskGroup(of: Void.self) { tasks in
             tasks.addTask {
                 await driver.run(
@@ -184,7 +184,7 @@ final class ApplianceCore: @unchecked Sendable {
     }
 
     func carryOutCommands(_ driver: ModbusDriver) async {
-        guard let queue = commandQueues[driver.bus.name] else { return }
+        guard let queue = commandQueues[driver.name] else { return }
         for await command in queue {
             let results = await driver.write(device: command.device, values: command.values)
             eventLoop.execute {
@@ -274,10 +274,10 @@ extension Logger {
                 metadata: ["bus": "\(bus)", "device": "\(device)", "reason": "\(reason.rawValue)", "detail": "\(detail)"])
         case .deviceGood(let device):
             notice("a device answers", metadata: ["bus": "\(bus)", "device": "\(device)"])
-        case .pointBad(let device, let point, let reason):
+        case .pointsBad(let device, let points, let reason):
             warning(
-                "a device has no such point",
-                metadata: ["bus": "\(bus)", "device": "\(device)", "point": "\(point)", "reason": "\(reason.rawValue)"])
+                "a device refuses points",
+                metadata: ["bus": "\(bus)", "device": "\(device)", "points": "\(points.joined(separator: " "))", "reason": "\(reason.rawValue)"])
         }
     }
 }
