@@ -7,6 +7,11 @@ public struct CacheReport: Sendable {
     /// Messages given up or not taken, by lane and reason; empty when all is well.
     public var losses: [CacheLoss] = []
 
+    mutating func add(_ other: CacheReport) {
+        appended += other.appended
+        for loss in other.losses { add(loss.messages, lostBy: loss.lane, loss.reason) }
+    }
+
     mutating func add(_ messages: Int64, lostBy lane: String, _ reason: CacheLoss.Reason) {
         guard messages > 0 else { return }
         if let index = losses.firstIndex(where: { $0.lane == lane && $0.reason == reason }) {

@@ -14,7 +14,7 @@
 /// every commit is large, a WAL would write all of it twice, and the journal of old pages, of which a commit that only
 /// adds has few, does better.
 struct JournalPolicy {
-    private(set) var mode: Database.JournalMode = .wal
+    private(set) var mode: Database.JournalMode
     /// Commits in a row that speak for the other mode.
     private var streak = 0
 
@@ -22,6 +22,8 @@ struct JournalPolicy {
     static let smallCommit = 32 << 10
     /// A change of mode writes out the journal and syncs several times, so it waits for this many commits.
     static let patience = 8
+
+    init(mode: Database.JournalMode = .wal) { self.mode = mode }
 
     /// Takes in the bytes that a commit added to the file; the mode for the next one.
     mutating func next(afterAdding bytes: Int) -> Database.JournalMode {

@@ -16,6 +16,8 @@ public actor Storage {
     private var cache: BreakpointCache?
     /// A commit failed, and some of it may be on disk all the same.
     private var mayRepeat = false
+    /// What cache commits did whose sessions commit then failed: it goes into the next report.
+    private var unreported = CacheReport()
 
     /// Files that were found damaged while opening, and were set aside.
     public nonisolated let alarms: [StorageAlarm]
@@ -75,13 +77,15 @@ public actor Storage {
             let report = try use(Storage.cacheFile) { () throws(StoreError) in
                 try cache.commit(batch.appends, acknowledgements: batch.acknowledgements, now: now)
             }
+            unreported.add(report)
             let middle = SystemClock.monotonic()
             try use(Storage.sessionsFile) { () throws(StoreError) in
                 try sessions.commit(batch.operations, mayRepeat: mayRepeat)
             }
             mayRepeat = false
+            defer { unreported = CacheReport() }
             return CommitReport(
-                cache: report, lanes: cache.lanes.map(\.status), cacheDuration: middle - start,
+                cache: unreported, lanes: cache.lanes.map(\.status), cacheDuration: middle - start,
                 sessionsDuration: SystemClock.monotonic() - middle)
         } catch {
             mayRepeat = true

@@ -194,6 +194,18 @@ struct BreakpointCacheTests {
         #expect(try cache.readAll("cloud").sequences == [11])
     }
 
+    @Test("what was dropped does not come back, nor do its sequences, when the lane is empty at a restart")
+    func droppedLane() throws {
+        var cache = try open(CacheLimits(maximumAge: .seconds(60)))
+        _ = try cache.append("cloud", 1...10)
+        _ = try cache.commit([], acknowledgements: [], now: start.after(.seconds(3600)))
+        cache.close()
+        cache = try open()
+        #expect(try cache.status().lanes.first?.lastSequence == 10)
+        #expect(try cache.status().lanes.first?.acknowledgedSequence == 10)
+        #expect(try cache.append("cloud", 5...12).appended == 2)
+    }
+
     @Test("messages from before the clock was set have no age")
     func clockNotSet() throws {
         let cache = try open(CacheLimits(maximumAge: .seconds(60)))

@@ -99,6 +99,17 @@ struct CacheBlockTests {
         if let decoded, !decoded.damaged { #expect(decoded.messages.count == messages.count, "seed \(seed)") }
     }
 
+    @Test("a topic longer than MQTT allows is damage, even under a right check sum")
+    func impossibleTopic() {
+        var block: [UInt8] = [CacheBlock.version, 1, 0, 0, 0, 1, 0]
+        block += [0xF0, 0xA2, 0x04] + [UInt8](repeating: 0x61, count: 70_000)  // 70,000 as a varint
+        block += [0, 0]
+        let checkSum = block.withUnsafeBytes { CacheBlock.checkSum(key: 1, $0) }
+        withUnsafeBytes(of: checkSum.littleEndian) { block.append(contentsOf: $0) }
+        let decoded = decode(block, key: 1, last: 1)
+        #expect(decoded?.damaged == true && decoded?.messages.isEmpty == true)
+    }
+
     @Test("the check sum is CRC-32C of RFC 3720")
     func checkSum() {
         #expect([UInt8](repeating: 0, count: 32).withUnsafeBytes { CRC32C.update(0, $0) } == 0x8A91_36AA)

@@ -96,6 +96,52 @@ struct FaultTests {
         }
     }
 
+    @Test("what a failed commit has stored all the same is deleted when its delete comes with the next try")
+    func storedAllTheSame() async throws {
+        let faults = Faults()
+        let directory = TemporaryDirectory()
+        defer { withExtendedLifetime((faults, directory)) {} }
+        let storage = try Storage(directory: directory.path, limits: CacheLimits(), now: start.wall, vfs: faults.name)
+        let session = StoredSession(number: 1, clientIdentifier: "c", expiryInterval: .max, disconnectedAt: nil)
+        _ = try await storage.commit(CommitBatch(operations: [.putSession(session)]), now: start)
+        var batch = CommitBatch(operations: [
+            .putMessage(number: 1, makeMessage("t", [1]), expiresAt: nil),
+            .enqueue(session: 1, sequence: 1, message: 1, qos: .atLeastOnce, retain: false, subscriptionIdentifiers: []),
+        ])
+        // The log is written, its sync fails, and so does tidying it up: opened anew, the file has the commit.
+        faults.fail(STORAGE_SYNC, nth: 1, sticky: true)
+        await #expect(throws: StoreError.self) { try await storage.commit(batch, now: start) }
+        faults.stopFailing()
+        #expect(try await storage.load(at: start).sessions.first?.queue.count == 1)
+        batch.operations += [.dequeue(session: 1, sequence: 1), .deleteMessage(number: 1)]
+        _ = try await storage.commit(batch, now: start)
+        let snapshot = try await storage.load(at: start)
+        #expect(snapshot.sessions.first?.queue.isEmpty == true && snapshot.messages.isEmpty)
+        await storage.close()
+    }
+
+    @Test("what the cache dropped is reported although the rest of that commit failed")
+    func lateReport() async throws {
+        let faults = Faults()
+        let directory = TemporaryDirectory()
+        defer { withExtendedLifetime((faults, directory)) {} }
+        let storage = try Storage(
+            directory: directory.path, limits: CacheLimits(maximumBytes: 1000), now: start.wall, vfs: faults.name)
+        _ = try await storage.commit(
+            CommitBatch(appends: [LaneAppend(lane: "cloud", firstSequence: 1, messages: makeMessages(1...10, size: 80))]),
+            now: start)
+        let batch = CommitBatch(
+            operations: [.putRetained(makeMessage("r", [1], retain: true), expiresAt: nil)],
+            appends: [LaneAppend(lane: "cloud", firstSequence: 11, messages: makeMessages(11...20, size: 80))])
+        // The first sync is the cache's, the second one that of the sessions.
+        faults.fail(STORAGE_SYNC, nth: 2)
+        await #expect(throws: StoreError.self) { try await storage.commit(batch, now: start) }
+        let report = try await storage.commit(batch, now: start)
+        #expect(report.cache.losses == [CacheLoss(lane: "cloud", messages: 10, reason: .size)])
+        #expect(report.cache.appended == 10)
+        await storage.close()
+    }
+
     @Test("a read that fails is an error, and the next one works")
     func reading() async throws {
         var failures = 0
@@ -117,39 +163,74 @@ struct FaultTests {
         #expect(failures > 0)
     }
 
-    @Test("the Nth allocation fails; nothing is lost and the batch goes through again")
-    func memory() throws {
-        var nth = 0
-        var failed = true
-        while failed {
-            nth += 1
-            failed = false
-            let directory = TemporaryDirectory()
-            let disk = Faults()
-            defer { withExtendedLifetime((directory, disk)) {} }
-            let path = directory.file("cache.db")
-            var cache = try BreakpointCache(path: path, limits: CacheLimits(), vfs: disk.name)
-            var lost: Int64 = 0
-            for round in 0..<4 {
-                storage_memory_fail(nth)
-                do {
-                    _ = try cache.append("cloud", round * 10 + 1...round * 10 + 10, size: 500)
-                    _ = try cache.acknowledge("cloud", through: Int64(round * 10 - 5))
-                } catch {
-                    cache.close()
-                    storage_memory_fail(0)
-                    cache = try BreakpointCache(path: path, limits: CacheLimits(), vfs: disk.name)
-                    _ = try cache.append("cloud", round * 10 + 1...round * 10 + 10, size: 500)
-                    _ = try cache.acknowledge("cloud", through: Int64(round * 10 - 5))
-                    lost += 1
-                }
-                failed = failed || storage_memory_failed() != 0 || lost > 0
-                storage_memory_fail(0)
-            }
-            #expect(try cache.readAll("cloud").contents == makeMessages(26...40, size: 500).map(MessageContent.init))
-            cache.close()
-            if nth > 5000 { break }
+    /// Runs commits on a cache with a given journal while `fail` lets something fail, opens the file anew after an error
+    /// and gives the batch again. False when nothing has failed.
+    private func runCache(
+        _ mode: Database.JournalMode, fail: (Faults) -> Void, stop: (Faults) -> Bool
+    ) throws -> Bool {
+        let faults = Faults()
+        let directory = TemporaryDirectory()
+        defer { withExtendedLifetime((directory, faults)) {} }
+        func open() throws -> BreakpointCache {
+            let cache = try BreakpointCache(path: directory.file("cache.db"), limits: CacheLimits(), vfs: faults.name)
+            cache.journal = JournalPolicy(mode: mode)
+            return cache
         }
-        #expect(nth > 10 && nth < 5000)
+        func commit(_ cache: BreakpointCache, _ round: Int) throws {
+            _ = try cache.append("cloud", round * 10 + 1...round * 10 + 10, size: 500)
+            _ = try cache.acknowledge("cloud", through: Int64(round * 10 - 5))
+        }
+        var failed = false
+        var cache = try open()
+        for round in 0..<4 {
+            fail(faults)
+            do {
+                try commit(cache, round)
+                failed = stop(faults) || failed
+            } catch {
+                cache.close()
+                #expect(stop(faults))
+                failed = true
+                cache = try open()
+                #expect((cache.lanes.first?.last ?? 0) >= round * 10)
+                try commit(cache, round)
+            }
+        }
+        #expect(try cache.readAll("cloud").contents == makeMessages(26...40, size: 500).map(MessageContent.init))
+        #expect(try cache.status().lanes.first?.messages == 15)
+        cache.close()
+        return failed
+    }
+
+    @Test(
+        "with either journal the cache survives the Nth failing write, sync, truncation or deletion",
+        arguments: [Database.JournalMode.wal, .persist], [false, true])
+    func journals(mode: Database.JournalMode, sticky: Bool) throws {
+        for nth in 1...10_000 {
+            let failed = try runCache(mode) { faults in
+                faults.fail(everyWriting, nth: nth, sticky: sticky)
+            } stop: { faults in
+                defer { faults.stopFailing() }
+                return faults.failures > 0
+            }
+            guard failed else { return #expect(nth > 10) }
+        }
+        Issue.record("something fails for ever")
+    }
+
+    @Test(
+        "with either journal the cache survives the Nth failing allocation",
+        arguments: [Database.JournalMode.wal, .persist])
+    func memory(mode: Database.JournalMode) throws {
+        for nth in 1...10_000 {
+            let failed = try runCache(mode) { _ in
+                storage_memory_fail(nth)
+            } stop: { _ in
+                defer { storage_memory_fail(0) }
+                return storage_memory_failed() != 0
+            }
+            guard failed else { return #expect(nth > 10) }
+        }
+        Issue.record("something fails for ever")
     }
 }
