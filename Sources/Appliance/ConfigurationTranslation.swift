@@ -55,14 +55,35 @@ extension MartletConfiguration {
     /// The rules, compiled; what is wrong with them goes to `errors`.
     func compileRules(_ errors: inout [ConfigurationError]) -> [CompiledRule] {
         rules.compactMap { rule in
-            let program = ConfigurationError.collect(&errors, at: rule.source["sql"]) { () throws(RuleError) in
-                try RuleProgram(sql: rule.sql)
+            let program = compile(rule.sql, at: rule.source["sql"], &errors) { sql throws(RuleError) in
+                try RuleProgram(sql: sql)
             }
-            let topic = ConfigurationError.collect(&errors, at: rule.source["topic"]) { () throws(RuleError) in
-                try TopicTemplate(rule.topic)
+            let topic = compile(rule.topic, at: rule.source["topic"], &errors) { text throws(RuleError) in
+                try TopicTemplate(text)
             }
             guard let program, let topic else { return nil }
             return CompiledRule(name: rule.name, program: program, topic: topic, qos: rule.qos, retain: rule.retain)
+        }
+    }
+
+    private func compile<Compiled>(
+        _ text: String, at value: SourcePosition, _ errors: inout [ConfigurationError],
+        _ compiler: (String) throws(RuleError) -> Compiled
+    ) -> Compiled? {
+        do throws(RuleError) {
+            return try compiler(text)
+        } catch {
+            // The place within the text, as the file has it: a text of one line stands behind one quotation mark, one of
+            // several lines begins on the line after its three.
+            var position = value
+            if text.contains("\n") {
+                position.line += error.line
+                position.column = error.column
+            } else {
+                position.column += error.column
+            }
+            errors.append(ConfigurationError(position, error.message))
+            return nil
         }
     }
 

@@ -68,6 +68,7 @@ extension Broker {
         if packet.version == .v5 {
             answer.receiveMaximum = limits.receiveMaximum
             answer.maximumPacketSize = UInt32(clamping: limits.maximumPacketSize)
+            answer.topicAliasMaximum = limits.topicAliasMaximum
             answer.sharedSubscriptionAvailable = false
         }
         let connack = ConnackPacket(sessionPresent: kept != nil, reasonCode: .success, properties: answer)

@@ -32,8 +32,6 @@ struct RunCommand: AsyncParsableCommand {
     }
 
     mutating func run() async throws {
-        // Before any other thread is there: all threads inherit that these signals wait for `StopSignals`.
-        StopSignals.block()
         let sink = LogfmtHandler.Sink()
         let scratch = file == nil && dataDirectory == nil ? try ScratchDirectory() : nil
         defer { scratch?.remove() }

@@ -7,7 +7,6 @@ struct SelfTestCommand: AsyncParsableCommand {
         abstract: "Checks that this binary works on this machine: store, names, broker and field bus.")
 
     func run() async throws {
-        StopSignals.block()
         let scratch = try ScratchDirectory()
         let passed = await SelfTest(directory: scratch.path).run { result in
             Console.print("\(result.passed ? "ok  " : "FAIL") \(result.name): \(result.detail)")
