@@ -172,9 +172,7 @@ extension MartletConfiguration.Bridge.Route {
         return ConfigurationError.collect(&errors, at: source[key]) { () throws(BridgeError) in
             guard let filter = TopicFilter(filter) else { return .same }
             if let topic { return try .template(topic) }
-            if let removePrefix { return try .removing(prefix: removePrefix, from: filter) }
-            if let prefix { return try .adding(prefix: prefix, to: filter) }
-            return .same
+            return try .replacing(removePrefix, with: prefix, in: filter)
         }
     }
 }

@@ -18,7 +18,7 @@ public enum BridgeError: Error, Equatable, CustomStringConvertible {
         case .prefixNotInFilter(let prefix, let filter):
             "remove-prefix \"\(prefix)\" is not what the topics of \"\(filter)\" start with, up to the end of a level"
         case .placeholderInvalid(let text):
-            "\"\(text)\": a placeholder is ${topic[n]}, where n counts levels from 0"
+            "\"\(text)\": a placeholder is ${topic[n]}, where n counts levels from 1, or from the end with a minus sign"
         }
     }
 }

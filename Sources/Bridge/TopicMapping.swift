@@ -6,14 +6,13 @@ public import Core
 public struct TopicMapping: Sendable, Equatable {
     private enum Part: Sendable, Equatable {
         case text([UInt8])
-        /// A level of the topic, from 0.
-        case level(Int)
+        /// A level of the topic, counted as ``Core/TopicLevels`` does.
+        case level(Int64)
     }
 
     private enum Form: Sendable, Equatable {
-        case same
-        case adding([UInt8])
-        case removing([UInt8])
+        /// What is taken from the front, and what is then put there; either may be empty.
+        case replacing([UInt8], with: [UInt8])
         case template([Part])
     }
 
@@ -22,32 +21,35 @@ public struct TopicMapping: Sendable, Equatable {
     private init(form: Form) { self.form = form }
 
     /// The same name on both sides.
-    public static let same = TopicMapping(form: .same)
+    public static let same = TopicMapping(form: .replacing([], with: []))
 
-    /// Puts `prefix` in front, byte for byte: `site/7` makes `site/7/sys/a` of `/sys/a`.
+    /// Takes `removePrefix` from the front of a topic, then puts `prefix` there, both byte for byte: the prefix `site/7`
+    /// makes `site/7/sys/a` of `/sys/a`; taking `site/7` away makes `/sys/a` of it again, and `site/7/` makes `sys/a`.
     ///
-    /// - Parameter filter: what the topics match. A prefix that ends within a level is refused unless the filter's topics
-    ///   start with `/`.
-    public static func adding(prefix: String, to filter: TopicFilter) throws(BridgeError) -> TopicMapping {
-        guard TopicName(prefix) != nil else { throw .topicInvalid(prefix) }
-        guard prefix.hasSuffix("/") || filter.text.hasPrefix("/") else {
-            throw .levelsJoined(prefix: prefix, filter: filter.text)
+    /// - Parameter filter: what the topics match. It must start with what is taken away, up to the end of a level, and a
+    ///   prefix that does not end with `/` is refused where it would melt into the level behind it.
+    public static func replacing(
+        _ removePrefix: String?, with prefix: String?, in filter: TopicFilter
+    ) throws(BridgeError) -> TopicMapping {
+        var rest = Substring(filter.text)
+        if let removePrefix {
+            guard TopicName(removePrefix) != nil else { throw .topicInvalid(removePrefix) }
+            rest = rest.dropFirst(removePrefix.count)
+            guard filter.text.hasPrefix(removePrefix), removePrefix.hasSuffix("/") || rest.hasPrefix("/") else {
+                throw .prefixNotInFilter(prefix: removePrefix, filter: filter.text)
+            }
         }
-        return TopicMapping(form: .adding(Array(prefix.utf8)))
+        if let prefix {
+            guard TopicName(prefix) != nil else { throw .topicInvalid(prefix) }
+            guard prefix.hasSuffix("/") || rest.hasPrefix("/") else {
+                throw .levelsJoined(prefix: prefix, filter: String(rest))
+            }
+        }
+        return TopicMapping(form: .replacing(Array((removePrefix ?? "").utf8), with: Array((prefix ?? "").utf8)))
     }
 
-    /// Takes `prefix` away, byte for byte: `site/7` makes `/sys/a` of `site/7/sys/a`, `site/7/` makes `sys/a`.
-    ///
-    /// - Parameter filter: what the topics match; it must start with the prefix.
-    public static func removing(prefix: String, from filter: TopicFilter) throws(BridgeError) -> TopicMapping {
-        guard TopicName(prefix) != nil else { throw .topicInvalid(prefix) }
-        guard filter.text.hasPrefix(prefix), prefix.hasSuffix("/") || filter.text.dropFirst(prefix.count).hasPrefix("/")
-        else { throw .prefixNotInFilter(prefix: prefix, filter: filter.text) }
-        return TopicMapping(form: .removing(Array(prefix.utf8)))
-    }
-
-    /// Makes a topic of fixed text and levels of the old one: `${topic[n]}` is level n, counted from 0. A topic that starts
-    /// with `/` has an empty level 0.
+    /// Makes a topic of fixed text and levels of the old one: `${topic[n]}` is level n, counted from 1 without the
+    /// empty one before a leading `/`: `${topic[2]}` of `/sys/meter/m1` is `meter`, `${topic[-1]}` the last level.
     public static func template(_ text: String) throws(BridgeError) -> TopicMapping {
         var parts: [Part] = []
         var literal: [UInt8] = []
@@ -75,11 +77,10 @@ public struct TopicMapping: Sendable, Equatable {
     }
 
     /// n of `${topic[n]}`.
-    private static func level(of placeholder: Substring) -> Int? {
+    private static func level(of placeholder: Substring) -> Int64? {
         guard placeholder.hasPrefix("${topic["), placeholder.hasSuffix("]}") else { return nil }
-        let digits = placeholder.dropFirst(8).dropLast(2)
-        guard digits.utf8.allSatisfy({ $0 >= 0x30 && $0 <= 0x39 }) else { return nil }
-        return Int(digits)
+        guard let level = Int64(placeholder.dropFirst(8).dropLast(2)), level != 0 else { return nil }
+        return level
     }
 
     /// The topic's name on the other side.
@@ -90,39 +91,26 @@ public struct TopicMapping: Sendable, Equatable {
     public func map(_ topic: UnsafeRawBufferPointer, into result: inout [UInt8]) -> Bool {
         result.removeAll(keepingCapacity: true)
         switch form {
-        case .same:
-            result.append(contentsOf: topic)
-        case .adding(let prefix):
+        case .replacing(let removed, let prefix):
+            if !removed.isEmpty {
+                guard topic.count > removed.count, topic.prefix(removed.count).elementsEqual(removed),
+                    removed.last == UInt8(ascii: "/") || topic[removed.count] == UInt8(ascii: "/")
+                else { return false }
+            }
             result.append(contentsOf: prefix)
-            result.append(contentsOf: topic)
-        case .removing(let prefix):
-            guard topic.count > prefix.count, topic.prefix(prefix.count).elementsEqual(prefix),
-                prefix.last == UInt8(ascii: "/") || topic[prefix.count] == UInt8(ascii: "/")
-            else { return false }
-            result.append(contentsOf: topic[prefix.count...])
+            result.append(contentsOf: topic[removed.count...])
         case .template(let parts):
             for part in parts {
                 switch part {
                 case .text(let bytes):
                     result.append(contentsOf: bytes)
-                case .level(let index):
-                    guard let level = TopicMapping.level(index, of: topic) else { return false }
-                    result.append(contentsOf: level)
+                case .level(let number):
+                    guard let level = TopicLevels.range(of: number, in: topic) else { return false }
+                    result.append(contentsOf: topic[level])
                 }
             }
         }
         return result.withUnsafeBytes { TopicName.isValid($0) }
-    }
-
-    private static func level(_ index: Int, of topic: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer? {
-        var start = 0
-        var number = 0
-        for at in 0...topic.count where at == topic.count || topic[at] == UInt8(ascii: "/") {
-            if number == index { return UnsafeRawBufferPointer(rebasing: topic[start..<at]) }
-            number += 1
-            start = at + 1
-        }
-        return nil
     }
 
     /// As ``map(_:into:)``, for one topic at a time.

@@ -23,6 +23,10 @@ extension Broker {
             answer.assignedClientIdentifier = clientIdentifier
         }
         if packet.properties.authenticationMethod != nil { return refuse(client, .badAuthenticationMethod) }
+        if let gone = sessions[clientIdentifier], gone.client == nil, gone.expiresAt <= now {
+            publishDueWill(of: gone, now: now, wall: wall)
+            end(gone)
+        }
         let old = sessions[clientIdentifier]
         guard connected < limits.maximumConnections || old?.client != nil else { return refuse(client, .serverBusy) }
         if let oldClient = old?.client, oldClient.isInternal { return refuse(client, .clientIdentifierNotValid) }
