@@ -42,7 +42,8 @@ extension BridgeLane {
     }
 
     private mutating func restart() {
-        for index in 0..<min(cursor, buffer.count) where buffer[index].state == .sent { buffer[index].state = .waiting }
+        // A postponed message has put the cursor before others that are in flight.
+        for index in buffer.indices where buffer[index].state == .sent { buffer[index].state = .waiting }
         cursor = 0
         inFlight = 0
     }

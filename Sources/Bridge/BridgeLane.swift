@@ -141,6 +141,9 @@ public struct BridgeLane {
     /// Everything up to here has arrived upstream or was skipped.
     public var acknowledgedThrough: Int64 { buffer.first.map { $0.sequence - 1 } ?? bufferedThrough }
 
+    /// Memory that the committed messages held for sending take, in bytes.
+    public var bufferedByteCount: Int { bufferedBytes }
+
     /// Messages that have not arrived, those included that wait for their commit.
     public var depth: Int64 { lastSequence - acknowledgedThrough }
 

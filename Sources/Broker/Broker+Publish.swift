@@ -211,7 +211,9 @@ extension Broker {
             }
             if entry.state == .released {
                 session.queue.markSent()
-                append(.pubrel(AcknowledgementPacket(packetIdentifier: DeliveryQueue.packetIdentifier(sequence))), to: client)
+                // The receiver forgets the packet identifier: that the message is released must be on disk before.
+                let packet = AcknowledgementPacket(packetIdentifier: DeliveryQueue.packetIdentifier(sequence))
+                acknowledge(.pubrel(packet), to: client, after: session.isPersistent ? batch : 0)
                 continue
             }
             if entry.state == .queued, entry.message.expiresAt <= now {

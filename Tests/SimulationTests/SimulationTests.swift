@@ -1,0 +1,34 @@
+import Glibc
+import Testing
+
+/// `MARTLET_SIMULATION_SEED` runs that seed alone, `MARTLET_SIMULATION_RUNS` that many instead of the usual number.
+@Suite("Simulation")
+struct SimulationTests {
+    private static func number(_ name: String) -> UInt64? { getenv(name).flatMap { UInt64(String(cString: $0)) } }
+
+    static var seeds: [UInt64] {
+        if let seed = number("MARTLET_SIMULATION_SEED") { return [seed] }
+        return Array(1...(number("MARTLET_SIMULATION_RUNS") ?? 40))
+    }
+
+    @Test("nothing acknowledged is lost and order holds through crashes, lost connections and a slow upstream")
+    func nothingIsLost() {
+        var crashes = 0
+        var failedCommits = 0
+        var reads = 0
+        var resumptions = 0
+        for seed in SimulationTests.seeds {
+            let simulation = Simulation(seed: seed)
+            simulation.run(steps: 5_000)
+            #expect(
+                simulation.faults.isEmpty,
+                "MARTLET_SIMULATION_SEED=\(seed): \(simulation.faults.prefix(3).joined(separator: "; "))")
+            crashes += simulation.crashes
+            failedCommits += simulation.failedCommits
+            reads += simulation.reads
+            resumptions += simulation.resumptions
+        }
+        // A run in which nothing goes wrong shows nothing.
+        #expect(crashes > 0 && failedCommits > 0 && reads > 0 && resumptions > 0)
+    }
+}
