@@ -71,7 +71,7 @@ let package = Package(
             dependencies: ["Core", "MQTTCodec", "Store", "Broker", "Bridge", byteBuffer, embedded, logging],
             swiftSettings: settings),
         .target(
-            name: "MQTTServer", dependencies: ["Core", "MQTTCodec", "Broker", deque, byteBuffer, eventLoop, logging],
+            name: "MQTTServer", dependencies: ["Core", "MQTTCodec", "Broker", byteBuffer, eventLoop, logging],
             swiftSettings: settings),
         .testTarget(
             name: "MQTTServerTests",
