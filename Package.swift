@@ -14,7 +14,9 @@ let settings: [SwiftSetting] = [
 let byteBuffer: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let eventLoop: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
 let deque: Target.Dependency = .product(name: "DequeModule", package: "swift-collections")
+let embedded: Target.Dependency = .product(name: "NIOEmbedded", package: "swift-nio")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 
 let package = Package(
     name: "martlet",
@@ -28,10 +30,10 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     ],
     targets: [
-        // Layer 0: C and C++ shims
-        .target(name: "CTOML"),
         // Layer 0: C and C++ shims, one per library
         .systemLibrary(name: "CModbus", pkgConfig: "libmodbus", providers: [.apt(["libmodbus-dev"])]),
+        .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+        .target(name: "CTOML"),
 
         // Layer 1: the nouns
         .target(name: "Core", swiftSettings: settings),
@@ -40,39 +42,65 @@ let package = Package(
         // Layer 2
         .target(name: "Configuration", dependencies: ["Core", "CTOML"], swiftSettings: settings),
         .testTarget(name: "ConfigurationTests", dependencies: ["Configuration", "Core"], swiftSettings: settings),
-        .target(name: "Payload", dependencies: ["Core"], swiftSettings: settings),
-        .testTarget(name: "PayloadTests", dependencies: ["Core", "Payload"], swiftSettings: settings),
         .target(name: "MQTTCodec", dependencies: ["Core", byteBuffer], swiftSettings: settings),
         .testTarget(
             name: "MQTTCodecTests", dependencies: ["MQTTCodec", "Core", byteBuffer], swiftSettings: settings),
-
-        .target(name: "Store", dependencies: ["Core"], swiftSettings: settings),
+        .target(name: "Payload", dependencies: ["Core"], swiftSettings: settings),
+        .testTarget(name: "PayloadTests", dependencies: ["Core", "Payload"], swiftSettings: settings),
+        .target(name: "Store", dependencies: ["Core", "CSQLite"], swiftSettings: settings),
+        .target(name: "CStorageFaults", dependencies: ["CSQLite"], path: "Tests/CStorageFaults"),
+        .testTarget(name: "StoreTests", dependencies: ["Core", "Store", "CStorageFaults"], swiftSettings: settings),
 
         // Layer 3
         .target(name: "Broker", dependencies: ["Core", "MQTTCodec", "Store", deque], swiftSettings: settings),
+        .testTarget(
+            name: "BrokerTests", dependencies: ["Broker", "Core", "MQTTCodec", "Store", deque], swiftSettings: settings),
+        .target(name: "FieldBus", dependencies: ["CModbus", "Core"], swiftSettings: settings),
+        .testTarget(name: "FieldBusTests", dependencies: ["Core", "FieldBus"], swiftSettings: settings),
+        .target(name: "Rules", dependencies: ["Core", "Payload"], swiftSettings: settings),
+        .target(name: "CAllocationCount", path: "Tests/CAllocationCount"),
+        .testTarget(name: "RulesTests", dependencies: ["CAllocationCount", "Core", "Payload", "Rules"], swiftSettings: settings),
 
         // Layer 4
         .target(
+            name: "Bridge",
+            dependencies: ["Core", "MQTTCodec", "Store", "Broker", deque, byteBuffer, eventLoop, logging],
+            swiftSettings: settings),
+        .testTarget(
+            name: "BridgeTests",
+            dependencies: ["Core", "MQTTCodec", "Store", "Broker", "Bridge", byteBuffer, embedded, logging],
+            swiftSettings: settings),
+        .target(
             name: "MQTTServer", dependencies: ["Core", "MQTTCodec", "Broker", deque, byteBuffer, eventLoop, logging],
             swiftSettings: settings),
+        .testTarget(
+            name: "MQTTServerTests",
+            dependencies: ["Core", "MQTTCodec", "Broker", "MQTTServer", byteBuffer, embedded, logging],
+            swiftSettings: settings),
 
-        // Layer 3
-        .target(name: "Rules", dependencies: ["Core", "Payload"], swiftSettings: settings),
-        .testTarget(name: "RulesTests", dependencies: ["Core", "Payload", "Rules"], swiftSettings: settings),
-
-        // Layer 3
-        .target(name: "FieldBus", dependencies: ["CModbus", "Core"], swiftSettings: settings),
-        .testTarget(name: "FieldBusTests", dependencies: ["Core", "FieldBus"], swiftSettings: settings),
+        // Layer 5: the composition root
+        .target(
+            name: "Appliance",
+            dependencies: [
+                "Core", "Configuration", "MQTTCodec", "Payload", "Store", "Broker", "FieldBus", "Rules", "Bridge",
+                "MQTTServer", byteBuffer, eventLoop, logging,
+            ],
+            swiftSettings: settings),
+        .testTarget(
+            name: "ApplianceTests", dependencies: ["Appliance", "Configuration", "Core", logging],
+            swiftSettings: settings),
 
         // Layer 6: the executable
         .executableTarget(
             name: "martlet",
-            dependencies: [
-                "Core", "MQTTCodec", eventLoop, logging,
-                .product(name: "ArgumentParser", package: "swift-argument-parser"),
-            ],
-            swiftSettings: settings
-        ),
+            dependencies: ["Appliance", "Configuration", "Core", "FieldBus", "MQTTCodec", byteBuffer, eventLoop, logging, arguments],
+            swiftSettings: settings),
+
+        // Across layers
+        .testTarget(name: "ArchitectureTests", swiftSettings: settings),
+        .testTarget(
+            name: "SimulationTests", dependencies: ["Core", "MQTTCodec", "Store", "Broker", "Bridge", deque],
+            swiftSettings: settings),
     ],
     swiftLanguageModes: [.v6],
     cxxLanguageStandard: .cxx17

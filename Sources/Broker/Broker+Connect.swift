@@ -23,6 +23,10 @@ extension Broker {
             answer.assignedClientIdentifier = clientIdentifier
         }
         if packet.properties.authenticationMethod != nil { return refuse(client, .badAuthenticationMethod) }
+        if let gone = sessions[clientIdentifier], gone.client == nil, gone.expiresAt <= now {
+            publishDueWill(of: gone, now: now, wall: wall)
+            end(gone)
+        }
         let old = sessions[clientIdentifier]
         guard connected < limits.maximumConnections || old?.client != nil else { return refuse(client, .serverBusy) }
         if let oldClient = old?.client, oldClient.isInternal { return refuse(client, .clientIdentifierNotValid) }
@@ -68,10 +72,12 @@ extension Broker {
         if packet.version == .v5 {
             answer.receiveMaximum = limits.receiveMaximum
             answer.maximumPacketSize = UInt32(clamping: limits.maximumPacketSize)
+            answer.topicAliasMaximum = limits.topicAliasMaximum
             answer.sharedSubscriptionAvailable = false
         }
         let connack = ConnackPacket(sessionPresent: kept != nil, reasonCode: .success, properties: answer)
-        acknowledge(.connack(connack), to: client, after: session.isPersistent ? batch : 0)
+        // It promises nothing that is not on disk: a new session holds nothing yet, and each SUBACK waits for its commit.
+        append(.connack(connack), to: client)
         statistics.connections &+= 1
         session.queue.restart()
         pump(session, now: now)

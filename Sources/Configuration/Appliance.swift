@@ -16,14 +16,12 @@ extension MartletConfiguration {
 }
 
 extension MartletConfiguration.Appliance: ConfigurationTable {
-    static var schema: Schema<Self> {
-        Schema("The box as a whole.") {
-            Key("name", \.name, .name, help: "The box's name in logs and in $SYS topics.")
-            Key(
-                "data-directory", \.dataDirectory, .path,
-                help: "Folder of the databases: sessions, retained messages, cache. Relative to this file's folder."
-            )
-            Key("log-level", \.logLevel, .choice(LogLevel.self), help: "The least important messages that are logged.")
-        }
+    static let schema = Schema<Self>("The box as a whole.") {
+        Key("name", \.name, .name, help: "The box's name in logs and in $SYS topics.")
+        Key(
+            "data-directory", \.dataDirectory, .path,
+            help: "Folder of the databases: sessions, retained messages, cache. Relative to this file's folder."
+        )
+        Key("log-level", \.logLevel, .choice(LogLevel.self), help: "The least important messages that are logged.")
     }
 }

@@ -33,54 +33,53 @@ extension MartletConfiguration {
 }
 
 extension MartletConfiguration.Bridge: ConfigurationTable {
-    static var schema: Schema<Self> {
-        let isV5 = Key<Self>.Condition("protocol", text: "protocol is \"5.0\"") { $0.protocol == .v5 }
-        let hasUser = Key<Self>.Condition("user-name", text: "there is a user-name") { $0.userName != nil }
-        return Schema("An upstream MQTT broker.") {
-            Key("name", \.name, .name, .required, help: "The bridge's name in logs, metrics and the cache.")
-            Key("host", \.host, .host, .required, help: "Name or address of the upstream broker.")
-            Key("port", \.port, .integer(1...65_535), help: "TCP port.")
-            Key(
-                "client-identifier", \.clientIdentifier, .mqttString(bytes: 1...65_535), .required,
-                help: "MQTT client identifier; the upstream broker keeps the session by it."
-            )
-            Key("user-name", \.userName, .mqttString(bytes: 1...65_535), example: "box", help: "MQTT user name.")
-            Key(
-                "password-file", \.passwordFile, .path, when: hasUser, example: "cloud.password",
-                help: "File that holds nothing but the password. Relative to this file's folder."
-            )
-            RefusedKey(
-                "password",
-                "password must not be in this file: put it into a file of its own and name that with password-file"
-            )
-            Key("protocol", \.protocol, .choice(BridgeProtocol.self), help: "MQTT version.")
-            Key("clean-start", \.cleanStart, .boolean, help: "Whether each connection begins without the old session.")
-            Key(
-                "session-expiry", \.sessionExpiry, .duration(.zero...(.days(3650))), when: isV5,
-                help: "How long the upstream broker keeps the session after the connection."
-            )
-            Key(
-                "keep-alive", \.keepAlive, .duration(.zero...(.seconds(65_535))),
-                help: "How long the connection may be silent before it is checked; whole seconds, \"0s\" for never."
-            )
-            Key(
-                "max-inflight", \.maxInflight, .integer(1...65_535), unit: "messages",
-                help: "Messages that may wait for the upstream broker's acknowledgement at one time."
-            )
-            Key(
-                "connect-timeout", \.connectTimeout, .duration(.seconds(1)...(.minutes(5))),
-                help: "How long a connection may take until its CONNACK."
-            )
-            Key(
-                "reconnect-interval", \.reconnectInterval, .duration(.milliseconds(100)...(.hours(1))),
-                help: "The wait after a lost connection; it doubles with each failure up to max-back-off."
-            )
-            Key("max-back-off", \.maxBackOff, .duration(.milliseconds(100)...(.days(1))), help: "The longest such wait.")
-            Subtable("forward", \.forward, limit: 256)
-            Subtable("receive", \.receive, limit: 256)
-        } check: { bridge, findings in
-            bridge.check(&findings)
-        }
+    private static let isV5 = Key<Self>.Condition("protocol", text: "protocol is \"5.0\"") { $0.protocol == .v5 }
+    private static let hasUser = Key<Self>.Condition("user-name", text: "there is a user-name") { $0.userName != nil }
+
+    static let schema = Schema<Self>("An upstream MQTT broker.") {
+        Key("name", \.name, .name, .required, help: "The bridge's name in logs, metrics and the cache.")
+        Key("host", \.host, .host, .required, help: "Name or address of the upstream broker.")
+        Key("port", \.port, .integer(1...65_535), help: "TCP port.")
+        Key(
+            "client-identifier", \.clientIdentifier, .mqttString(bytes: 1...65_535), .required,
+            help: "MQTT client identifier; the upstream broker keeps the session by it."
+        )
+        Key("user-name", \.userName, .mqttString(bytes: 1...65_535), example: "box", help: "MQTT user name.")
+        Key(
+            "password-file", \.passwordFile, .path, when: hasUser, example: "cloud.password",
+            help: "File that holds nothing but the password. Relative to this file's folder."
+        )
+        RefusedKey(
+            "password",
+            "password must not be in this file: put it into a file of its own and name that with password-file"
+        )
+        Key("protocol", \.protocol, .choice(BridgeProtocol.self), help: "MQTT version.")
+        Key("clean-start", \.cleanStart, .boolean, help: "Whether each connection begins without the old session.")
+        Key(
+            "session-expiry", \.sessionExpiry, .duration(.zero...(.days(3650))), when: isV5,
+            help: "How long the upstream broker keeps the session after the connection."
+        )
+        Key(
+            "keep-alive", \.keepAlive, .duration(.zero...(.seconds(65_535))),
+            help: "How long the connection may be silent before it is checked; whole seconds, \"0s\" for never."
+        )
+        Key(
+            "max-inflight", \.maxInflight, .integer(1...65_535), unit: "messages",
+            help: "Messages that may wait for the upstream broker's acknowledgement at one time."
+        )
+        Key(
+            "connect-timeout", \.connectTimeout, .duration(.seconds(1)...(.minutes(5))),
+            help: "How long a connection may take until its CONNACK."
+        )
+        Key(
+            "reconnect-interval", \.reconnectInterval, .duration(.milliseconds(100)...(.hours(1))),
+            help: "The wait after a lost connection; it doubles with each failure up to max-back-off."
+        )
+        Key("max-back-off", \.maxBackOff, .duration(.milliseconds(100)...(.days(1))), help: "The longest such wait.")
+        Subtable("forward", \.forward, limit: 256)
+        Subtable("receive", \.receive, limit: 256)
+    } check: { bridge, findings in
+        bridge.check(&findings)
     }
 
     private func check(_ findings: inout Findings) {

@@ -38,36 +38,39 @@ extension MartletConfiguration {
 }
 
 extension MartletConfiguration.Bus: ConfigurationTable {
-    static var schema: Schema<Self> {
-        let isTCP = Key<Self>.Condition("protocol", text: "protocol is \"modbus-tcp\"") { $0.protocol == .modbusTCP }
-        let isRTU = Key<Self>.Condition("protocol", text: "protocol is \"modbus-rtu\"") { $0.protocol == .modbusRTU }
-        return Schema("A line with devices on it.") {
-            Key("name", \.name, .name, .required, help: "What devices refer to; also in logs.")
-            Key("protocol", \.protocol, .choice(BusProtocol.self), .required, help: "What is spoken on the line.")
-            Key("host", \.host, .host, .required, when: isTCP, help: "Name or address of the device or gateway.")
-            Key("port", \.port, .integer(1...65_535), when: isTCP, help: "TCP port.")
-            Key("serial-port", \.serialPort, .path, .required, when: isRTU, help: "The serial port's device file.")
-            Key(
-                "baud-rate", \.baudRate, .integer(oneOf: baudRates), unit: "bit/s", when: isRTU,
-                help: "Speed of the line."
-            )
-            Key("parity", \.parity, .choice(Parity.self), when: isRTU, help: "Parity bit of each character.")
-            Key("data-bits", \.dataBits, .integer(oneOf: [8]), when: isRTU, help: "Modbus RTU has 8 bits a character.")
-            Key("stop-bits", \.stopBits, .integer(oneOf: [1, 2]), when: isRTU, help: "Stop bits of each character.")
-            Key(
-                "timeout", \.timeout, .duration(.milliseconds(10)...(.seconds(60))),
-                help: "How long a device may take to answer."
-            )
-            Key("retries", \.retries, .integer(0...10), help: "How often a request without an answer is repeated.")
-            Key(
-                "max-back-off", \.maxBackOff, .duration(.milliseconds(100)...(.days(1))),
-                help: "The longest time between two tries to reach a device that does not answer."
-            )
-            Key(
-                "max-gap", \.maxGap, .integer(0...124), unit: "registers",
-                help: "How many unused registers a read may run over, to need fewer reads."
-            )
-        }
+    private static let isTCP = Key<Self>.Condition("protocol", text: "protocol is \"modbus-tcp\"") {
+        $0.protocol == .modbusTCP
+    }
+    private static let isRTU = Key<Self>.Condition("protocol", text: "protocol is \"modbus-rtu\"") {
+        $0.protocol == .modbusRTU
+    }
+
+    static let schema = Schema<Self>("A line with devices on it.") {
+        Key("name", \.name, .name, .required, help: "What devices refer to; also in logs.")
+        Key("protocol", \.protocol, .choice(BusProtocol.self), .required, help: "What is spoken on the line.")
+        Key("host", \.host, .host, .required, when: isTCP, help: "Name or address of the device or gateway.")
+        Key("port", \.port, .integer(1...65_535), when: isTCP, help: "TCP port.")
+        Key("serial-port", \.serialPort, .path, .required, when: isRTU, help: "The serial port's device file.")
+        Key(
+            "baud-rate", \.baudRate, .integer(oneOf: baudRates), unit: "bit/s", when: isRTU,
+            help: "Speed of the line."
+        )
+        Key("parity", \.parity, .choice(Parity.self), when: isRTU, help: "Parity bit of each character.")
+        Key("data-bits", \.dataBits, .integer(oneOf: [8]), when: isRTU, help: "Modbus RTU has 8 bits a character.")
+        Key("stop-bits", \.stopBits, .integer(oneOf: [1, 2]), when: isRTU, help: "Stop bits of each character.")
+        Key(
+            "timeout", \.timeout, .duration(.milliseconds(10)...(.seconds(60))),
+            help: "How long a device may take to answer."
+        )
+        Key("retries", \.retries, .integer(0...10), help: "How often a request without an answer is repeated.")
+        Key(
+            "max-back-off", \.maxBackOff, .duration(.milliseconds(100)...(.days(1))),
+            help: "The longest time between two tries to reach a device that does not answer."
+        )
+        Key(
+            "max-gap", \.maxGap, .integer(0...124), unit: "registers",
+            help: "How many unused registers a read may run over, to need fewer reads."
+        )
     }
 
     static var examples: [Self] {

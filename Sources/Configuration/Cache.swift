@@ -18,20 +18,18 @@ extension MartletConfiguration {
 }
 
 extension MartletConfiguration.Cache: ConfigurationTable {
-    static var schema: Schema<Self> {
-        Schema("What waits on disk until an upstream broker has acknowledged it.") {
-            Key(
-                "max-size", \.maxSize, .size(.mebibytes(1)...(.gibibytes(16_384))),
-                help: "Space on disk of all bridges together."
-            )
-            Key(
-                "max-age", \.maxAge, .duration(.minutes(1)...(.days(3650))), help: "Older messages are dropped."
-            )
-            Key("when-full", \.whenFull, .choice(WhenFull.self), help: "Which messages are lost when the space is used up.")
-            Key(
-                "commit-interval", \.commitInterval, .duration(.milliseconds(1)...(.seconds(60))),
-                help: "The longest time that a polled sample waits for its commit; an acknowledgement never waits."
-            )
-        }
+    static let schema = Schema<Self>("What waits on disk until an upstream broker has acknowledged it.") {
+        Key(
+            "max-size", \.maxSize, .size(.mebibytes(1)...(.gibibytes(16_384))),
+            help: "Space on disk of all bridges together."
+        )
+        Key(
+            "max-age", \.maxAge, .duration(.minutes(1)...(.days(3650))), help: "Older messages are dropped."
+        )
+        Key("when-full", \.whenFull, .choice(WhenFull.self), help: "Which messages are lost when the space is used up.")
+        Key(
+            "commit-interval", \.commitInterval, .duration(.milliseconds(1)...(.seconds(60))),
+            help: "The longest time that a polled sample waits for its commit; an acknowledgement never waits."
+        )
     }
 }

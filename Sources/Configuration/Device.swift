@@ -25,32 +25,31 @@ extension MartletConfiguration {
 }
 
 extension MartletConfiguration.Device: ConfigurationTable {
-    static var schema: Schema<Self> {
-        let onBus = Key<Self>.Condition("bus", text: "there is a bus") { $0.bus != nil }
-        return Schema("A device of a product.") {
-            Key("product", \.product, .topicLevel, .required, help: "The key of its product.")
-            Key("key", \.key, .topicLevel, .required, help: "Device key: the third level of the device's topics.")
-            Key("name", \.name, .label, example: "Meter in the hall", help: "For people.")
-            Key(
-                "bus", \.bus, .name, example: "line-1",
-                help: "The name of the bus that it is on. Not set for a device that connects by MQTT."
-            )
-            Key(
-                "unit-identifier", \.unitIdentifier, .integer(0...255), when: onBus,
-                help: "Its number on the line: 1…247; on modbus-tcp also 0 and 255."
-            )
-            Key(
-                "timeout", \.timeout, .duration(.milliseconds(10)...(.seconds(60))), when: onBus, example: .seconds(1),
-                help: "In place of the bus's timeout."
-            )
-            Key(
-                "retries", \.retries, .integer(0...10), when: onBus, example: 1, help: "In place of the bus's retries."
-            )
-            Key(
-                "max-gap", \.maxGap, .integer(0...124), unit: "registers", when: onBus, example: 0,
-                help: "In place of the bus's max-gap."
-            )
-        }
+    private static let onBus = Key<Self>.Condition("bus", text: "there is a bus") { $0.bus != nil }
+
+    static let schema = Schema<Self>("A device of a product.") {
+        Key("product", \.product, .topicLevel, .required, help: "The key of its product.")
+        Key("key", \.key, .topicLevel, .required, help: "Device key: the third level of the device's topics.")
+        Key("name", \.name, .label, example: "Meter in the hall", help: "For people.")
+        Key(
+            "bus", \.bus, .name, example: "line-1",
+            help: "The name of the bus that it is on. Not set for a device that connects by MQTT."
+        )
+        Key(
+            "unit-identifier", \.unitIdentifier, .integer(0...255), when: onBus,
+            help: "Its number on the line: 1…247; on modbus-tcp also 0 and 255."
+        )
+        Key(
+            "timeout", \.timeout, .duration(.milliseconds(10)...(.seconds(60))), when: onBus, example: .seconds(1),
+            help: "In place of the bus's timeout."
+        )
+        Key(
+            "retries", \.retries, .integer(0...10), when: onBus, example: 1, help: "In place of the bus's retries."
+        )
+        Key(
+            "max-gap", \.maxGap, .integer(0...124), unit: "registers", when: onBus, example: 0,
+            help: "In place of the bus's max-gap."
+        )
     }
 
     static var examples: [Self] {

@@ -4,7 +4,19 @@ struct FilePrinter {
     /// The tables whose keys have been explained already.
     private var explained: Set<String> = []
 
-    mutating func comment(_ line: String, indent: String = "") { text += "\(indent)# \(line)\n" }
+    /// One or more lines of at most 120 characters.
+    mutating func comment(_ sentence: String, indent: String = "") {
+        let start = "\(indent)#"
+        var line = start
+        for word in sentence.split(separator: " ") {
+            if line.count + 1 + word.count > 120 {
+                text += "\(line)\n"
+                line = start
+            }
+            line += " \(word)"
+        }
+        text += "\(line)\n"
+    }
 
     /// A table with all its keys, explained.
     mutating func table(_ block: TableBlock) {

@@ -1,14 +1,14 @@
 /// The declaration of one key of a table: name, type, default, allowed values, unit and help.
-struct Key<Root: ConfigurationTable> {
+struct Key<Root: ConfigurationTable>: Sendable {
     /// When a key has a meaning, told by other keys of its table.
-    struct Condition {
+    struct Condition: Sendable {
         /// The keys that `holds` looks at.
         let keys: [String]
         /// Completes "only when …".
         let text: String
-        let holds: (Root) -> Bool
+        let holds: @Sendable (Root) -> Bool
 
-        init(_ keys: String..., text: String, holds: @escaping (Root) -> Bool) {
+        init(_ keys: String..., text: String, holds: @escaping @Sendable (Root) -> Bool) {
             self.keys = keys
             self.text = text
             self.holds = holds
@@ -25,16 +25,16 @@ struct Key<Root: ConfigurationTable> {
     let isRequired: Bool
     let condition: Condition?
     /// Stores the value, or throws what is wrong with it.
-    let read: (TOMLValue, inout Root) throws(Refusal) -> Void
+    let read: @Sendable (TOMLValue, inout Root) throws(Refusal) -> Void
     /// The value as TOML; nil when it is absent.
-    let write: (Root) -> String?
+    let write: @Sendable (Root) -> String?
 
     var name: String { description.name }
 
     /// A key with a value always: the struct's own, unless the file says otherwise.
-    init<Value: Equatable>(
+    init<Value: Equatable & Sendable>(
         _ name: String,
-        _ path: WritableKeyPath<Root, Value>,
+        _ path: any WritableKeyPath<Root, Value> & Sendable,
         _ type: ValueType<Value>,
         _ requirement: Requirement = .optional,
         unit: String? = nil,
@@ -53,9 +53,9 @@ struct Key<Root: ConfigurationTable> {
     }
 
     /// A key that may be absent.
-    init<Value: Equatable>(
+    init<Value: Equatable & Sendable>(
         _ name: String,
-        _ path: WritableKeyPath<Root, Value?>,
+        _ path: any WritableKeyPath<Root, Value?> & Sendable,
         _ type: ValueType<Value>,
         _ requirement: Requirement = .optional,
         unit: String? = nil,
@@ -75,7 +75,7 @@ struct Key<Root: ConfigurationTable> {
 }
 
 /// What the printers say of a key.
-struct KeyDescription {
+struct KeyDescription: Sendable {
     let name: String
     /// `integer`, `duration`…
     let type: String

@@ -33,20 +33,18 @@ public struct MartletConfiguration: Sendable, Equatable {
 }
 
 extension MartletConfiguration: ConfigurationTable {
-    static var schema: Schema<MartletConfiguration> {
-        Schema("The whole file.") {
-            Subtable("appliance", \.appliance)
-            Subtable("broker", \.broker)
-            Subtable("listener", \.listeners, limit: 64)
-            Subtable("product", \.products, limit: 1000, examples: Product.examples)
-            Subtable("bus", \.buses, limit: 256, examples: Bus.examples)
-            Subtable("device", \.devices, limit: 10_000, examples: Device.examples)
-            Subtable("rule", \.rules, limit: 1000, examples: Rule.examples)
-            Subtable("bridge", \.bridges, limit: 32, examples: Bridge.examples)
-            Subtable("cache", \.cache)
-        } check: { configuration, findings in
-            configuration.checkAcrossTables(&findings)
-        }
+    static let schema = Schema<Self>("The whole file.") {
+        Subtable("appliance", \.appliance)
+        Subtable("broker", \.broker)
+        Subtable("listener", \.listeners, limit: 64)
+        Subtable("product", \.products, limit: 1000, examples: Product.examples)
+        Subtable("bus", \.buses, limit: 256, examples: Bus.examples)
+        Subtable("device", \.devices, limit: 10_000, examples: Device.examples)
+        Subtable("rule", \.rules, limit: 1000, examples: Rule.examples)
+        Subtable("bridge", \.bridges, limit: 32, examples: Bridge.examples)
+        Subtable("cache", \.cache)
+    } check: { configuration, findings in
+        configuration.checkAcrossTables(&findings)
     }
 }
 

@@ -58,65 +58,64 @@ extension MartletConfiguration.Product {
 }
 
 extension MartletConfiguration.Product.Point: ConfigurationTable {
-    static var schema: Schema<Self> {
-        let onBus = Key<Self>.Condition("area", text: "there is an area") { $0.area != nil }
-        let isString = Key<Self>.Condition("type", "area", text: "there is an area and type is \"STRING\"") {
-            $0.area != nil && $0.type == .string
-        }
-        let isNumber = Key<Self>.Condition("type", "area", text: "there is an area and type is a number") {
-            $0.area != nil && $0.type != .string && $0.type != .bool
-        }
-        let hasWords = Key<Self>.Condition("type", "area", text: "there is an area and type is not \"BOOL\"") {
-            $0.area != nil && $0.type != .bool
-        }
-        let isRegisterBit = Key<Self>.Condition("type", "area", text: "type is \"BOOL\" and area is a register") {
-            guard let area = $0.area else { return false }
-            return $0.type == .bool && !area.isBits
-        }
-        return Schema("A measurement point.") {
-            Key(
-                "identifier", \.identifier, .name, .required,
-                help: "The point's name in the device topics and in rules."
-            )
-            Key("name", \.name, .label, example: "Temperature", help: "For people.")
-            Key("type", \.type, .choice(PointType.self), .required, help: "IEC 61131-3 type of the value.")
-            Key("unit", \.unit, .label, example: "°C", help: "Unit of the value, for people.")
-            Key(
-                "group", \.group, .name, when: onBus, example: "fast",
-                help: "The product's polling group. Not needed when there is only one."
-            )
-            Key(
-                "area", \.area, .choice(MartletConfiguration.RegisterArea.self), example: .holdingRegister,
-                help: "The table of the Modbus device that holds the value. Not set for a point that no bus reads."
-            )
-            Key(
-                "address", \.address, .integer(0...65_535), .required, when: onBus,
-                help: "The first register or bit, counted from 0 as on the wire: 40001 of a manual is 0."
-            )
-            Key(
-                "word-order", \.wordOrder, .choice(MartletConfiguration.WordOrder.self), when: hasWords,
-                help: "The order of the value's bytes; \"abcd\" is most significant first."
-            )
-            Key(
-                "bit", \.bit, .integer(0...15), .required, when: isRegisterBit,
-                help: "The bit of the register; 0 is the least significant."
-            )
-            Key(
-                "length", \.length, .integer(1...250), .required, unit: "bytes", when: isString,
-                help: "Length of the text."
-            )
-            Key(
-                "scale", \.scale, .number(notZero: true), when: isNumber, example: 0.1,
-                help: "The value is the number in the registers × scale + offset."
-            )
-            Key("offset", \.offset, .number, when: isNumber, example: 0, help: "See scale.")
-            Key(
-                "writable", \.writable, .boolean,
-                help: "Whether the set service may write it. Only for coil and holding-register."
-            )
-        } check: { point, findings in
-            point.check(&findings)
-        }
+    private static let onBus = Key<Self>.Condition("area", text: "there is an area") { $0.area != nil }
+    private static let isString = Key<Self>.Condition("type", "area", text: "there is an area and type is \"STRING\"") {
+        $0.area != nil && $0.type == .string
+    }
+    private static let isNumber = Key<Self>.Condition("type", "area", text: "there is an area and type is a number") {
+        $0.area != nil && $0.type != .string && $0.type != .bool
+    }
+    private static let hasWords = Key<Self>.Condition("type", "area", text: "there is an area and type is not \"BOOL\"") {
+        $0.area != nil && $0.type != .bool
+    }
+    private static let isRegisterBit = Key<Self>.Condition("type", "area", text: "type is \"BOOL\" and area is a register") {
+        guard let area = $0.area else { return false }
+        return $0.type == .bool && !area.isBits
+    }
+
+    static let schema = Schema<Self>("A measurement point.") {
+        Key(
+            "identifier", \.identifier, .name, .required,
+            help: "The point's name in the device topics and in rules."
+        )
+        Key("name", \.name, .label, example: "Temperature", help: "For people.")
+        Key("type", \.type, .choice(PointType.self), .required, help: "IEC 61131-3 type of the value.")
+        Key("unit", \.unit, .label, example: "°C", help: "Unit of the value, for people.")
+        Key(
+            "group", \.group, .name, when: onBus, example: "fast",
+            help: "The product's polling group. Not needed when there is only one."
+        )
+        Key(
+            "area", \.area, .choice(MartletConfiguration.RegisterArea.self), example: .holdingRegister,
+            help: "The table of the Modbus device that holds the value. Not set for a point that no bus reads."
+        )
+        Key(
+            "address", \.address, .integer(0...65_535), .required, when: onBus,
+            help: "The first register or bit, counted from 0 as on the wire: 40001 of a manual is 0."
+        )
+        Key(
+            "word-order", \.wordOrder, .choice(MartletConfiguration.WordOrder.self), when: hasWords,
+            help: "The order of the value's bytes; \"abcd\" is most significant first."
+        )
+        Key(
+            "bit", \.bit, .integer(0...15), .required, when: isRegisterBit,
+            help: "The bit of the register; 0 is the least significant."
+        )
+        Key(
+            "length", \.length, .integer(1...250), .required, unit: "bytes", when: isString,
+            help: "Length of the text."
+        )
+        Key(
+            "scale", \.scale, .number(notZero: true), when: isNumber, example: 0.1,
+            help: "The value is the number in the registers × scale + offset."
+        )
+        Key("offset", \.offset, .number, when: isNumber, example: 0, help: "See scale.")
+        Key(
+            "writable", \.writable, .boolean,
+            help: "Whether the set service may write it. Only for coil and holding-register."
+        )
+    } check: { point, findings in
+        point.check(&findings)
     }
 
     private func check(_ findings: inout Findings) {

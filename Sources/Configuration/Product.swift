@@ -29,18 +29,18 @@ extension MartletConfiguration {
 }
 
 extension MartletConfiguration.Product: ConfigurationTable {
-    static var schema: Schema<Self> {
-        Schema("The model of a kind of device: its measurement points and, on a bus, where they are read.") {
-            Key("key", \.key, .topicLevel, .required, help: "Product key: the second level of the devices' topics.")
-            Key("name", \.name, .label, example: "Energy meter", help: "For people.")
-            Subtable("group", \.groups, limit: 64)
-            Subtable("point", \.points, limit: 10_000)
-        } check: { product, findings in
-            findings.reportDuplicates(product.groups, "name", what: "group") { $0.name }
-            findings.reportDuplicates(product.points, "identifier", what: "point") { $0.identifier }
-            for point in product.points where point.area != nil || !point.source.isSound("area") {
-                product.checkGroup(of: point, &findings)
-            }
+    static let schema = Schema<Self>(
+        "The model of a kind of device: its measurement points and, on a bus, where they are read."
+    ) {
+        Key("key", \.key, .topicLevel, .required, help: "Product key: the second level of the devices' topics.")
+        Key("name", \.name, .label, example: "Energy meter", help: "For people.")
+        Subtable("group", \.groups, limit: 64)
+        Subtable("point", \.points, limit: 10_000)
+    } check: { product, findings in
+        findings.reportDuplicates(product.groups, "name", what: "group") { $0.name }
+        findings.reportDuplicates(product.points, "identifier", what: "point") { $0.identifier }
+        for point in product.points where point.area != nil || !point.source.isSound("area") {
+            product.checkGroup(of: point, &findings)
         }
     }
 
@@ -81,13 +81,11 @@ extension MartletConfiguration.Product: ConfigurationTable {
 }
 
 extension MartletConfiguration.Product.Group: ConfigurationTable {
-    static var schema: Schema<Self> {
-        Schema("Points that are read together.") {
-            Key("name", \.name, .name, .required, help: "What the points of the group refer to.")
-            Key(
-                "interval", \.interval, .duration(.milliseconds(10)...(.days(1))),
-                help: "How often the points are read."
-            )
-        }
+    static let schema = Schema<Self>("Points that are read together.") {
+        Key("name", \.name, .name, .required, help: "What the points of the group refer to.")
+        Key(
+            "interval", \.interval, .duration(.milliseconds(10)...(.days(1))),
+            help: "How often the points are read."
+        )
     }
 }

@@ -17,17 +17,15 @@ extension MartletConfiguration {
 }
 
 extension MartletConfiguration.Rule: ConfigurationTable {
-    static var schema: Schema<Self> {
-        Schema("A query on messages; what it gives is published.") {
-            Key("name", \.name, .name, .required, help: "The rule's name in logs and metrics.")
-            Key(
-                "sql", \.sql, .program(bytes: 65_536), .required,
-                help: "SELECT … FROM \"topic filter\" WHERE …; single quotes of TOML spare the backslashes."
-            )
-            Key("topic", \.topic, .topicTemplate, .required, help: "Where the result is published; ${…} is filled in.")
-            Key("qos", \.qos, .qos, help: "QoS of the result.")
-            Key("retain", \.retain, .boolean, help: "Whether the result is retained.")
-        }
+    static let schema = Schema<Self>("A query on messages; what it gives is published.") {
+        Key("name", \.name, .name, .required, help: "The rule's name in logs and metrics.")
+        Key(
+            "sql", \.sql, .program(bytes: 65_536), .required,
+            help: "SELECT … FROM \"topic filter\" WHERE …; single quotes of TOML spare the backslashes."
+        )
+        Key("topic", \.topic, .topicTemplate, .required, help: "Where the result is published; ${…} is filled in.")
+        Key("qos", \.qos, .qos, help: "QoS of the result.")
+        Key("retain", \.retain, .boolean, help: "Whether the result is retained.")
     }
 
     static var examples: [Self] {

@@ -7,7 +7,6 @@ extension Schema {
     func decode(_ entries: [TOMLEntry], at mark: TOMLMark, header: String, _ findings: inout Findings) -> Root {
         var root = Root()
         var source = TableSource(findings.position(mark))
-        let keys = keys
         for entry in entries {
             if let key = keys.first(where: { $0.name == entry.key }) {
                 source.set(key.name, at: entry.value.mark)

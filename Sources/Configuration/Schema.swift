@@ -1,11 +1,9 @@
 // One declaration of every key, and all that is made of it.
 //
-//     static var schema: Schema<Listener> {
-//         Schema("A door for MQTT clients.") {
-//             Key("port", \.port, .integer(1...65_535), help: "TCP port.")
-//             …
-//         } check: { listener, findings in … }
-//     }
+//     static let schema = Schema<Listener>("A door for MQTT clients.") {
+//         Key("port", \.port, .integer(1...65_535), help: "TCP port.")
+//         …
+//     } check: { listener, findings in … }
 //
 // The decoder, the checks, the printer of a file and the reference page all walk this list. The default of a key is the
 // value that the struct starts with, so it is written once as well.
@@ -22,8 +20,8 @@ protocol ConfigurationTable: Sendable, Equatable {
 }
 
 /// The declaration of one kind of table.
-struct Schema<Root: ConfigurationTable> {
-    enum Entry {
+struct Schema<Root: ConfigurationTable>: Sendable {
+    enum Entry: Sendable {
         case key(Key<Root>)
         case subtable(Subtable<Root>)
         /// A key that people try, with what to do instead.
@@ -32,25 +30,21 @@ struct Schema<Root: ConfigurationTable> {
 
     let help: String
     let entries: [Entry]
+    let keys: [Key<Root>]
+    let subtables: [Subtable<Root>]
     /// Compares values of one table with each other.
-    let check: (Root, inout Findings) -> Void
+    let check: @Sendable (Root, inout Findings) -> Void
 
     init(
         _ help: String,
         @SchemaBuilder<Root> entries: () -> [Entry],
-        check: @escaping (Root, inout Findings) -> Void = { _, _ in }
+        check: @escaping @Sendable (Root, inout Findings) -> Void = { _, _ in }
     ) {
         self.help = help
         self.entries = entries()
+        keys = self.entries.compactMap { if case .key(let key) = $0 { key } else { nil } }
+        subtables = self.entries.compactMap { if case .subtable(let table) = $0 { table } else { nil } }
         self.check = check
-    }
-
-    var keys: [Key<Root>] {
-        entries.compactMap { if case .key(let key) = $0 { key } else { nil } }
-    }
-
-    var subtables: [Subtable<Root>] {
-        entries.compactMap { if case .subtable(let table) = $0 { table } else { nil } }
     }
 }
 

@@ -1,16 +1,16 @@
 /// The declaration of a table within a table: `[broker]`, or any number of `[[product.point]]`.
-struct Subtable<Root: ConfigurationTable> {
+struct Subtable<Root: ConfigurationTable>: Sendable {
     let name: String
-    let decode: (TOMLEntry, inout Root, inout Findings) -> Void
+    let decode: @Sendable (TOMLEntry, inout Root, inout Findings) -> Void
     /// The tables of a value, as `[path.name]`.
-    let blocks: (_ root: Root, _ path: String) -> [TableBlock]
+    let blocks: @Sendable (_ root: Root, _ path: String) -> [TableBlock]
     /// What a new file shows where the value has none of these tables.
-    let exampleBlocks: (_ path: String) -> [TableBlock]
+    let exampleBlocks: @Sendable (_ path: String) -> [TableBlock]
     /// The declarations, for the reference page.
-    let reference: (_ path: String) -> TableReference
+    let reference: @Sendable (_ path: String) -> TableReference
 
     /// One table, which is at its defaults when the file has none.
-    init<Table: ConfigurationTable>(_ name: String, _ path: WritableKeyPath<Root, Table>) {
+    init<Table: ConfigurationTable>(_ name: String, _ path: any WritableKeyPath<Root, Table> & Sendable) {
         self.name = name
         decode = { entry, root, findings in
             guard case .table(let entries) = entry.value.content else {
@@ -31,7 +31,7 @@ struct Subtable<Root: ConfigurationTable> {
     /// Any number of tables up to `limit`. Those of the file come in the place of those that the struct starts with.
     init<Table: ConfigurationTable>(
         _ name: String,
-        _ path: WritableKeyPath<Root, [Table]>,
+        _ path: any WritableKeyPath<Root, [Table]> & Sendable,
         limit: Int,
         examples: [Table] = []
     ) {
@@ -46,24 +46,21 @@ struct Subtable<Root: ConfigurationTable> {
             if elements.count > limit {
                 findings.report(elements[limit].mark, "there are more than \(limit) [[\(name)]]")
             }
-            let schema = Table.schema
             var tables: [Table] = []
             for element in elements.prefix(limit) {
                 guard case .table(let entries) = element.content else {
                     findings.report(element.mark, "\(name) must be tables, [[\(name)]], not \(element.kind)")
                     continue
                 }
-                tables.append(schema.decode(entries, at: element.mark, header: "[[\(name)]]", &findings))
+                tables.append(Table.schema.decode(entries, at: element.mark, header: "[[\(name)]]", &findings))
             }
             root[keyPath: path] = tables
         }
         blocks = { root, parent in
-            let schema = Table.schema
-            return root[keyPath: path].map { schema.block($0, path: join(parent, name), isRepeated: true) }
+            root[keyPath: path].map { Table.schema.block($0, path: join(parent, name), isRepeated: true) }
         }
         exampleBlocks = { parent in
-            let schema = Table.schema
-            return examples.map { schema.block($0, path: join(parent, name), isRepeated: true) }
+            examples.map { Table.schema.block($0, path: join(parent, name), isRepeated: true) }
         }
         reference = { parent in Table.schema.reference(path: join(parent, name), isRepeated: true, limit: limit) }
     }

@@ -7,7 +7,7 @@ extension ValueType where Value == String {
         _ name: String,
         allowed: String = "",
         bytes: ClosedRange<Int>,
-        problem: @escaping (String) -> String? = { _ in nil }
+        problem: @escaping @Sendable (String) -> String? = { _ in nil }
     ) -> Self {
         Self(name: name, allowed: allowed) { value throws(Refusal) in
             guard case .string(let text) = value.content else { throw .kind("a string", value) }
@@ -87,13 +87,13 @@ extension ValueType where Value == String {
         }
     }
 
-    /// Levels that go before a topic. The `/` between is not written.
+    /// What goes before a topic, or is taken from it.
     static var topicPrefix: Self {
-        text("topic prefix", allowed: "no + #, no / at the end", bytes: 1...1024) { text in
+        text("topic prefix", allowed: "no + #", bytes: 1...1024) { text in
             if TopicName(text) == nil || text.unicodeScalars.contains(where: \.isControl) {
                 return "is not a topic prefix: it must not contain \"+\", \"#\" and control characters"
             }
-            return text.hasSuffix("/") ? "must not end with \"/\": it is put in when topics are joined" : nil
+            return nil
         }
     }
 

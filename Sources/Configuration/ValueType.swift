@@ -9,14 +9,14 @@ struct Refusal: Error {
 }
 
 /// How a kind of value is read, checked, written and described.
-struct ValueType<Value> {
+struct ValueType<Value: Sendable>: Sendable {
     /// In the reference page.
     let name: String
     /// The range or the list of values; empty when the name says it all.
     let allowed: String
-    let read: (TOMLValue) throws(Refusal) -> Value
+    let read: @Sendable (TOMLValue) throws(Refusal) -> Value
     /// As TOML that reads back as the same value.
-    let write: (Value) -> String
+    let write: @Sendable (Value) -> String
 }
 
 extension ValueType where Value: FixedWidthInteger & SignedInteger {

@@ -27,6 +27,9 @@ final class MQTTConnection: Client, ChannelInboundHandler {
     private var partial: ByteBuffer?
     /// Expiry and other properties make a run that is not contiguous in the packet; it is put together here.
     private var scratch: [UInt8] = []
+    /// Topics that the client has given a number (MQTT 5.0 §3.3.2.3.4).
+    private var aliases: [UInt16: [UInt8]] = [:]
+    private var closingIsTimed = false
 
     init(shared: ServerContext, listener: String) {
         self.shared = shared
@@ -144,16 +147,20 @@ final class MQTTConnection: Client, ChannelInboundHandler {
         let broker = shared.broker
         guard case .connected = phase else {
             // [MQTT-3.1.0-1] the first packet is CONNECT.
-            guard frame.type == .connect else { throw DecodeError(reasonCode: .protocolError, reason: "the first packet is not CONNECT", offset: 0) }
+            guard frame.type == .connect else { throw MQTTConnection.protocolError("the first packet is not CONNECT") }
             try connect(body, now: now, wall: wall)
             return
         }
         switch frame.type {
         case .publish:
             let view = try PublishView.read(body: body, flags: frame.flags, version: version)
-            // We offer no topic aliases, so an alias is a value above our maximum of 0.
-            if view.topicAlias != nil { throw DecodeError(reasonCode: .topicAliasInvalid, reason: "topic alias not offered", offset: 0) }
-            publish(view, body, now: now, wall: wall)
+            // [MQTT-3.3.4-6] subscription identifiers are for the way to a client only.
+            if view.hasSubscriptionIdentifiers { throw MQTTConnection.protocolError("subscription identifier from a client") }
+            if let alias = view.topicAlias {
+                try publish(view, alias: alias, body, now: now, wall: wall)
+            } else {
+                publish(view, topic: UnsafeRawBufferPointer(rebasing: body[view.topic]), body, now: now, wall: wall)
+            }
         case .puback:
             broker.puback(try AcknowledgementPacket.read(body: body, type: .puback, version: version), from: self, now: now)
         case .pubrec:
@@ -176,17 +183,22 @@ final class MQTTConnection: Client, ChannelInboundHandler {
             end()
         case .connect:
             // [MQTT-3.1.0-2] a second CONNECT.
-            throw DecodeError(reasonCode: .protocolError, reason: "second CONNECT", offset: 0)
+            throw MQTTConnection.protocolError("second CONNECT")
         case .connack, .suback, .unsuback, .pingresp, .auth:
-            throw DecodeError(
-                reasonCode: .protocolError, reason: "packet type \(frame.type) is not for a server", offset: 0)
+            throw MQTTConnection.protocolError("packet type \(frame.type) is not for a server")
         }
     }
 
     private func connect(
         _ body: UnsafeRawBufferPointer, now: MonotonicTime, wall: Timestamp
     ) throws(DecodeError) {
-        let packet = try ConnectPacket.read(body: body)
+        let packet: ConnectPacket
+        do throws(DecodeError) {
+            packet = try ConnectPacket.read(body: body)
+        } catch {
+            refuse(error, version: ConnectPacket.version(of: body))
+            return
+        }
         phase = .connected
         if shared.broker.connect(self, packet: packet, now: now, wall: wall) {
             log(.debug, "connected")
@@ -196,11 +208,27 @@ final class MQTTConnection: Client, ChannelInboundHandler {
         }
     }
 
+    /// A PUBLISH whose topic alias is set (with a topic) or used (without).
+    private func publish(
+        _ view: PublishView, alias: UInt16, _ body: UnsafeRawBufferPointer, now: MonotonicTime, wall: Timestamp
+    ) throws(DecodeError) {
+        // [MQTT-3.3.2-9] no alias above what we offered.
+        guard alias <= shared.broker.limits.topicAliasMaximum else {
+            throw DecodeError(reasonCode: .topicAliasInvalid, reason: "topic alias \(alias) is above the maximum", offset: 0)
+        }
+        if !view.topic.isEmpty {
+            aliases[alias] = Array(body[view.topic])
+        } else if aliases[alias] == nil {
+            throw MQTTConnection.protocolError("topic alias \(alias) is not set")
+        }
+        aliases[alias]?.withUnsafeBytes { publish(view, topic: $0, body, now: now, wall: wall) }
+    }
+
     @inline(__always)
     private func publish(
-        _ view: PublishView, _ body: UnsafeRawBufferPointer, now: MonotonicTime, wall: Timestamp
+        _ view: PublishView, topic: UnsafeRawBufferPointer, _ body: UnsafeRawBufferPointer, now: MonotonicTime,
+        wall: Timestamp
     ) {
-        let topic = UnsafeRawBufferPointer(rebasing: body[view.topic])
         let payload = UnsafeRawBufferPointer(rebasing: body[view.payload])
         var publish = Broker.Publish(
             topic: topic, properties: UnsafeRawBufferPointer(start: nil, count: 0), payload: payload, qos: view.qos,
@@ -224,23 +252,33 @@ final class MQTTConnection: Client, ChannelInboundHandler {
     private func fail(_ error: DecodeError, now: MonotonicTime, wall: Timestamp) {
         switch phase {
         case .awaitingConnect:
-            log(.notice, "refused a connection whose first packet is not a CONNECT that this broker reads", "\(error)")
-            if error.reasonCode == .unsupportedProtocolVersion, let context {
-                // [MQTT-3.1.2-2] such a client may be told; with the return code that all versions know.
-                var buffer = ByteBuffer()
-                write { () throws(EncodeError) in
-                    try ConnackPacket(sessionPresent: false, reasonCode: error.reasonCode)
-                        .write(version: .v311, into: &buffer)
-                }
-                context.writeAndFlush(wrapOutboundOut(buffer), promise: nil)
-            }
-            end()
+            refuse(error, version: nil)
         case .connected:
             log(.notice, "closed a connection that broke the protocol", "\(error)")
             shared.broker.close(self, reason: error.reasonCode, now: now, wall: wall)
         case .closed:
             break
         }
+    }
+
+    /// The first packet is no CONNECT that can be accepted.
+    ///
+    /// - Parameter version: what it asks for; nil if even that cannot be read.
+    private func refuse(_ error: DecodeError, version: ProtocolVersion?) {
+        log(.notice, "refused a connection", "\(error)")
+        var buffer = ByteBuffer()
+        let packet = ConnackPacket(sessionPresent: false, reasonCode: error.reasonCode)
+        // [MQTT-3.1.2-2] a version that we do not speak is told with the return code that all versions know.
+        let answers = version ?? (error.reasonCode == .unsupportedProtocolVersion ? .v311 : nil)
+        // Before MQTT 5.0 few reasons have a return code; the others get none.
+        if let answers, let context, (try? packet.write(version: answers, into: &buffer)) != nil {
+            context.writeAndFlush(wrapOutboundOut(buffer), promise: nil)
+        }
+        end()
+    }
+
+    private static func protocolError(_ reason: String) -> DecodeError {
+        DecodeError(reasonCode: .protocolError, reason: reason, offset: 0)
     }
 
     // MARK: Output
@@ -262,7 +300,14 @@ final class MQTTConnection: Client, ChannelInboundHandler {
             if outbox.isEmpty { break }
         }
         shared.giveBack(buffer)
-        if isLast || (isClosingWithoutPacket && outbox.isEmpty) { end() }
+        if isLast || (isClosingWithoutPacket && outbox.isEmpty) {
+            end()
+        } else if session == nil, !closingIsTimed {
+            // It is given up and does not take what is left to be said: it may not keep the connection open by that.
+            closingIsTimed = true
+            let bound = NIOLoopBound(self, eventLoop: shared.eventLoop)
+            shared.eventLoop.scheduleTask(in: .seconds(5)) { bound.value.end() }
+        }
     }
 
     /// The broker refused the connection: it ends with what the outbox holds, without DISCONNECT.

@@ -1,5 +1,8 @@
 /// Numbers as decimal text that reads back as exactly the same number.
 ///
+/// Allocates nothing for a number of at most nine decimals; one that needs more than 15 characters beyond that goes through
+/// a `String`.
+///
 /// A real number always shows a point or an exponent (`50.0`, `1e+300`), so that a reader can tell it from a whole number.
 public enum DecimalText {
     /// No number takes more bytes.

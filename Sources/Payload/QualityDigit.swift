@@ -9,8 +9,6 @@ public import Core
 /// | 9 | good |
 /// | 4 | uncertain: the value may be used, the `reason` says with what doubt |
 /// | 0 | bad: there is no value to use, the `reason` says why |
-///
-/// and reads 7…9 as good, 1…6 as uncertain and 0 as bad.
 public enum QualityDigit {
     public static let good: UInt8 = 9
     public static let uncertain: UInt8 = 4

@@ -29,7 +29,9 @@ public final class RuleProgram: Sendable {
 
     /// Evaluates the rule for one message.
     ///
-    /// Allocates nothing for a message that does not match, once the context is large enough for it.
+    /// Allocates nothing for a message that does not match, once the context has grown to its size: up to 16,384 values in
+    /// the payload and 64 KiB of text made. The memory that a larger one needs is given back after it. (The text of a number
+    /// with more than 15 characters is the exception.)
     ///
     /// - Parameters:
     ///   - topic: a valid topic name in UTF-8.

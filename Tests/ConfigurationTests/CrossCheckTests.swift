@@ -169,20 +169,12 @@ struct CrossCheckTests {
         ("reconnect-interval = \"1h\"\nforward = [{filter=\"#\"}]", "m:5:22: max-back-off must not be shorter than reconnect-interval"),
         ("protocol = \"3.1.1\"\nsession-expiry = \"1h\"\nforward = [{filter=\"#\"}]", "m:6:18: session-expiry has a meaning only when protocol is \"5.0\""),
         ("forward = [{filter=\"a#\"}]", "m:5:20: filter \"a#\" is not a topic filter: \"+\" fills a whole level, \"#\" the whole last level"),
-        ("forward = [{filter=\"a\", prefix=\"b/\"}]", "m:5:32: prefix \"b/\" must not end with \"/\": it is put in when topics are joined"),
         ("forward = [{filter=\"a\", prefix=\"b/+\"}]", "m:5:32: prefix \"b/+\" is not a topic prefix: it must not contain \"+\", \"#\" and control characters"),
         ("forward = [{filter=\"a\", prefix=\"b\", topic=\"c\"}]", "m:5:43: topic replaces the whole topic: leave out prefix and remove-prefix"),
-        ("receive = [{filter=\"a/b/#\", remove-prefix=\"a/c\"}]", "m:5:43: remove-prefix \"a/c\" is not how topics of filter \"a/b/#\" begin"),
-        ("receive = [{filter=\"a/b\", remove-prefix=\"a/b\"}]", "m:5:41: remove-prefix \"a/b\" is not how topics of filter \"a/b\" begin"),
         ("receive = [{filter=\"a\", topic=\"x/${a\"}]", "m:5:31: topic \"x/${a\" has a \"${\" without its \"}\""),
         ("receive = [{filter=\"a\", topic=\"x/#\"}]", "m:5:31: topic \"x/#\" is not a topic: it must not contain \"+\", \"#\" and control characters"),
     ])
     func bridges(lines: String, expected: String) {
         #expect(messages(bridge(lines)) == [expected])
-    }
-
-    @Test("a prefix that the filter's wildcards may stand for can be removed", arguments: ["a/b/#", "+/b/c", "#", "a/#", "a/+/x"])
-    func removablePrefix(filter: String) {
-        #expect(messages(bridge("receive = [{filter=\"\(filter)\", remove-prefix=\"a/b\"}]")) == [])
     }
 }

@@ -9,15 +9,18 @@ let fullExample = #"""
     [broker]
     max-packet-size = "2MiB"
     max-connections = 5000
+    max-sessions = 6000
     max-inflight = 64
+    receive-maximum = 32
     max-queued-messages = 2000
     max-queued-bytes = "8MB"
+    max-outbox-bytes = "4MiB"
     max-session-expiry = "2h"
     max-keep-alive = "90s"
-    max-retained-messages = 1000
     max-subscriptions = 100
-    max-topic-alias = 0
-    connect-timeout = "5s"
+    max-retained-messages = 1000
+    max-retained-bytes = "10MiB"
+    max-topic-levels = 16
 
     [[listener]]
     name = "local"

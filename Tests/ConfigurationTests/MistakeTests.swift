@@ -13,8 +13,9 @@ struct MistakeTests {
             "m:2:1: unknown key \"zzzzzzzzzz\" in [cache]; known are max-size, max-age, when-full, commit-interval"
         ),
         ("broker.\"a\\nb\" = 1", "m:1:8: unknown key \"a\u{FFFD}b\" in [broker]; known are max-packet-size, max-connections, "
-            + "max-inflight, max-queued-messages, max-queued-bytes, max-session-expiry, max-keep-alive, "
-            + "max-retained-messages, max-subscriptions, max-topic-alias, connect-timeout"),
+            + "max-sessions, max-inflight, receive-maximum, max-queued-messages, max-queued-bytes, max-outbox-bytes, "
+            + "max-session-expiry, max-keep-alive, max-subscriptions, max-retained-messages, max-retained-bytes, "
+            + "max-topic-levels"),
     ])
     func unknownKeys(text: String, expected: String) {
         #expect(messages(text) == [expected])
@@ -67,6 +68,7 @@ struct MistakeTests {
             "[broker]\nmax-packet-size = \"2MiB\"\nmax-queued-bytes = \"1MiB\"\n",
             "m:3:20: max-queued-bytes must hold at least one packet of max-packet-size"
         ),
+        ("[broker]\nmax-session-expiry = \"1500ms\"\n", "m:2:22: max-session-expiry must be whole seconds"),
     ])
     func outOfRange(text: String, expected: String) {
         #expect(messages(text) == [expected])

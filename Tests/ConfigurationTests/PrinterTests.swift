@@ -7,6 +7,7 @@ struct PrinterTests {
     func defaultFile() throws {
         let text = ConfigurationPrinter.defaultFile()
         #expect(try MartletConfiguration.decode(text: text, file: "default") == MartletConfiguration())
+        #expect(text.split(separator: "\n").allSatisfy { $0.count <= 120 })
     }
 
     @Test("the default file is valid with its examples in force, and they have every kind of table")

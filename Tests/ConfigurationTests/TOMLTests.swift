@@ -88,6 +88,11 @@ struct TOMLTests {
             d = "\\\\" # \(dots)
             """
         #expect(entries(try parse(text)).count == 4)
-        #expect(throws: TOMLSyntaxError.self) { try parse("\(text)\n\(String(repeating: "a.", count: 16))a = 1") }
+        let endless = String(repeating: "a.", count: 16) + "a = 1"
+        let ends = [endless, "e = { f = \"\"\"x\"\"\"\", \(endless) }", "e = { f = '''x''''', \(endless) }"]
+        for end in ends {
+            let error = #expect(throws: TOMLSyntaxError.self) { try parse("\(text)\n\(end)\n") }
+            #expect(error?.message.contains("too many parts") == true)
+        }
     }
 }

@@ -32,7 +32,7 @@ struct JSONNumberTests {
     func decimals() {
         let seed = UInt64.random(in: 0...UInt64.max)
         var generator = SeededGenerator(seed: seed)
-        for _ in 0..<20_000 {
+        for _ in 0..<5000 {
             let digits = String((0..<Int.random(in: 1...25, using: &generator)).map { _ in "0123456789".randomElement(using: &generator) ?? "0" })
             let exponent = Bool.random(using: &generator) ? "e\(Int.random(in: -330...310, using: &generator))" : ""
             let text = "\(Int.random(in: -999...999, using: &generator)).\(digits)\(exponent)"
@@ -45,7 +45,7 @@ struct JSONNumberTests {
     func roundTrip() {
         let seed = UInt64.random(in: 0...UInt64.max)
         var generator = SeededGenerator(seed: seed)
-        for index in 0..<20_000 {
+        for index in 0..<5000 {
             let random = Double(bitPattern: generator.next())
             let value = index % 3 == 0 ? random : index % 3 == 1
                 ? Double(Int.random(in: -1_000_000...1_000_000, using: &generator)) / 1000 : Double.random(in: -1e6...1e6, using: &generator)

@@ -56,6 +56,6 @@ public enum BusEvent: Sendable, Hashable {
     case deviceBad(DeviceIdentifier, QualityReason, detail: String)
     /// A device answered for the first time, or again.
     case deviceGood(DeviceIdentifier)
-    /// A device answers, but has no such point.
-    case pointBad(DeviceIdentifier, point: String, QualityReason)
+    /// A device answers, but not with these points, which are read together; often it is one that the device does not have.
+    case pointsBad(DeviceIdentifier, points: [String], QualityReason)
 }

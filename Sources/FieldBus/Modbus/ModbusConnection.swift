@@ -24,9 +24,9 @@ struct ModbusConnection: ~Copyable {
         var quantity: Int
     }
 
-    private let context: OpaquePointer
+    let context: OpaquePointer
     /// The low descriptor: the line, or /dev/null while it is closed.
-    private let descriptor: Int32
+    let descriptor: Int32
     private let transport: ModbusTransport
     private let timing: SerialTiming?
     private let registerBuffer: UnsafeMutableBufferPointer<UInt16>
@@ -34,9 +34,9 @@ struct ModbusConnection: ~Copyable {
     private(set) var isOpen = false
     private(set) var opens: UInt64 = 0
     /// When the last byte was on the serial line.
-    private var lastActivity = MonotonicTime.zero
+    var lastActivity = MonotonicTime.zero
     /// A request on a serial line that timed out, and until when its answer may still come.
-    private var owed: (request: Request, until: MonotonicTime)?
+    var owed: (request: Request, until: MonotonicTime)?
 
     init(_ transport: ModbusTransport) throws(FieldBusError) {
         let context: OpaquePointer?
@@ -240,51 +240,6 @@ struct ModbusConnection: ~Copyable {
             // No descriptor left: at least tell the other side.
             shutdown(descriptor, Int32(SHUT_RDWR))
         }
-    }
-
-    // MARK: Serial line
-
-    private mutating func awaitSilence(_ timing: SerialTiming, before request: Request, timeout: Duration) {
-        if let owed, owed.request.unitIdentifier == request.unitIdentifier {
-            if owed.request == request {
-                // The answer to this repetition may be that of the first try; its own is then still to come.
-                self.owed = (request, SystemClock.monotonic() + timeout + timeout)
-            } else {
-                discardInput(until: owed.until)
-                self.owed = nil
-            }
-        }
-        let ready = lastActivity + timing.silence
-        var now = SystemClock.monotonic()
-        while now < ready {
-            var pause = timespec(tv_sec: 0, tv_nsec: Int(clamping: min(999_999_999, (ready - now).wholeNanoseconds)))
-            nanosleep(&pause, nil)
-            now = SystemClock.monotonic()
-        }
-    }
-
-    /// Throws away what comes until the line has been silent for 3.5 characters, two longest frames at most.
-    private mutating func drain(_ timing: SerialTiming) {
-        let end = SystemClock.monotonic() + timing.duration(ofCharacters: 512) + timing.silence
-        while SystemClock.monotonic() < end, discard(waiting: timing.silence) {}
-        _ = cmodbus_flush(context)
-        lastActivity = SystemClock.monotonic()
-    }
-
-    private mutating func discardInput(until end: MonotonicTime) {
-        var now = SystemClock.monotonic()
-        while now < end {
-            if discard(waiting: end - now) { lastActivity = SystemClock.monotonic() }
-            now = SystemClock.monotonic()
-        }
-    }
-
-    /// Waits for input and throws it away; false if none came.
-    private func discard(waiting: Duration) -> Bool {
-        var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-        let milliseconds = Int32(clamping: (waiting.wholeNanoseconds + 999_999) / 1_000_000)
-        guard poll(&entry, 1, milliseconds) > 0 else { return false }
-        return withUnsafeTemporaryAllocation(byteCount: 256, alignment: 1) { Glibc.read(descriptor, $0.baseAddress, 256) > 0 }
     }
 }
 

@@ -141,11 +141,7 @@ extension ModbusDriver {
         var samples: [Sample] = []
         plan.markBad(block: block, reason: reason, time: SystemClock.wall(), into: &samples)
         devices[device].groups[group].samples.append(contentsOf: samples)
-        if isNew, block.points.count == 1 {
-            events(
-                .pointBad(
-                    devices[device].identifier, point: plan.points[block.points.lowerBound].identifier, reason))
-        }
+        if isNew { events(.pointsBad(devices[device].identifier, points: samples.map(\.point), reason)) }
     }
 
     private func deliverPoll(device: Int, group: Int) {

@@ -24,7 +24,7 @@ extension ModbusDriver {
         for (number, value) in values.enumerated() {
             if number > 0, number.isMultiple(of: ModbusDriver.valuesPerTurn) { await Task.yield() }
             let outcome: WriteOutcome
-            if let point = devices[index].points[value.point] {
+            if let point = devices[index].point(value.point) {
                 outcome = write(value.value, to: point, device: index, silent: &silent)
             } else {
                 outcome = .unknownPoint

@@ -13,7 +13,9 @@ public actor ModbusDriver: FieldBusDriver {
     private nonisolated let executor: ThreadExecutor
     public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
-    public nonisolated let bus: ModbusBus
+    /// The bus' name in the configuration.
+    public nonisolated let name: String
+    private nonisolated let protocolName: String
     nonisolated let pendingWrites = Atomic<Int>(0)
 
     let deviceIndex: [DeviceIdentifier: Int]
@@ -38,7 +40,8 @@ public actor ModbusDriver: FieldBusDriver {
     /// Checks the description and starts the driver's thread; opens nothing yet.
     public init(bus: ModbusBus) throws(FieldBusError) {
         try bus.validate()
-        self.bus = bus
+        name = bus.name
+        protocolName = bus.protocolName
         connection = try ModbusConnection(bus.transport)
         let devices = bus.devices.map { PolledDevice($0, on: bus) }
         self.devices = devices
@@ -79,7 +82,7 @@ public actor ModbusDriver: FieldBusDriver {
     public func status() -> BusStatus {
         let now = SystemClock.monotonic()
         return BusStatus(
-            name: bus.name, protocolName: bus.protocolName, isOpen: connection.isOpen, opens: connection.opens,
+            name: name, protocolName: protocolName, isOpen: connection.isOpen, opens: connection.opens,
             requests: counters.requests, errors: counters.errors, exceptions: counters.exceptions,
             samples: counters.samples, overruns: schedule.overruns, busy: counters.busy, elapsed: now - made,
             devices: devices.indices.map { index in

@@ -6,7 +6,6 @@ struct PolledDevice {
     let unitIdentifier: Int
     let responseTimeout: Duration
     let retries: Int
-    let points: [String: ModbusPoint]
     /// One per distinct interval, the shortest first.
     var groups: [PolledGroup]
     /// nil until it has answered or failed for the first time.
@@ -27,11 +26,19 @@ struct PolledDevice {
         unitIdentifier = device.unitIdentifier
         responseTimeout = device.responseTimeout ?? bus.responseTimeout
         retries = device.retries ?? bus.retries
-        points = Dictionary(device.points.map { ($0.identifier, $0) }, uniquingKeysWith: { first, _ in first })
         let maxGap = device.maxGap ?? bus.maxGap
         groups = Dictionary(grouping: device.points, by: \.interval).sorted { $0.key < $1.key }.map {
             PolledGroup(interval: $0.key, plan: ReadPlan(points: $0.value, maxGap: maxGap))
         }
+    }
+
+    /// The point of this name. Looks through all of them: only writes need it, and an index would take as much memory as
+    /// the points.
+    func point(_ identifier: String) -> ModbusPoint? {
+        for group in groups {
+            if let point = group.plan.points.first(where: { $0.identifier == identifier }) { return point }
+        }
+        return nil
     }
 
     var missingPoints: Int {

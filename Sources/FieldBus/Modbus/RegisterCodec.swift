@@ -8,9 +8,8 @@ public struct RegisterCodec: Sendable, Hashable {
     let bit: Int8
     let isScaled: Bool
     /// Bytes of a STRING.
-    let length: Int
-    /// How many registers there are.
-    let quantity: Int
+    private let byteCount: UInt8
+    private let registerCount: UInt8
     let scale: Double
     let offset: Double
 
@@ -20,11 +19,15 @@ public struct RegisterCodec: Sendable, Hashable {
         wordOrder = point.wordOrder
         bit = point.bit.map { Int8(truncatingIfNeeded: $0) } ?? -1
         isScaled = point.isScaled
-        length = point.type == .string ? point.length : 0
-        quantity = point.quantity
+        byteCount = point.type == .string ? UInt8(clamping: point.length) : 0
+        registerCount = UInt8(clamping: point.quantity)
         scale = point.scale ?? 1
         offset = point.offset ?? 0
     }
+
+    var length: Int { Int(byteCount) }
+    /// How many registers there are.
+    var quantity: Int { Int(registerCount) }
 
     /// The value in `registers`; nil when they hold none that fits the point: `bad(out-of-range)`, or
     /// `bad(bad-response)` when there are not as many registers as the point takes.

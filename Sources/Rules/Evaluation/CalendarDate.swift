@@ -26,23 +26,27 @@ struct CalendarDate {
 
     /// Writes `2026-11-21T09:53:57.123Z` to room for ``textLength`` bytes.
     func write(to room: UnsafeMutableRawBufferPointer) -> Int {
-        var at = 0
-        func digits(_ value: Int64, _ count: Int, _ end: Unicode.Scalar) {
-            var rest = value
-            for index in stride(from: count - 1, through: 0, by: -1) {
-                room[at + index] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
-                rest /= 10
-            }
-            room[at + count] = UInt8(ascii: end)
-            at += count + 1
+        Self.write(year, 4, "-", to: room, at: 0)
+        Self.write(month, 2, "-", to: room, at: 5)
+        Self.write(day, 2, "T", to: room, at: 8)
+        Self.write(millisecondOfDay / 3_600_000, 2, ":", to: room, at: 11)
+        Self.write(millisecondOfDay / 60_000 % 60, 2, ":", to: room, at: 14)
+        Self.write(millisecondOfDay / 1000 % 60, 2, ".", to: room, at: 17)
+        Self.write(millisecondOfDay % 1000, 3, "Z", to: room, at: 20)
+        return Self.textLength
+    }
+
+    /// So many digits and the sign behind them.
+    private static func write(
+        _ value: Int64, _ count: Int, _ end: Unicode.Scalar, to room: UnsafeMutableRawBufferPointer, at start: Int
+    ) {
+        var rest = value
+        var place = start + count
+        room[place] = UInt8(ascii: end)
+        while place > start {
+            place -= 1
+            room[place] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
+            rest /= 10
         }
-        digits(year, 4, "-")
-        digits(month, 2, "-")
-        digits(day, 2, "T")
-        digits(millisecondOfDay / 3_600_000, 2, ":")
-        digits(millisecondOfDay / 60_000 % 60, 2, ":")
-        digits(millisecondOfDay / 1000 % 60, 2, ".")
-        digits(millisecondOfDay % 1000, 3, "Z")
-        return at
     }
 }

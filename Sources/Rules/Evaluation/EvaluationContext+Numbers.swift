@@ -136,7 +136,11 @@ extension EvaluationContext {
         let places = min(max(wanted, -15), 15)
         if case .integer(let whole) = number, places >= 0 { return .integer(whole) }
         var scale = 1.0
-        for _ in 0..<places.magnitude { scale *= 10 }
+        var power = places.magnitude
+        while power > 0 {
+            scale *= 10
+            power -= 1
+        }
         if places < 0 {
             let result = (number.double / scale).rounded() * scale
             if case .integer = number { return .whole(result) }

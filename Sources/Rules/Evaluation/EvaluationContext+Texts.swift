@@ -184,13 +184,19 @@ extension EvaluationContext {
     /// lengths.
     private mutating func firstOffset(of part: TextReference, in text: TextReference, from start: Int) -> Int? {
         let (whole, piece) = (bytes(text), bytes(part))
-        guard let first = piece.first else { return start }
-        guard whole.count - start >= piece.count else { return nil }
-        for at in start...whole.count - piece.count where whole[at] == first {
+        if piece.count == 0 { return start }
+        let first = piece[0]
+        var at = start
+        while at <= whole.count - piece.count {
+            guard whole[at] == first else {
+                at += 1
+                continue
+            }
             var matched = 1
             while matched < piece.count, whole[at + matched] == piece[matched] { matched += 1 }
             if matched == piece.count { return at }
             guard spend(matched) else { return nil }
+            at += 1
         }
         return nil
     }

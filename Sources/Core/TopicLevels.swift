@@ -1,14 +1,14 @@
 /// The levels of a topic as rules and templates count them: from 1, and the empty level before a leading slash does not
 /// count, so that level 2 of `/sys/meter/m1` and of `sys/meter/m1` is `meter`. -1 is the last level, -2 the one before.
-enum TopicLevels {
+public enum TopicLevels {
     /// Where a level lies; nil if there is no such level.
-    static func range(of number: Int64, in topic: UnsafeRawBufferPointer) -> Range<Int>? {
+    public static func range(of number: Int64, in topic: UnsafeRawBufferPointer) -> Range<Int>? {
         let slash = UInt8(ascii: "/")
-        let start = topic.first == slash ? 1 : 0
+        let start = topic.count > 0 && topic[0] == slash ? 1 : 0
         var number = number
         if number < 0 {
             var count: Int64 = 1
-            for byte in topic.dropFirst(start) where byte == slash { count += 1 }
+            for index in start..<topic.count where topic[index] == slash { count += 1 }
             number = number < -count ? 0 : number + count + 1
         }
         guard number >= 1 else { return nil }

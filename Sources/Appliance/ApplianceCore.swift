@@ -1,0 +1,283 @@
+import Bridge
+import Broker
+import Configuration
+import Core
+import FieldBus
+import Logging
+import MQTTServer
+import NIOCore
+import Store
+import Synchronization
+
+/// The parts of a running appliance, and the ways between the broker's loop and the other threads.
+// @unchecked Sendable: the stored properties do not change after `init`; `loop`, `context`, `publisher`, `commands`, `rules`
+// and `bridges` are only used on `eventLoop`.
+final class ApplianceCore: @unchecked Sendable {
+    struct Loggers: Sendable {
+        var broker: Logger
+        var bridge: Logger
+        var rules: Logger
+        var bus: Logger
+        var store: Logger
+    }
+
+    let eventLoop: any EventLoop
+    let drivers: [ModbusDriver]
+    private let plan: AppliancePlan
+    private let loggers: Loggers
+    private let startedAt = SystemClock.monotonic()
+    private let stopFlag = Atomic(false)
+
+    private let loop: BrokerLoop
+    private let context: ServerContext
+    private let publisher: PointPublisher
+    private let commands: CommandClient
+    private let rules: [RuleClient]
+    private let bridges: [Bridge]
+    private let ticker: RepeatedTask
+
+    private let readings: Mailbox<DeviceReading>
+    private let commits = AsyncStream.makeStream(of: BrokerLoop.PendingCommit.self)
+    private let reads = AsyncStream.makeStream(of: CacheReadRequest.self)
+    private let commandQueues: [String: AsyncStream<CommandClient.Command>]
+    private let commandInputs: [String: AsyncStream<CommandClient.Command>.Continuation]
+
+    /// Makes and wires everything; to be called on the event loop.
+    init(
+        plan: AppliancePlan, eventLoop: any EventLoop, loggers: Loggers, snapshot: SessionSnapshot,
+        lanes: [String: LaneStatus]
+    ) {
+        self.plan = plan
+        self.eventLoop = eventLoop
+        self.loggers = loggers
+        let now = SystemClock.monotonic()
+        let wall = SystemClock.wall()
+        let broker = Broker(limits: plan.configuration.brokerLimits, seed: UInt64.random(in: 0...UInt64.max))
+        let loop = BrokerLoop(
+            eventLoop: eventLoop, broker: broker, commits: commits.continuation,
+            commitInterval: plan.configuration.cache.commitInterval, logger: loggers.store)
+        self.loop = loop
+        broker.restore(snapshot, now: now, wall: wall)
+        context = ServerContext(
+            eventLoop: eventLoop, broker: broker, logger: loggers.broker, scheduleTurn: { loop.scheduleTurn() })
+
+        // The plan has checked what a driver refuses.
+        drivers = plan.buses.compactMap { try? ModbusDriver(bus: $0) }
+        let devices = plan.buses.flatMap { $0.devices.map(\.identifier) }
+        publisher = PointPublisher(broker: broker, devices: devices)
+        var queues: [String: AsyncStream<CommandClient.Command>] = [:]
+        var inputs: [String: AsyncStream<CommandClient.Command>.Continuation] = [:]
+        var byDevice: [DeviceIdentifier: AsyncStream<CommandClient.Command>.Continuation] = [:]
+        for bus in plan.buses {
+            let (stream, input) = AsyncStream.makeStream(
+                of: CommandClient.Command.self, bufferingPolicy: .bufferingOldest(CommandClient.maximumWaiting))
+            queues[bus.name] = stream
+            inputs[bus.name] = input
+            for device in bus.devices { byDevice[device.identifier] = input }
+        }
+        commandQueues = queues
+        commandInputs = inputs
+        commands = CommandClient(broker: broker, queues: byDevice)
+        commands.start(now: now, wall: wall)
+
+        rules = plan.rules.map {
+            RuleClient(
+                name: $0.name, program: $0.program, topic: $0.topic, qos: $0.qos, retain: $0.retain, broker: broker,
+                logger: loggers.rules)
+        }
+        for rule in rules { rule.start(now: now, wall: wall) }
+
+        let reads = reads.continuation
+        let environment = BridgeEnvironment(
+            read: { read, completion in
+                reads.yield(CacheReadRequest(read: read, completion: NIOLoopBound(completion, eventLoop: eventLoop)))
+            }, scheduleTurn: { loop.scheduleTurn() })
+        bridges = plan.bridges.map { configuration in
+            Bridge(
+                configuration: configuration, laneStatus: lanes[configuration.name], broker: broker, eventLoop: eventLoop,
+                environment: environment, logger: loggers.bridge, seed: UInt64.random(in: 0...UInt64.max))
+        }
+        loop.bridges = bridges
+        for bridge in bridges { bridge.start() }
+
+        let inbox = NIOLoopBoundBox<() -> Void>({}, eventLoop: eventLoop)
+        let readings = Mailbox<DeviceReading>(capacity: PointPublisher.capacity) { eventLoop.execute { inbox.value() } }
+        self.readings = readings
+        let publisher = publisher
+        inbox.value = {
+            let now = SystemClock.monotonic()
+            let wall = SystemClock.wall()
+            for reading in readings.drain() { publisher.publish(reading, now: now, wall: wall) }
+            loop.scheduleTurn()
+        }
+
+        let context = context
+        let bridges = bridges
+        let tick = NIOLoopBound({ () -> Void in
+            let now = SystemClock.monotonic()
+            let wall = SystemClock.wall()
+            broker.tick(now: now, wall: wall)
+            context.tick(now: now)
+            for bridge in bridges { bridge.tick() }
+            loop.scheduleTurn()
+        }, eventLoop: eventLoop)
+        ticker = eventLoop.scheduleRepeatedTask(initialDelay: .seconds(1), delay: .seconds(1)) { _ in tick.value() }
+        loop.scheduleTurn()
+    }
+
+    /// On the event loop.
+    func open(_ listener: MQTTServer.Listener, group: any EventLoopGroup) -> EventLoopFuture<any Channel> {
+        listener.open(group: group, shared: context)
+    }
+
+    // MARK: Storage
+
+    func commitAll(to storage: Storage) async {
+        for await pending in commits.stream {
+            do throws(StoreError) {
+                let report = try await storage.commit(pending.batch, now: .now())
+                eventLoop.execute { self.loop.commitDone(report) }
+            } catch {
+                var alarms: [StorageAlarm] = []
+                if case .damaged = error { alarms = (try? await storage.replaceDamagedFiles(now: SystemClock.wall())) ?? [] }
+                let replaced = alarms
+                eventLoop.execute { self.loop.commitFailed(error, replaced: replaced) }
+            }
+        }
+    }
+
+    func readAll(from storage: Storage) async {
+        for await request in reads.stream {
+            let read = request.read
+            do throws(StoreError) {
+                let reading = try await storage.read(
+                    lane: read.lane, from: read.from, maximumCount: read.maximumCount, maximumBytes: read.maximumBytes,
+                    now: .now())
+                eventLoop.execute { request.completion.value(reading) }
+            } catch {
+                loggers.store.error("cannot read the cache", metadata: ["bridge": "\(read.lane)", "error": "\(error)"])
+                if case .damaged = error { _ = try? await storage.replaceDamagedFiles(now: SystemClock.wall()) }
+                eventLoop.execute { request.completion.value(nil) }
+            }
+        }
+    }
+
+    // MARK: Field buses
+
+    /// Polls a bus until ``stopInput()``.
+    func poll(_ driver: ModbusDriver) async {
+        let readings = readings
+        let log = loggers.bus
+        let bus = driver.name
+        await withTaskGroup(of: Void.self) { tasks in
+            tasks.addTask {
+                await driver.run(
+                    deliver: { reading in
+                        if !readings.post(reading), readings.refused == 1 {
+                            log.error("readings come faster than they can be published; the newest are lost", metadata: ["bus": "\(bus)"])
+                        }
+                    }, events: { log.report($0, bus: bus) })
+            }
+            while !isStopping { try? await Task.sleep(for: .milliseconds(50)) }
+            tasks.cancelAll()
+        }
+    }
+
+    func carryOutCommands(_ driver: ModbusDriver) async {
+        guard let queue = commandQueues[driver.name] else { return }
+        for await command in queue {
+            let results = await driver.write(device: command.device, values: command.values)
+            eventLoop.execute {
+                self.commands.finish(command, results)
+                self.loop.scheduleTurn()
+            }
+        }
+    }
+
+    func busStatuses() async -> [BusStatus] {
+        var statuses: [BusStatus] = []
+        for driver in drivers { statuses.append(await driver.status()) }
+        return statuses
+    }
+
+    // MARK: Shutdown
+
+    var isStopping: Bool { stopFlag.load(ordering: .relaxed) }
+
+    func stopInput() {
+        stopFlag.store(true, ordering: .relaxed)
+        for input in commandInputs.values { input.finish() }
+    }
+
+    /// On the event loop.
+    func shutDownBroker() {
+        ticker.cancel()
+        for bridge in bridges { bridge.stop() }
+        loop.broker.shutDown(now: SystemClock.monotonic(), wall: SystemClock.wall())
+        loop.scheduleTurn()
+    }
+
+    /// On the event loop: whether everything has been stored.
+    func settle() -> Bool {
+        loop.commitNow()
+        return loop.isIdle
+    }
+
+    func stopOutput() {
+        commits.continuation.finish()
+        reads.continuation.finish()
+    }
+
+    // MARK: Summary
+
+    /// On the event loop.
+    func snapshot(buses: [BusStatus]) -> StatusSnapshot {
+        var points: [StatusSnapshot.Point] = []
+        for device in plan.configuration.devices where device.bus != nil {
+            guard let product = plan.configuration.product(key: device.product) else { continue }
+            for point in product.points where point.area != nil {
+                points.append(
+                    StatusSnapshot.Point(
+                        device: device.identifier, identifier: point.identifier, unit: point.unit,
+                        sample: publisher.latest[device.identifier]?[point.identifier]))
+            }
+        }
+        let now = SystemClock.monotonic()
+        return StatusSnapshot(
+            time: SystemClock.wall(), monotonic: now, uptime: now - startedAt, name: plan.configuration.appliance.name,
+            listeners: plan.configuration.listeners.map { "\($0.address):\($0.port)" },
+            clients: loop.broker.clientCount, broker: loop.broker.statistics, samples: publisher.samples, points: points,
+            buses: buses,
+            bridges: bridges.map(\.status),
+            rules: rules.map { ($0.name, $0.matched, $0.failed) })
+    }
+}
+
+/// A page of the cache that a bridge wants.
+struct CacheReadRequest: Sendable {
+    var read: LaneRead
+    /// Takes what was read, nil after a failure; on the event loop.
+    var completion: NIOLoopBound<(CacheReading?) -> Void>
+}
+
+extension Logger {
+    /// What happens on a bus, as a field engineer wants to find it.
+    fileprivate func report(_ event: BusEvent, bus: String) {
+        switch event {
+        case .opened:
+            info("the line is open", metadata: ["bus": "\(bus)"])
+        case .openFailed(let detail):
+            warning("the line cannot be opened", metadata: ["bus": "\(bus)", "detail": "\(detail)"])
+        case .deviceBad(let device, let reason, let detail):
+            warning(
+                "a device does not answer as it should",
+                metadata: ["bus": "\(bus)", "device": "\(device)", "reason": "\(reason.rawValue)", "detail": "\(detail)"])
+        case .deviceGood(let device):
+            notice("a device answers", metadata: ["bus": "\(bus)", "device": "\(device)"])
+        case .pointsBad(let device, let points, let reason):
+            warning(
+                "a device refuses points",
+                metadata: ["bus": "\(bus)", "device": "\(device)", "points": "\(points.joined(separator: " "))", "reason": "\(reason.rawValue)"])
+        }
+    }
+}

@@ -1,0 +1,152 @@
+import Bridge
+import Broker
+import Core
+import Logging
+import NIOCore
+import Store
+
+// The broker's event loop, turn by turn.
+//
+//     sockets, drivers, bridges ──> broker ──┐            (any number of times)
+//                                            ▼
+//                                      end of the turn
+//                                      │          │
+//                     flush: one write per        commit: one batch under way at a time, as soon as an
+//                     connection that has         acknowledgement waits for it, else after the commit interval
+//                     something to send           │
+//                                                 └──> Storage (own thread) ──> committed: acknowledgements go out
+//
+// While a batch is being written the next one fills: the slower the disk, the larger the batches.
+
+/// Drives the broker, and joins what it and the bridges want stored into one commit.
+///
+/// Belongs to ``eventLoop``.
+final class BrokerLoop {
+    let eventLoop: any EventLoop
+    let broker: Broker
+    var bridges: [Bridge] = []
+
+    private let commits: AsyncStream<PendingCommit>.Continuation
+    private let commitInterval: Duration
+    private let logger: Logger
+    private var isTurnScheduled = false
+    private var underWay: PendingCommit?
+    private var timer: Scheduled<Void>?
+    private var isFailing = false
+
+    /// A batch on its way to the store.
+    struct PendingCommit: Sendable {
+        var number: Int64
+        var batch: CommitBatch
+    }
+
+    /// How long after a failed commit the next is tried.
+    private static let retryInterval = Duration.seconds(1)
+
+    init(
+        eventLoop: any EventLoop, broker: Broker, commits: AsyncStream<PendingCommit>.Continuation,
+        commitInterval: Duration, logger: Logger
+    ) {
+        self.eventLoop = eventLoop
+        self.broker = broker
+        self.commits = commits
+        self.commitInterval = commitInterval
+        self.logger = logger
+    }
+
+    /// Runs the end of the turn once everything that is ready now has been handled.
+    func scheduleTurn() {
+        guard !isTurnScheduled else { return }
+        isTurnScheduled = true
+        eventLoop.assumeIsolated().execute { self.endTurn() }
+    }
+
+    private func endTurn() {
+        isTurnScheduled = false
+        broker.flush()
+        commitIfDue()
+    }
+
+    // MARK: Commit
+
+    private func commitIfDue() {
+        guard underWay == nil, !isFailing else { return }
+        if broker.isCommitUrgent {
+            commit()
+        } else if broker.hasBatch || bridges.contains(where: \.needsBatch) {
+            commitLater(after: commitInterval)
+        }
+    }
+
+    private func commitLater(after delay: Duration) {
+        guard timer == nil else { return }
+        timer = eventLoop.assumeIsolated().scheduleTask(in: .nanoseconds(delay.wholeNanoseconds)) {
+            self.timer = nil
+            self.isFailing = false
+            if self.underWay == nil { self.commit() }
+        }
+    }
+
+    private func commit() {
+        timer?.cancel()
+        timer = nil
+        // A batch number for the bridges even if the broker itself has nothing to store.
+        if !broker.hasBatch { broker.touchBatch() }
+        guard let taken = broker.takeBatch() else { return }
+        var batch = CommitBatch(operations: taken.operations)
+        for bridge in bridges {
+            guard let part = bridge.takeBatch(taken.number) else { continue }
+            if let append = part.append { batch.appends.append(append) }
+            if let acknowledgement = part.acknowledgement { batch.acknowledgements.append(acknowledgement) }
+        }
+        let pending = PendingCommit(number: taken.number, batch: batch)
+        if batch.isEmpty {
+            finish(pending.number, losses: [], lanes: [])
+            return
+        }
+        underWay = pending
+        commits.yield(pending)
+    }
+
+    /// The store has the batch.
+    func commitDone(_ report: CommitReport) {
+        guard let pending = underWay else { return }
+        underWay = nil
+        if isFailing {
+            isFailing = false
+            logger.notice("the disk takes data again")
+        }
+        finish(pending.number, losses: report.cache.losses, lanes: report.lanes)
+    }
+
+    private func finish(_ number: Int64, losses: [CacheLoss], lanes: [LaneStatus]) {
+        broker.committed(number, now: SystemClock.monotonic())
+        for bridge in bridges { bridge.committed(number, losses: losses, lanes: lanes) }
+        scheduleTurn()
+    }
+
+    /// The store has not taken the batch; it is given again, together with what has come since. Publishers wait for
+    /// their acknowledgements meanwhile.
+    func commitFailed(_ error: StoreError, replaced alarms: [StorageAlarm]) {
+        guard let pending = underWay else { return }
+        underWay = nil
+        for alarm in alarms { logger.critical("a damaged file was set aside", metadata: ["detail": "\(alarm)"]) }
+        logger.error("cannot store data; it is kept in memory and tried again", metadata: ["error": "\(error)"])
+        for bridge in bridges { bridge.commitFailed() }
+        if alarms.contains(where: { $0.file.hasSuffix("sessions.db") }) {
+            broker.commitFailed(broker.everything(now: SystemClock.monotonic(), wall: SystemClock.wall()))
+        } else {
+            broker.commitFailed(pending.batch.operations)
+        }
+        isFailing = true
+        commitLater(after: BrokerLoop.retryInterval)
+    }
+
+    /// Commits what is left; to be followed by ``isIdle``.
+    func commitNow() {
+        if underWay == nil, broker.hasBatch { commit() }
+    }
+
+    /// Whether nothing is on its way to the store.
+    var isIdle: Bool { underWay == nil && !broker.hasBatch }
+}

@@ -1,0 +1,224 @@
+import Bridge
+import Broker
+import Configuration
+import Core
+import FieldBus
+import MQTTCodec
+import MQTTServer
+import Rules
+import Store
+
+// From what the configuration file says to what each part takes. What only a part itself can check (the SQL of a rule, a
+// topic template) is checked here, and reported at its place in the file.
+
+extension MartletConfiguration {
+    var brokerLimits: BrokerLimits {
+        var limits = BrokerLimits()
+        limits.maximumPacketSize = broker.maxPacketSize
+        limits.maximumConnections = broker.maxConnections
+        limits.maximumInFlight = broker.maxInflight
+        limits.maximumQueuedMessages = broker.maxQueuedMessages
+        limits.maximumQueuedBytes = broker.maxQueuedBytes
+        limits.maximumSessionExpiryInterval = UInt32(clamping: broker.maxSessionExpiry.wholeMilliseconds / 1000)
+        limits.maximumKeepAlive = UInt16(clamping: (broker.maxKeepAlive ?? .zero).wholeMilliseconds / 1000)
+        limits.maximumRetainedMessages = broker.maxRetainedMessages
+        limits.maximumSubscriptions = broker.maxSubscriptions
+        limits.maximumSessions = broker.maxSessions
+        limits.maximumOutboxBytes = broker.maxOutboxBytes
+        limits.maximumRetainedBytes = broker.maxRetainedBytes
+        limits.maximumTopicLevels = broker.maxTopicLevels
+        limits.receiveMaximum = UInt16(clamping: broker.receiveMaximum)
+        return limits
+    }
+
+    var cacheLimits: CacheLimits {
+        CacheLimits(
+            maximumBytes: Int64(cache.maxSize), maximumAge: cache.maxAge,
+            whenFull: cache.whenFull == .dropOldest ? .dropOldest : .refuseNewest)
+    }
+
+    var serverListeners: [MQTTServer.Listener] {
+        listeners.map { MQTTServer.Listener(name: $0.name, address: $0.address, port: $0.port) }
+    }
+}
+
+/// A rule, compiled.
+struct CompiledRule: Sendable {
+    var name: String
+    var program: RuleProgram
+    var topic: TopicTemplate
+    var qos: QoS
+    var retain: Bool
+}
+
+extension MartletConfiguration {
+    /// The rules, compiled; what is wrong with them goes to `errors`.
+    func compileRules(_ errors: inout [ConfigurationError]) -> [CompiledRule] {
+        rules.compactMap { rule in
+            let program = compile(rule.sql, at: rule.source["sql"], &errors) { sql throws(RuleError) in
+                try RuleProgram(sql: sql)
+            }
+            let topic = compile(rule.topic, at: rule.source["topic"], &errors) { text throws(RuleError) in
+                try TopicTemplate(text)
+            }
+            guard let program, let topic else { return nil }
+            return CompiledRule(name: rule.name, program: program, topic: topic, qos: rule.qos, retain: rule.retain)
+        }
+    }
+
+    private func compile<Compiled>(
+        _ text: String, at value: SourcePosition, _ errors: inout [ConfigurationError],
+        _ compiler: (String) throws(RuleError) -> Compiled
+    ) -> Compiled? {
+        do throws(RuleError) {
+            return try compiler(text)
+        } catch {
+            // The place within the text, as the file has it: a text of one line stands behind one quotation mark, one of
+            // several lines begins on the line after its three.
+            var position = value
+            if text.contains("\n") {
+                position.line += error.line
+                position.column = error.column
+            } else {
+                position.column += error.column
+            }
+            errors.append(ConfigurationError(position, error.message))
+            return nil
+        }
+    }
+
+    /// The bridges; what is wrong with their topics goes to `errors`.
+    func bridgeConfigurations(_ errors: inout [ConfigurationError]) -> [BridgeConfiguration] {
+        bridges.map { bridge in
+            var made = BridgeConfiguration(
+                name: bridge.name, host: bridge.host, port: bridge.port, clientIdentifier: bridge.clientIdentifier)
+            made.version = bridge.protocol == .v5 ? .v5 : .v311
+            made.userName = bridge.userName
+            made.passwordFile = bridge.passwordFile.map(resolve(path:))
+            made.keepAlive = UInt16(clamping: bridge.keepAlive.wholeMilliseconds / 1000)
+            made.connectTimeout = bridge.connectTimeout
+            made.sessionExpiryInterval = UInt32(clamping: bridge.sessionExpiry.wholeMilliseconds / 1000)
+            made.maximumInFlight = bridge.maxInflight
+            for route in bridge.forward {
+                guard let filter = TopicFilter(route.filter), let mapping = route.mapping(&errors) else { continue }
+                made.forwards.append(BridgeConfiguration.Forward(filter: filter, mapping: mapping, qos: route.qos))
+            }
+            for route in bridge.receive {
+                guard let filter = TopicFilter(route.filter), let mapping = route.mapping(&errors) else { continue }
+                made.receives.append(BridgeConfiguration.Receive(filter: filter, mapping: mapping, qos: route.qos))
+            }
+            return made
+        }
+    }
+
+    /// The buses with the devices on them; what a driver does not accept goes to `errors`.
+    func modbusBuses(_ errors: inout [ConfigurationError]) -> [ModbusBus] {
+        buses.map { bus in
+            var made = ModbusBus(name: bus.name, transport: bus.transport)
+            made.responseTimeout = bus.timeout
+            made.retries = bus.retries
+            made.maxBackOff = bus.maxBackOff
+            made.maxGap = bus.maxGap
+            made.devices = devices.filter { $0.bus == bus.name }.map { modbusDevice($0) }
+            _ = ConfigurationError.collect(&errors, at: bus.source.position) { () throws(FieldBusError) in
+                try made.validate()
+            }
+            return made
+        }
+    }
+
+    private func modbusDevice(_ device: Device) -> ModbusDevice {
+        var made = ModbusDevice(identifier: device.identifier, unitIdentifier: device.unitIdentifier)
+        made.responseTimeout = device.timeout
+        made.retries = device.retries
+        made.maxGap = device.maxGap
+        guard let product = product(key: device.product) else { return made }
+        made.points = product.points.compactMap { point in
+            guard let area = point.area, let address = point.address else { return nil }
+            var made = ModbusPoint(
+                identifier: point.identifier, type: point.type, area: ModbusArea(area), address: address)
+            made.wordOrder = FieldBus.WordOrder(point.wordOrder)
+            made.bit = point.bit
+            made.length = point.length ?? 0
+            made.scale = point.scale
+            made.offset = point.offset
+            made.writable = point.writable
+            if let group = product.group(of: point) { made.interval = group.interval }
+            return made
+        }
+        return made
+    }
+}
+
+extension MartletConfiguration.Bus {
+    fileprivate var transport: ModbusTransport {
+        switch self.protocol {
+        case .modbusTCP:
+            return .tcp(host: host ?? "", port: port)
+        case .modbusRTU:
+            var line = SerialLine(serialPort: serialPort ?? "")
+            line.baudRate = baudRate
+            line.parity = SerialLine.Parity(parity)
+            line.dataBits = dataBits
+            line.stopBits = stopBits
+            return .rtu(line)
+        }
+    }
+}
+
+extension MartletConfiguration.Bridge.Route {
+    fileprivate func mapping(_ errors: inout [ConfigurationError]) -> TopicMapping? {
+        let key = topic != nil ? "topic" : prefix != nil ? "prefix" : "remove-prefix"
+        return ConfigurationError.collect(&errors, at: source[key]) { () throws(BridgeError) in
+            guard let filter = TopicFilter(filter) else { return .same }
+            if let topic { return try .template(topic) }
+            return try .replacing(removePrefix, with: prefix, in: filter)
+        }
+    }
+}
+
+extension ModbusArea {
+    fileprivate init(_ area: MartletConfiguration.RegisterArea) {
+        switch area {
+        case .coil: self = .coil
+        case .discreteInput: self = .discreteInput
+        case .inputRegister: self = .inputRegister
+        case .holdingRegister: self = .holdingRegister
+        }
+    }
+}
+
+extension FieldBus.WordOrder {
+    fileprivate init(_ order: MartletConfiguration.WordOrder) {
+        switch order {
+        case .abcd: self = .abcd
+        case .cdab: self = .cdab
+        case .badc: self = .badc
+        case .dcba: self = .dcba
+        }
+    }
+}
+
+extension SerialLine.Parity {
+    fileprivate init(_ parity: MartletConfiguration.Bus.Parity) {
+        switch parity {
+        case .none: self = .none
+        case .even: self = .even
+        case .odd: self = .odd
+        }
+    }
+}
+
+extension ConfigurationError {
+    /// What `body` makes, or nil and its error at a place of the file.
+    fileprivate static func collect<Value, Failure: Error & CustomStringConvertible>(
+        _ errors: inout [ConfigurationError], at position: SourcePosition, _ body: () throws(Failure) -> Value
+    ) -> Value? {
+        do throws(Failure) {
+            return try body()
+        } catch {
+            errors.append(ConfigurationError(position, error.description))
+            return nil
+        }
+    }
+}

@@ -1,0 +1,64 @@
+public import Configuration
+import Core
+public import FieldBus
+
+/// What `martlet run` does without a file: a simulated device, polled over Modbus TCP, a rule on what it says, and a
+/// broker for whoever wants to look.
+public struct Demo {
+    public let simulator: ModbusSimulator
+    public let configuration: MartletConfiguration
+
+    /// - Parameters:
+    ///   - port: of the broker, on the loopback interface.
+    ///   - dataDirectory: where the databases go.
+    public init(port: Int, dataDirectory: String) throws(FieldBusError) {
+        simulator = try ModbusSimulator()
+        var configuration = MartletConfiguration()
+        configuration.appliance.name = "demo"
+        configuration.appliance.dataDirectory = dataDirectory
+        configuration.listeners[0].port = port
+
+        var bus = MartletConfiguration.Bus()
+        bus.name = "simulated"
+        bus.protocol = .modbusTCP
+        bus.host = "127.0.0.1"
+        bus.port = simulator.port
+        configuration.buses = [bus]
+
+        var product = MartletConfiguration.Product()
+        product.key = "demo"
+        product.name = "Simulated boiler"
+        product.points = SimulatedMeter.points(interval: .seconds(1)).map(MartletConfiguration.Product.Point.init)
+        configuration.products = [product]
+
+        var device = MartletConfiguration.Device()
+        device.product = "demo"
+        device.key = "boiler"
+        device.bus = bus.name
+        device.unitIdentifier = 1
+        configuration.devices = [device]
+
+        var rule = MartletConfiguration.Rule()
+        rule.name = "hot"
+        rule.sql = #"SELECT measurepoints.temperature AS t FROM "/sys/+/+/thing/measurepoint/post" WHERE t > 60"#
+        rule.topic = "alarms/${topic[3]}/hot"
+        configuration.rules = [rule]
+        self.configuration = configuration
+    }
+}
+
+extension MartletConfiguration.Product.Point {
+    /// A simulated point as the configuration would describe it.
+    fileprivate init(_ point: ModbusPoint) {
+        self.init()
+        identifier = point.identifier
+        type = point.type
+        area = MartletConfiguration.RegisterArea(rawValue: point.area.rawValue)
+        address = point.address
+        bit = point.bit
+        length = point.type == .string ? point.length : nil
+        scale = point.scale
+        offset = point.offset
+        writable = point.writable
+    }
+}

@@ -1,0 +1,146 @@
+import Bridge
+import Broker
+import Core
+import FieldBus
+import Glibc
+
+/// One screen in the terminal that says how the appliance is: points with value, quality and age, rates, buses, bridges.
+struct LiveSummary {
+    private var previous: StatusSnapshot?
+
+    /// Rows and columns of the terminal on standard output; nil if it is none.
+    static var terminalSize: (rows: Int, columns: Int)? {
+        guard isatty(STDOUT_FILENO) == 1 else { return nil }
+        var size = winsize()
+        guard ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_row > 0, size.ws_col > 0 else { return (24, 80) }
+        return (Int(size.ws_row), Int(size.ws_col))
+    }
+
+    /// Takes the terminal over: another screen, no cursor.
+    static func open() { write("\u{1B}[?1049h\u{1B}[?25l") }
+
+    static func close() { write("\u{1B}[?25h\u{1B}[?1049l") }
+
+    /// Draws the state; `log` are the newest log lines.
+    mutating func draw(_ now: StatusSnapshot, log: [String], rows: Int, columns: Int) {
+        var lines = LiveSummary.header(now, since: previous)
+        lines.append("")
+        let footer = LiveSummary.footer(now, log: log)
+        let room = max(1, rows - lines.count - footer.count - 2)
+        lines += LiveSummary.table(now, room: room)
+        lines += footer
+        previous = now
+        var screen = "\u{1B}[H"
+        for line in lines.prefix(rows - 1) { screen += LiveSummary.cut(line, columns) + "\u{1B}[K\n" }
+        LiveSummary.write(screen + "\u{1B}[J")
+    }
+
+    private static func header(_ now: StatusSnapshot, since then: StatusSnapshot?) -> [String] {
+        let seconds = then.map { Double((now.uptime - $0.uptime).wholeMilliseconds) / 1000 } ?? 0
+        func rate(_ value: UInt64, _ old: UInt64?) -> String {
+            guard let old, seconds > 0 else { return "–" }
+            return decimal(Double(value &- old) / seconds)
+        }
+        return [
+            "Martlet \(now.name)   up \(age(now.uptime))   listening on \(now.listeners.joined(separator: ", "))",
+            "clients \(now.clients)   messages/s in \(rate(now.broker.received, then?.broker.received))"
+                + " out \(rate(now.broker.delivered, then?.broker.delivered))   points/s \(rate(now.samples, then?.samples))"
+                + "   dropped \(now.broker.dropped)",
+        ]
+    }
+
+    private static func table(_ now: StatusSnapshot, room: Int) -> [String] {
+        var lines = [row("DEVICE", "POINT", "VALUE", "QUALITY", "AGE")]
+        for point in now.points.prefix(room) {
+            let unit = point.unit.map { " \($0)" } ?? ""
+            let value = point.sample?.value.map { text($0) + unit } ?? "–"
+            let quality = point.sample.map { text($0.quality) } ?? QualityReason.notYetRead.rawValue
+            let seen = point.sample.map { age(.milliseconds(max(0, now.time.milliseconds - $0.time.milliseconds))) } ?? "–"
+            lines.append(row(point.device.description, point.identifier, value, quality, seen))
+        }
+        if now.points.count > room { lines.append("… and \(now.points.count - room) more points") }
+        return lines
+    }
+
+    private static func footer(_ now: StatusSnapshot, log: [String]) -> [String] {
+        var lines = [""]
+        for bus in now.buses {
+            lines.append(
+                "bus \(bus.name) (\(bus.protocolName)) \(bus.isOpen ? "open" : "closed")   requests \(bus.requests)"
+                    + "   errors \(bus.errors)   exceptions \(bus.exceptions)   busy \(decimal(bus.busyShare * 100)) %")
+        }
+        for rule in now.rules { lines.append("rule \(rule.name)   matched \(rule.matched)   failed \(rule.failed)") }
+        for bridge in now.bridges {
+            let oldest = bridge.oldestPublishedAt.map { age(.milliseconds(max(0, now.time.milliseconds - $0.milliseconds))) }
+            lines.append(
+                "bridge \(bridge.name)   \(text(bridge.state, at: now.monotonic))   cache depth \(bridge.messages)"
+                    + (oldest.map { "   oldest \($0)" } ?? "") + (bridge.lastError.map { "   \($0)" } ?? ""))
+        }
+        if now.bridges.isEmpty { lines.append("bridge none   cache depth 0") }
+        return lines + log.suffix(3)
+    }
+
+    private static func text(_ state: Reconnection.State, at now: MonotonicTime) -> String {
+        switch state {
+        case .idle: "stopped"
+        case .connecting: "connecting"
+        case .connected(let since): "connected for \(age(now - since))"
+        case .waiting(let until): "away, next try in \(age(max(.zero, until - now)))"
+        }
+    }
+
+    private static func row(
+        _ device: String, _ point: String, _ value: String, _ quality: String, _ age: String
+    ) -> String {
+        pad(device, 24) + pad(point, 20) + pad(value, 22) + pad(quality, 22) + age
+    }
+
+    private static func text(_ quality: Quality) -> String {
+        switch quality {
+        case .good: "good"
+        case .uncertain(let reason): "uncertain: \(reason.rawValue)"
+        case .bad(let reason): "bad: \(reason.rawValue)"
+        }
+    }
+
+    private static func text(_ value: Value) -> String {
+        switch value {
+        case .bool(let value): value ? "true" : "false"
+        case .int(let value): "\(value)"
+        case .uint(let value): "\(value)"
+        case .real(let value): decimal(Double(value))
+        case .lreal(let value): decimal(value)
+        case .string(let value): "\"" + value.unicodeScalars.map { $0.value < 0x20 ? "?" : String($0) }.joined() + "\""
+        }
+    }
+
+    private static func decimal(_ value: Double) -> String {
+        guard value.isFinite, value.magnitude < 1e12 else { return "\(value)" }
+        let scaled = (value * 100).rounded() / 100
+        return scaled == scaled.rounded() ? "\(Int64(scaled))" : "\(scaled)"
+    }
+
+    private static func age(_ duration: Duration) -> String {
+        let seconds = duration.wholeMilliseconds / 1000
+        switch seconds {
+        case ..<60: return "\(seconds) s"
+        case ..<3600: return "\(seconds / 60) min"
+        case ..<172_800: return "\(seconds / 3600) h"
+        default: return "\(seconds / 86_400) d"
+        }
+    }
+
+    private static func pad(_ text: String, _ width: Int) -> String {
+        let cut = cut(text, width - 1)
+        return cut + String(repeating: " ", count: max(1, width - cut.count))
+    }
+
+    private static func cut(_ text: String, _ width: Int) -> String {
+        text.count <= width ? text : String(text.prefix(max(0, width - 1))) + "…"
+    }
+
+    private static func write(_ text: String) {
+        let bytes = Array(text.utf8)
+        _ = bytes.withUnsafeBytes { Glibc.write(STDOUT_FILENO, $0.baseAddress, $0.count) }
+    }
+}

@@ -1,0 +1,97 @@
+import Core
+import Glibc
+public import Logging
+import Synchronization
+
+/// Writes log lines as `time=… level=… component=… msg="…" key=value …`, one `write` each.
+///
+/// While the live summary holds the terminal the lines go into its last rows instead.
+public struct LogfmtHandler: LogHandler {
+    /// Where lines go.
+    public final class Sink: Sendable {
+        private let captured = Mutex<[String]?>(nil)
+        static let maximumCaptured = 8
+
+        public init() {}
+
+        /// From here on lines are kept for ``captureLines()`` instead of being written to standard error.
+        func capture() { captured.withLock { $0 = [] } }
+
+        /// Ends ``capture()`` and writes what was kept.
+        func release() {
+            let lines = captured.withLock { captured in
+                defer { captured = nil }
+                return captured ?? []
+            }
+            for line in lines { emit(line) }
+        }
+
+        /// The newest lines, oldest first.
+        func capturedLines() -> [String] { captured.withLock { $0 ?? [] } }
+
+        func emit(_ line: String) {
+            let isKept = captured.withLock { captured in
+                guard captured != nil else { return false }
+                captured?.append(line)
+                if let count = captured?.count, count > Sink.maximumCaptured {
+                    captured?.removeFirst(count - Sink.maximumCaptured)
+                }
+                return true
+            }
+            if isKept { return }
+            var bytes = Array(line.utf8)
+            bytes.append(UInt8(ascii: "\n"))
+            _ = bytes.withUnsafeBytes { write(STDERR_FILENO, $0.baseAddress, $0.count) }
+        }
+    }
+
+    public var metadata: Logger.Metadata = [:]
+    public var logLevel: Logger.Level
+    private let label: String
+    private let sink: Sink
+
+    public init(label: String, level: Logger.Level, sink: Sink) {
+        self.label = label
+        logLevel = level
+        self.sink = sink
+    }
+
+    public subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { metadata[key] }
+        set { metadata[key] = newValue }
+    }
+
+    public func log(event: LogEvent) {
+        var line = "time=\(ISOTime.text(SystemClock.wall())) level=\(event.level.rawValue) component=\(label)"
+        line += " msg=\(LogfmtHandler.quoted("\(event.message)"))"
+        var all = metadata
+        if let more = event.metadata { all.merge(more) { $1 } }
+        for (key, value) in all.sorted(by: { $0.key < $1.key }) { line += " \(key)=\(LogfmtHandler.quoted("\(value)"))" }
+        sink.emit(line)
+    }
+
+    /// A value in quotes if it needs them; control characters cannot forge a line.
+    static func quoted(_ text: String) -> String {
+        let isPlain = !text.isEmpty && text.unicodeScalars.allSatisfy {
+            $0.value > 0x20 && $0 != "\"" && $0 != "=" && $0 != "\\" && $0.value != 0x7F
+        }
+        if isPlain { return text }
+        var quoted = "\""
+        for scalar in text.unicodeScalars {
+            switch scalar {
+            case "\"": quoted += "\\\""
+            case "\\": quoted += "\\\\"
+            case "\n": quoted += "\\n"
+            case "\r": quoted += "\\r"
+            case "\t": quoted += "\\t"
+            default:
+                if scalar.value < 0x20 || scalar.value == 0x7F {
+                    quoted += "\\x" + String(scalar.value, radix: 16)
+                } else {
+                    quoted.unicodeScalars.append(scalar)
+                }
+            }
+        }
+        return quoted + "\""
+    }
+}

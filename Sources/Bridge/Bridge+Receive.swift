@@ -1,0 +1,113 @@
+import Broker
+import Core
+import MQTTCodec
+
+// Upstream messages on their way in.
+
+extension Bridge {
+    /// A new client for what comes in: with none of the old one's QoS 2 state, and nothing owed.
+    func attachReceiving() {
+        if let receiving {
+            broker.connectionLost(receiving, now: environment.monotonicTime(), wall: environment.wallTime())
+        }
+        let client = ReceivingClient(bridge: self)
+        broker.attach(client, identifier: "$bridge/\(configuration.name)/receive")
+        receiving = client
+        owed.removeAll()
+    }
+
+    func upstreamPublished(_ view: PublishView, _ body: UnsafeRawBufferPointer) {
+        guard let receiving else { return }
+        guard let topic = localTopic(UnsafeRawBufferPointer(rebasing: body[view.topic])) else {
+            counts.unmapped &+= 1
+            if view.qos != .atMostOnce {
+                let packet = AcknowledgementPacket(packetIdentifier: view.packetIdentifier)
+                owed.append(.known(view.qos == .atLeastOnce ? .puback : .pubrec, packet, attempt: attempt))
+            }
+            return
+        }
+        counts.received &+= 1
+        if view.qos != .atMostOnce { owed.append(.byBroker(attempt: attempt)) }
+        if let run = view.forwardedProperties {
+            publish(view, body, topic, properties: UnsafeRawBufferPointer(rebasing: body[run]), from: receiving)
+        } else {
+            var run: [UInt8] = []
+            view.appendForwardedProperties(of: body, to: &run)
+            run.withUnsafeBytes { publish(view, body, topic, properties: $0, from: receiving) }
+        }
+    }
+
+    private func publish(
+        _ view: PublishView, _ body: UnsafeRawBufferPointer, _ topic: [UInt8], properties: UnsafeRawBufferPointer,
+        from client: ReceivingClient
+    ) {
+        topic.withUnsafeBytes { topic in
+            let publish = Broker.Publish(
+                topic: topic, properties: properties, payload: UnsafeRawBufferPointer(rebasing: body[view.payload]),
+                qos: view.qos, retain: view.retain, packetIdentifier: view.packetIdentifier,
+                messageExpiryInterval: view.messageExpiryInterval)
+            broker.publish(publish, from: client, now: environment.monotonicTime(), wall: environment.wallTime())
+        }
+    }
+
+    /// What an upstream topic is called here, by the first route that knows; nil if none does.
+    private func localTopic(_ topic: UnsafeRawBufferPointer) -> [UInt8]? {
+        for route in configuration.receives {
+            var filter = route.filter.text
+            guard filter.withUTF8({ TopicFilter.matches(filter: UnsafeRawBufferPointer($0), topic: topic) }) else { continue }
+            // Deeper than the local broker takes counts as having no name: it would end the client.
+            if route.mapping.map(topic, into: &receivedTopic),
+                receivedTopic.lazy.filter({ $0 == UInt8(ascii: "/") }).count < broker.limits.maximumTopicLevels
+            {
+                return receivedTopic
+            }
+        }
+        return nil
+    }
+
+    func upstreamReleased(_ packet: AcknowledgementPacket) {
+        guard let receiving else { return }
+        owed.append(.byBroker(attempt: attempt))
+        broker.pubrel(packet, from: receiving)
+    }
+
+    /// The receiving client's outbox has grown: what is safe is acknowledged upstream, in the order in which it came.
+    func sendAcknowledgements() {
+        guard let receiving else { return }
+        while let first = owed.first {
+            switch first {
+            case .known(let type, let packet, let attempt):
+                send(packet, type: type, attempt: attempt)
+            case .byBroker(let attempt):
+                guard let outbound = receiving.popOutbound() else {
+                    connection?.flush()
+                    return
+                }
+                switch outbound {
+                case .puback(let packet): send(packet, type: .puback, attempt: attempt)
+                case .pubrec(let packet): send(packet, type: .pubrec, attempt: attempt)
+                case .pubcomp(let packet): send(packet, type: .pubcomp, attempt: attempt)
+                default:
+                    // The broker has given the client up: more QoS 2 messages at once than it takes.
+                    attachReceiving()
+                    connection?.close(.backlogged)
+                    return
+                }
+            }
+            if owed.isEmpty { break }
+            owed.removeFirst()
+        }
+        connection?.flush()
+    }
+
+    /// What was owed on an earlier connection is not sent on this one: the upstream sends the message again.
+    private func send(_ packet: AcknowledgementPacket, type: PacketType, attempt: UInt64) {
+        guard attempt == self.attempt, let connection else { return }
+        if packet.reasonCode == .quotaExceeded {
+            // Not taken here. The upstream keeps the message if it is not answered.
+            connection.close(.backlogged)
+        } else {
+            connection.send(packet, type: type)
+        }
+    }
+}

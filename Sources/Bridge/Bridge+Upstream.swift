@@ -1,0 +1,137 @@
+import Broker
+import Core
+import Logging
+import MQTTCodec
+import NIOCore
+
+// The connection: made, accepted, lost.
+
+extension Bridge: UpstreamOwner {
+    /// Starts an attempt. Its outcome is `upstreamConnected` or `upstreamClosed`.
+    func connect() {
+        attempt += 1
+        let attempt = self.attempt
+        logger.debug("connecting", metadata: ["host": "\(configuration.host)", "port": "\(configuration.port)"])
+        UpstreamBootstrap.password(configuration, eventLoop: eventLoop).assumeIsolated().whenComplete { result in
+            guard attempt == self.attempt, !self.isStopped else { return }
+            switch result {
+            case .success(let password): self.open(password: password, attempt: attempt)
+            case .failure(let error): self.upstreamClosed(.passwordFile("\(error)"))
+            }
+        }
+    }
+
+    private func open(password: [UInt8]?, attempt: UInt64) {
+        let connection = makeConnection(password: password)
+        UpstreamBootstrap.connect(configuration, connection, eventLoop: eventLoop, environment: environment)
+            .assumeIsolated().whenComplete { result in
+                switch result {
+                case .success(let channel):
+                    if attempt != self.attempt || self.isStopped { channel.close(promise: nil) }
+                case .failure(let error):
+                    guard attempt == self.attempt, !self.isStopped else { return }
+                    self.upstreamClosed(.unreachable(UpstreamBootstrap.text(error)))
+                }
+            }
+    }
+
+    /// The connection that the next channel carries.
+    func makeConnection(password: [UInt8]?) -> UpstreamConnection<Bridge> {
+        var properties = Properties()
+        if configuration.version == .v5 {
+            properties.sessionExpiryInterval = configuration.sessionExpiryInterval
+            properties.receiveMaximum = max(1, configuration.receiveMaximum)
+            properties.maximumPacketSize = UInt32(clamping: configuration.maximumPacketSize)
+        }
+        let packet = ConnectPacket(
+            version: configuration.version, clientIdentifier: configuration.clientIdentifier, cleanStart: false,
+            keepAlive: configuration.keepAlive, userName: configuration.userName, password: password,
+            properties: properties)
+        let connection = UpstreamConnection(
+            packet: packet, answerTimeout: configuration.connectTimeout,
+            maximumPacketSize: configuration.maximumPacketSize, owner: self)
+        self.connection = connection
+        return connection
+    }
+
+    func upstreamConnected(_ packet: ConnackPacket) {
+        let now = environment.monotonicTime()
+        reconnection.connected(now: now)
+        lastFailure = nil
+        counts.connections &+= 1
+        isRetainAvailable = packet.properties.retainAvailable ?? true
+        logger.notice("connected", metadata: ["session-present": "\(packet.sessionPresent)", "depth": "\(lane.depth)"])
+        if !packet.sessionPresent {
+            // Packet identifiers of QoS 2 messages mean new messages from here on.
+            attachReceiving()
+            isSubscribed = false
+        }
+        subscribe()
+        lane.connected(
+            BridgeLane.Link(
+                version: configuration.version, isResumed: packet.sessionPresent,
+                receiveMaximum: Int(packet.properties.receiveMaximum ?? .max),
+                maximumPacketSize: packet.properties.maximumPacketSize.map(Int.init) ?? .max), now: now)
+        pump()
+    }
+
+    /// Subscribes to what is to come in, unless the upstream is known to have our subscriptions: a repeated SUBSCRIBE would
+    /// bring the retained messages again.
+    private func subscribe() {
+        guard !isSubscribed, !configuration.receives.isEmpty, let connection else { return }
+        let packet = SubscribePacket(
+            packetIdentifier: Bridge.subscribeIdentifier,
+            requests: configuration.receives.map { route in
+                // [MQTT-3.8.3-3] No Local keeps away what this bridge itself has sent.
+                let options = SubscriptionOptions(
+                    qos: route.qos, noLocal: configuration.version == .v5,
+                    retainAsPublished: configuration.version == .v5,
+                    retainHandling: configuration.version == .v5 ? .sendIfNew : .sendAtSubscribe)
+                return SubscribePacket.Request(filter: route.filter.text, options: options)
+            })
+        do throws(EncodeError) {
+            try connection.send(packet)
+        } catch {
+            logger.error("cannot subscribe", metadata: ["error": "\(error)"])
+        }
+    }
+
+    /// The one that the lane gives to no message.
+    static let subscribeIdentifier: UInt16 = 65_535
+
+    func upstreamSubscribed(_ packet: SubackPacket) {
+        isSubscribed = true
+        for (route, code) in zip(configuration.receives, packet.reasonCodes) where code.isError {
+            isSubscribed = false
+            logger.error(
+                "subscription refused",
+                metadata: ["filter": "\(route.filter)", "reason": "\(UpstreamFailure.text(code))"])
+        }
+    }
+
+    func upstreamAcknowledged(_ packet: AcknowledgementPacket) {
+        switch lane.puback(packet, now: environment.monotonicTime()) {
+        case .arrived, .postponed: break
+        case .skipped(let topic): lastSkippedTopic = topic
+        case .unexpected: counts.unexpectedAcknowledgements &+= 1
+        }
+    }
+
+    func upstreamTurn() {
+        // Acknowledgements that wait for nothing in the broker's outbox.
+        if !owed.isEmpty { sendAcknowledgements() }
+        pump()
+        environment.scheduleTurn()
+    }
+
+    func upstreamClosed(_ failure: UpstreamFailure) {
+        connection = nil
+        lane.disconnected()
+        guard !isStopped else { return }
+        // Said once, then quietly until there is a connection again.
+        let level: Logger.Level = lastFailure == nil ? .warning : .debug
+        lastFailure = failure
+        reconnection.failed(now: environment.monotonicTime())
+        logger.log(level: level, "not connected", metadata: ["error": "\(failure)"])
+    }
+}

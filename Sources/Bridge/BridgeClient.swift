@@ -1,0 +1,28 @@
+import Broker
+import Core
+import MQTTCodec
+
+/// The local broker's client through which messages go out: they enter the lane within the publish, so that the publisher's
+/// acknowledgement waits for the commit.
+final class ForwardingClient: Client {
+    private unowned let bridge: Bridge
+
+    init(bridge: Bridge) {
+        self.bridge = bridge
+        super.init(takesInline: true)
+    }
+
+    override func receive(_ message: Message, qos: QoS, retain: Bool) { bridge.forward(message, retain: retain) }
+}
+
+/// The local broker's client that publishes what comes in. Its outbox says when a message may be acknowledged upstream.
+final class ReceivingClient: Client {
+    private unowned let bridge: Bridge
+
+    init(bridge: Bridge) {
+        self.bridge = bridge
+        super.init()
+    }
+
+    override func flush() { bridge.sendAcknowledgements() }
+}

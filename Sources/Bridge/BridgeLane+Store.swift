@@ -1,0 +1,124 @@
+public import Core
+import DequeModule
+public import Store
+
+extension BridgeLane {
+    /// Whether an acknowledgement has waited long enough to be worth a commit of its own.
+    public func acknowledgementIsDue(now: MonotonicTime) -> Bool {
+        acknowledgedThrough > offeredThrough && now - offeredAt >= limits.acknowledgementInterval
+    }
+
+    /// What the lane puts into a batch that is closed now; nil for nothing.
+    ///
+    /// - Parameter number: the batch's; batches are taken with rising numbers and committed in that order.
+    public mutating func takeBatch(
+        _ number: Int64, now: MonotonicTime
+    ) -> (append: LaneAppend?, acknowledgement: LaneAcknowledgement?)? {
+        var acknowledgement: LaneAcknowledgement?
+        if acknowledgedThrough > offeredThrough {
+            offeredThrough = acknowledgedThrough
+            acknowledgement = LaneAcknowledgement(lane: name, through: offeredThrough)
+        }
+        guard hasAppends || acknowledgement != nil else { return nil }
+        offeredAt = now
+        var append: LaneAppend?
+        if hasAppends {
+            let first = lastSequence - Int64(pending.count) + 1
+            append = LaneAppend(lane: name, firstSequence: first, messages: pending)
+        }
+        committing.append(Batch(number: number, messages: pending, bytes: pendingBytes, acknowledged: offeredThrough))
+        committingBytes += pendingBytes
+        pending = []
+        pendingBytes = 0
+        return (append, acknowledgement)
+    }
+
+    /// The batch with this number, and all before it, are on disk.
+    ///
+    /// - Parameters:
+    ///   - refused: messages of the lane that the cache did not take because it is full (``CacheLoss/Reason/refused``).
+    ///   - dropped: older ones that it gave up to hold its limits.
+    public mutating func committed(_ number: Int64, refused: Int64 = 0, dropped: Int64 = 0) {
+        statistics.dropped &+= UInt64(max(0, refused)) &+ UInt64(max(0, dropped))
+        let refused = Int(clamping: max(0, refused))
+        while let batch = committing.first, batch.number <= number {
+            committing.removeFirst()
+            committingBytes -= batch.bytes
+            persistedThrough = batch.acknowledged
+            // What the store refuses is the end of what it was given.
+            let isLast = committing.first.map { $0.number > number } ?? true
+            let taken = isLast ? max(0, batch.messages.count - refused) : batch.messages.count
+            for (index, message) in batch.messages.enumerated() {
+                committedThrough += 1
+                guard bufferedThrough == committedThrough - 1 else { continue }
+                if index < taken {
+                    buffer(message, sequence: committedThrough)
+                } else {
+                    bufferedThrough = committedThrough
+                }
+            }
+        }
+    }
+
+    /// Takes a committed message that follows the buffer's last one, if there is room.
+    private mutating func buffer(_ message: Message, sequence: Int64) {
+        let entry = Entry(sequence: sequence, message: message)
+        guard buffer.isEmpty || bufferedBytes + entry.size <= limits.maximumBufferedBytes else { return }
+        buffer.append(entry)
+        bufferedBytes += entry.size
+        bufferedThrough = sequence
+    }
+
+    /// The batch is not on disk. What it held, and what later ones do, goes into the next batch taken.
+    public mutating func commitFailed() {
+        var messages: [Message] = []
+        for batch in committing { messages += batch.messages }
+        committing.removeAll()
+        pending = messages + pending
+        pendingBytes += committingBytes
+        committingBytes = 0
+        offeredThrough = persistedThrough
+    }
+
+    /// The read that is to be made now, if any: while connected, when half of the buffer is free and the disk has more.
+    /// There is one at a time; ``finishRead(_:nextSequence:damaged:)`` or ``readFailed()`` ends it.
+    public mutating func takeRead() -> LaneRead? {
+        guard link != nil, readUpTo == nil, bufferedThrough < committedThrough,
+            bufferedBytes <= limits.maximumBufferedBytes / 2
+        else { return nil }
+        readUpTo = committedThrough
+        return LaneRead(
+            lane: name, from: bufferedThrough + 1, maximumCount: limits.pageCount,
+            maximumBytes: max(1, limits.maximumBufferedBytes / 4))
+    }
+
+    /// What a read gave: ``CacheReading/messages``, ``CacheReading/nextSequence`` and
+    /// ``CacheReading/damagedMessages``.
+    public mutating func finishRead(_ messages: [CachedMessage], nextSequence: Int64, damaged: Int64) {
+        guard let upTo = readUpTo else { return }
+        readUpTo = nil
+        statistics.damaged &+= UInt64(max(0, damaged))
+        for cached in messages where cached.sequence > bufferedThrough {
+            let entry = Entry(sequence: cached.sequence, message: cached.message)
+            buffer.append(entry)
+            bufferedBytes += entry.size
+            bufferedThrough = cached.sequence
+        }
+        // Behind the last message there may be a hole. What was committed since the read was asked for is none.
+        bufferedThrough = max(bufferedThrough, min(nextSequence - 1, upTo))
+        committedThrough = max(committedThrough, bufferedThrough)
+    }
+
+    /// The read failed; it is asked for again.
+    public mutating func readFailed() { readUpTo = nil }
+}
+
+/// A page to be read from the cache.
+public struct LaneRead: Sendable, Equatable {
+    public var lane: String
+    /// Sequence to start from.
+    public var from: Int64
+    public var maximumCount: Int
+    /// Bytes.
+    public var maximumBytes: Int
+}

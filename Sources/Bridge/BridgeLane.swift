@@ -1,0 +1,192 @@
+public import Core
+import DequeModule
+public import MQTTCodec
+
+// A lane: the messages of one bridge on their way upstream, in the order of their sequence numbers.
+//
+//      acknowledgedThrough      bufferedThrough        committedThrough       lastSequence
+//               │                      │                       │                   │
+//     ──────────┼──────────┬───────────┼───────────────────────┼─────────┬─────────┼
+//      arrived, │ in flight│ next to   │ only on disk          │ being   │ in the  │
+//      forgotten│          │ be sent   │                       │commited │ batch   │
+//               └────── buffer ────────┘                       └─────────┴─────────┘
+//
+// The buffer is a bounded run of committed messages from the oldest unacknowledged one on. While the upstream keeps up it
+// reaches to the newest committed message, each commit adds to it, and the disk is only written. Once it is full, what is
+// committed stays on disk alone, and comes back in pages when half of the buffer has been acknowledged.
+//
+// A message that has been sent stays in the buffer until PUBACK, so that a new connection starts again at its front.
+
+/// The policy of the breakpoint cache for one bridge: what is sent when, kept how long, read and acknowledged where.
+///
+/// A value without I/O or clock: the owner tells what happened and asks what is to be done.
+public struct BridgeLane {
+    public struct Limits: Sendable {
+        /// Messages unacknowledged towards the upstream.
+        public var maximumInFlight = 100
+        /// Bytes of committed messages held in memory; one message is held even if it is larger.
+        public var maximumBufferedBytes = 4 << 20
+        /// Bytes of messages that wait for their commit. At half of it QoS 0 messages are refused and counted, at all of it
+        /// every message: publishers of QoS 1 and 2, who wait for the same commit, have stopped before.
+        public var maximumUncommittedBytes = 64 << 20
+        /// Messages of one page read from disk.
+        public var pageCount = 2_000
+        /// How long an acknowledgement may wait to be written when nothing else is.
+        public var acknowledgementInterval = Duration.seconds(1)
+        /// With messages in flight and no PUBACK for this long, the connection is of no use.
+        public var stallTimeout = Duration.seconds(60)
+        /// Times that a message is sent which the upstream refuses without saying why, before it is skipped.
+        public var maximumAttempts = 5
+
+        public init() {}
+    }
+
+    /// What a CONNACK said.
+    public struct Link: Sendable {
+        public var version: ProtocolVersion
+        /// Whether the upstream still has our session: then what is sent again is marked as a duplicate.
+        public var isResumed: Bool
+        public var receiveMaximum: Int
+        /// Bytes.
+        public var maximumPacketSize: Int
+
+        public init(version: ProtocolVersion, isResumed: Bool, receiveMaximum: Int = 65_535, maximumPacketSize: Int = .max) {
+            self.version = version
+            self.isResumed = isResumed
+            self.receiveMaximum = receiveMaximum
+            self.maximumPacketSize = maximumPacketSize
+        }
+    }
+
+    struct Entry {
+        enum State: UInt8 {
+            /// To be sent on this connection.
+            case waiting
+            /// Sent on this connection, PUBACK outstanding.
+            case sent
+            /// Acknowledged or skipped.
+            case done
+        }
+
+        let sequence: Int64
+        let message: Message
+        var state = State.waiting
+        /// Sent at some time, on this connection or an earlier one.
+        var wasSent = false
+        var attempts: UInt8 = 0
+
+        /// What it costs in memory.
+        var size: Int { message.byteCount + 128 }
+    }
+
+    /// What a batch under way holds of this lane.
+    struct Batch {
+        let number: Int64
+        let messages: [Message]
+        let bytes: Int
+        /// Everything up to here is acknowledged on disk once the batch is.
+        let acknowledged: Int64
+    }
+
+    /// The lane's name in the store.
+    public let name: String
+    public let limits: Limits
+    public internal(set) var statistics = BridgeLaneStatistics()
+
+    // Before the commit
+    var pending: [Message] = []
+    var pendingBytes = 0
+    var committing = Deque<Batch>()
+    var committingBytes = 0
+    /// Of the last message appended.
+    public internal(set) var lastSequence: Int64
+
+    // After the commit
+    var committedThrough: Int64
+    var bufferedThrough: Int64
+    var buffer = Deque<Entry>()
+    var bufferedBytes = 0
+    /// `committedThrough` when the read under way was asked for.
+    var readUpTo: Int64?
+
+    // Towards the upstream
+    var link: Link?
+    /// Index in the buffer before which nothing is waiting.
+    var cursor = 0
+    var inFlight = 0
+    /// Packet identifier of `buffer[0]`, less 1; the following have the following ones.
+    var headIdentifier = 0
+    var pausedUntil = MonotonicTime.zero
+    var pauses = 0
+    var lastProgress = MonotonicTime.zero
+
+    // Acknowledgements on their way to the disk
+    var offeredThrough: Int64
+    var persistedThrough: Int64
+    var offeredAt = MonotonicTime.zero
+
+    /// - Parameters:
+    ///   - lastSequence: the lane's ``LaneStatus/lastSequence`` in the store, 0 for a new one.
+    ///   - acknowledgedSequence: its ``LaneStatus/acknowledgedSequence``.
+    public init(name: String, limits: Limits = Limits(), lastSequence: Int64 = 0, acknowledgedSequence: Int64 = 0) {
+        self.name = name
+        self.limits = limits
+        self.lastSequence = max(lastSequence, acknowledgedSequence)
+        committedThrough = self.lastSequence
+        bufferedThrough = acknowledgedSequence
+        offeredThrough = acknowledgedSequence
+        persistedThrough = acknowledgedSequence
+    }
+
+    /// Everything up to here has arrived upstream or was skipped.
+    public var acknowledgedThrough: Int64 { buffer.first.map { $0.sequence - 1 } ?? bufferedThrough }
+
+    /// Messages that have not arrived, those included that wait for their commit.
+    public var depth: Int64 { lastSequence - acknowledgedThrough }
+
+    /// Whether there is a message that is not on disk yet and no batch has taken.
+    public var hasAppends: Bool { !pending.isEmpty }
+
+    /// Adds a message at the end, into the batch being filled. Its topic, QoS and retain flag are those to send it with.
+    ///
+    /// - Returns: false if too much waits for the disk already; the message is refused and counted.
+    @discardableResult
+    public mutating func append(_ message: Message) -> Bool {
+        let waiting = pendingBytes + committingBytes
+        let limit =
+            message.qos == .atMostOnce ? limits.maximumUncommittedBytes / 2 : limits.maximumUncommittedBytes
+        guard waiting + message.byteCount <= limit || waiting == 0 else {
+            statistics.overflowed &+= 1
+            return false
+        }
+        lastSequence += 1
+        pending.append(message)
+        pendingBytes += message.byteCount
+        statistics.appended &+= 1
+        return true
+    }
+}
+
+/// What a lane has counted since the program started.
+public struct BridgeLaneStatistics: Sendable, Equatable {
+    public var appended: UInt64 = 0
+    /// Sent, those sent again included.
+    public var sent: UInt64 = 0
+    public var sentAgain: UInt64 = 0
+    /// Arrived: PUBACK for QoS 1, sent for QoS 0.
+    public var acknowledged: UInt64 = 0
+    /// Refused by the upstream and skipped.
+    public var refused: UInt64 = 0
+    /// Larger than the upstream takes, and skipped.
+    public var tooLarge: UInt64 = 0
+    /// Skipped because their time had passed.
+    public var expired: UInt64 = 0
+    /// Not taken because too much waited for the disk.
+    public var overflowed: UInt64 = 0
+    /// Given up by the cache to hold its limits of size and age, or not taken by it.
+    public var dropped: UInt64 = 0
+    /// Lost to damage on the disk.
+    public var damaged: UInt64 = 0
+
+    public init() {}
+}

@@ -1,0 +1,72 @@
+public import Core
+
+/// When to connect: at once, then after waits that double from 1 s to 2 min, each shortened by a random part of up to half
+/// so that the boxes of a site do not come back all in the same second.
+public struct Reconnection: Sendable {
+    public enum State: Sendable, Equatable {
+        /// Not started, or stopped.
+        case idle
+        case connecting(since: MonotonicTime)
+        case connected(since: MonotonicTime)
+        case waiting(until: MonotonicTime)
+    }
+
+    static let shortestWait = Duration.seconds(1)
+    static let longestWait = Duration.seconds(120)
+    /// A connection that lasted this long starts the waits anew.
+    static let provenAfter = Duration.seconds(30)
+
+    public private(set) var state = State.idle
+    /// Connections that failed or ended early, one after the other.
+    public private(set) var failures = 0
+    private var random: SplitMix64
+
+    /// - Parameter seed: of the random part of the waits.
+    public init(seed: UInt64) { random = SplitMix64(seed: seed) }
+
+    /// To be called at the start and about once a second; true if the connection is to be made now.
+    public mutating func shouldConnect(now: MonotonicTime) -> Bool {
+        switch state {
+        case .idle:
+            break
+        case .waiting(let until):
+            guard now >= until else { return false }
+        case .connecting, .connected:
+            return false
+        }
+        state = .connecting(since: now)
+        return true
+    }
+
+    /// The upstream accepted the connection.
+    public mutating func connected(now: MonotonicTime) { state = .connected(since: now) }
+
+    /// The attempt failed, or the connection ended.
+    public mutating func failed(now: MonotonicTime) {
+        if case .connected(let since) = state, now - since >= Reconnection.provenAfter { failures = 0 }
+        let longest = min(
+            Reconnection.longestWait, Reconnection.shortestWait * (1 << min(failures, 7)))
+        failures += 1
+        let half = longest / 2
+        let wait = half + .nanoseconds(Int64.random(in: 0...half.wholeNanoseconds, using: &random))
+        state = .waiting(until: now + max(wait, Reconnection.shortestWait))
+    }
+
+    /// No connection is wanted any more.
+    public mutating func stop() { state = .idle }
+}
+
+/// Sebastiano Vigna's SplitMix64: a small generator whose whole state is its seed.
+struct SplitMix64: RandomNumberGenerator, Sendable {
+    private var state: UInt64
+
+    init(seed: UInt64) { state = seed }
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var word = state
+        word = (word ^ (word >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        word = (word ^ (word >> 27)) &* 0x94D0_49BB_1331_11EB
+        return word ^ (word >> 31)
+    }
+}

@@ -1,0 +1,107 @@
+public import Core
+
+/// What of a session outlives a restart.
+public struct StoredSession: Sendable, Hashable {
+    /// The broker's number of the session; never used for another one.
+    public var number: Int64
+    public var clientIdentifier: String
+    /// Session Expiry Interval (MQTT 5.0 §3.1.2.11.2) in seconds; `.max` for a session that never expires.
+    public var expiryInterval: UInt32
+    /// When the client went away; nil while it is connected.
+    public var disconnectedAt: Timestamp?
+
+    public init(number: Int64, clientIdentifier: String, expiryInterval: UInt32, disconnectedAt: Timestamp?) {
+        self.number = number
+        self.clientIdentifier = clientIdentifier
+        self.expiryInterval = expiryInterval
+        self.disconnectedAt = disconnectedAt
+    }
+}
+
+/// A subscription of a stored session.
+public struct StoredSubscription: Sendable, Hashable {
+    public var filter: String
+    /// The Subscription Options byte (MQTT 5.0 §3.8.3.1).
+    public var options: UInt8
+    /// Subscription Identifier (MQTT 5.0 §3.8.2.1.2); 0 for none.
+    public var identifier: UInt32
+
+    public init(filter: String, options: UInt8, identifier: UInt32) {
+        self.filter = filter
+        self.options = options
+        self.identifier = identifier
+    }
+}
+
+/// One change of what the broker keeps on disk. The broker's core gives them as effects; ``Storage`` writes them.
+///
+/// Given again in the same order, a list of operations leads to the same state. `putMessage`, `enqueue` and
+/// `putReceived` are for keys that are not stored yet (a packet identifier is free again after `deleteReceived`).
+public enum SessionOperation: Sendable {
+    /// Adds a session or replaces its fields; its subscriptions and queue stay.
+    case putSession(StoredSession)
+    /// Deletes a session with its subscriptions, queue and received packet identifiers.
+    case deleteSession(Int64)
+    case putSubscription(session: Int64, StoredSubscription)
+    case deleteSubscription(session: Int64, filter: String)
+    /// Adds a message that queues refer to by its number. The number is never used for another message.
+    case putMessage(number: Int64, Message, expiresAt: Timestamp?)
+    case deleteMessage(number: Int64)
+    /// Adds an entry at the end of a session's queue; a session never uses a sequence twice.
+    case enqueue(
+        session: Int64, sequence: Int64, message: Int64, qos: QoS, retain: Bool, subscriptionIdentifiers: [UInt32])
+    /// QoS 2: PUBREC was received, PUBREL is to be sent (again). The message may be deleted from here on.
+    case setReleased(session: Int64, sequence: Int64)
+    case dequeue(session: Int64, sequence: Int64)
+    /// Inbound QoS 2: a PUBLISH with this packet identifier was taken and waits for its PUBREL.
+    case putReceived(session: Int64, packetIdentifier: UInt16)
+    case deleteReceived(session: Int64, packetIdentifier: UInt16)
+    /// Sets the retained message of its topic.
+    case putRetained(Message, expiresAt: Timestamp?)
+    case deleteRetained(topic: String)
+}
+
+/// Everything that the sessions file holds.
+public struct SessionSnapshot: Sendable {
+    /// One message in a session's queue.
+    public struct QueueEntry: Sendable, Hashable {
+        public var sequence: Int64
+        /// The message's number; with ``released`` the message may be gone.
+        public var message: Int64
+        public var qos: QoS
+        public var retain: Bool
+        public var released: Bool
+        public var subscriptionIdentifiers: [UInt32]
+
+        public init(
+            sequence: Int64, message: Int64, qos: QoS, retain: Bool, released: Bool, subscriptionIdentifiers: [UInt32]
+        ) {
+            self.sequence = sequence
+            self.message = message
+            self.qos = qos
+            self.retain = retain
+            self.released = released
+            self.subscriptionIdentifiers = subscriptionIdentifiers
+        }
+    }
+
+    public struct Session: Sendable {
+        public var session: StoredSession
+        public var subscriptions: [StoredSubscription] = []
+        /// Sorted by sequence.
+        public var queue: [QueueEntry] = []
+        public var receivedPacketIdentifiers: [UInt16] = []
+
+        public init(session: StoredSession) { self.session = session }
+    }
+
+    /// Sorted by number.
+    public var sessions: [Session] = []
+    /// The messages that queues refer to. `publisher` is 0; `expiresAt` counts from the moment of loading.
+    public var messages: [Int64: Message] = [:]
+    public var retained: [Message] = []
+    /// Records that were left out because they are damaged or belong to nothing.
+    public var damagedRecords = 0
+
+    public init() {}
+}

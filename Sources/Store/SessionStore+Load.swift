@@ -1,0 +1,165 @@
+internal import Core
+
+extension SessionStore {
+    /// Reads everything. Records that are damaged or belong to nothing are left out, counted and deleted.
+    func load(at now: Moment) throws(StoreError) -> SessionSnapshot {
+        var loader = SessionLoader(database: database, now: now)
+        try loader.load()
+        return loader.snapshot
+    }
+}
+
+private struct SessionLoader {
+    let database: Database
+    let now: Moment
+    var snapshot = SessionSnapshot()
+    private var damagedMessages: [Int64] = []
+    private var damagedTopics: [String] = []
+
+    init(database: Database, now: Moment) {
+        self.database = database
+        self.now = now
+    }
+
+    mutating func load() throws(StoreError) {
+        try deleteOrphans()
+        try loadMessages()
+        try loadSessions()
+        try loadQueues()
+        try loadRetained()
+        if snapshot.damagedRecords > 0 { try deleteDamaged() }
+    }
+
+    /// Messages that no queue refers to any more are what a batch leaves when its delete came with a later one that was
+    /// lost; they are not damage.
+    private mutating func deleteOrphans() throws(StoreError) {
+        snapshot.damagedRecords += Int(
+            truncatingIfNeeded: try database.integer(
+                """
+                SELECT (SELECT count(*) FROM subscription WHERE session NOT IN (SELECT number FROM session))
+                    + (SELECT count(*) FROM queue WHERE session NOT IN (SELECT number FROM session))
+                    + (SELECT count(*) FROM received WHERE session NOT IN (SELECT number FROM session))
+                """) ?? 0)
+        try database.transaction { () throws(StoreError) in
+            try database.execute(
+                """
+                DELETE FROM subscription WHERE session NOT IN (SELECT number FROM session);
+                DELETE FROM queue WHERE session NOT IN (SELECT number FROM session);
+                DELETE FROM received WHERE session NOT IN (SELECT number FROM session);
+                DELETE FROM message WHERE number NOT IN (SELECT message FROM queue);
+                """)
+        }
+    }
+
+    private mutating func loadMessages() throws(StoreError) {
+        let select = try database.statement("SELECT number, data, expires_at FROM message")
+        while try select.step() {
+            let expiresAt = now.monotonicTime(of: select.optionalInteger(2).map { Timestamp(milliseconds: $0) })
+            if let message = select.withBytes(1, { MessageRecord.decode($0, expiresAt: expiresAt) }) {
+                snapshot.messages[select.integer(0)] = message
+            } else {
+                snapshot.damagedRecords += 1
+                damagedMessages.append(select.integer(0))
+            }
+        }
+    }
+
+    private mutating func loadSessions() throws(StoreError) {
+        let select = try database.statement(
+            "SELECT number, client_identifier, expiry_interval, disconnected_at FROM session ORDER BY number")
+        while try select.step() {
+            let session = StoredSession(
+                number: select.integer(0), clientIdentifier: select.text(1),
+                expiryInterval: UInt32(clamping: select.integer(2)),
+                disconnectedAt: select.optionalInteger(3).map { Timestamp(milliseconds: $0) })
+            snapshot.sessions.append(SessionSnapshot.Session(session: session))
+        }
+    }
+
+    private mutating func loadQueues() throws(StoreError) {
+        let index = Dictionary(uniqueKeysWithValues: snapshot.sessions.indices.map {
+            (snapshot.sessions[$0].session.number, $0)
+        })
+        let subscriptions = try database.statement("SELECT session, filter, options, identifier FROM subscription")
+        while try subscriptions.step() {
+            guard let session = index[subscriptions.integer(0)] else { continue }
+            let filter = subscriptions.text(1)
+            guard TopicFilter(filter) != nil, let options = UInt8(exactly: subscriptions.integer(2)),
+                let identifier = UInt32(exactly: subscriptions.integer(3))
+            else {
+                snapshot.damagedRecords += 1
+                continue
+            }
+            snapshot.sessions[session].subscriptions.append(
+                StoredSubscription(filter: filter, options: options, identifier: identifier))
+        }
+        let received = try database.statement("SELECT session, packet_identifier FROM received")
+        while try received.step() {
+            guard let session = index[received.integer(0)] else { continue }
+            guard let identifier = UInt16(exactly: received.integer(1)), identifier > 0 else {
+                snapshot.damagedRecords += 1
+                continue
+            }
+            snapshot.sessions[session].receivedPacketIdentifiers.append(identifier)
+        }
+        let entries = try database.statement(
+            "SELECT session, sequence, message, flags, subscription_identifiers FROM queue ORDER BY session, sequence")
+        while try entries.step() {
+            guard let session = index[entries.integer(0)] else { continue }
+            guard let entry = SessionSnapshot.QueueEntry(row: entries),
+                entry.released || snapshot.messages[entry.message] != nil
+            else {
+                snapshot.damagedRecords += 1
+                continue
+            }
+            snapshot.sessions[session].queue.append(entry)
+        }
+    }
+
+    private mutating func loadRetained() throws(StoreError) {
+        let select = try database.statement("SELECT data, expires_at, topic FROM retained")
+        while try select.step() {
+            let expiresAt = now.monotonicTime(of: select.optionalInteger(1).map { Timestamp(milliseconds: $0) })
+            if let message = select.withBytes(0, { MessageRecord.decode($0, expiresAt: expiresAt) }) {
+                snapshot.retained.append(message)
+            } else {
+                snapshot.damagedRecords += 1
+                damagedTopics.append(select.text(2))
+            }
+        }
+    }
+
+    private func deleteDamaged() throws(StoreError) {
+        try database.transaction { () throws(StoreError) in
+            let deleteMessage = try database.statement("DELETE FROM message WHERE number = ?")
+            for number in damagedMessages {
+                try deleteMessage.bind(1, number)
+                try deleteMessage.run()
+            }
+            let deleteRetained = try database.statement("DELETE FROM retained WHERE topic = ?")
+            for topic in damagedTopics {
+                try deleteRetained.bind(1, topic)
+                try deleteRetained.run()
+            }
+            try database.execute(
+                "DELETE FROM queue WHERE flags & 8 = 0 AND message NOT IN (SELECT number FROM message)")
+        }
+    }
+}
+
+extension SessionSnapshot.QueueEntry {
+    /// nil when the row's flags make no sense.
+    fileprivate init?(row: Statement) {
+        let flags = row.integer(3)
+        guard flags & ~15 == 0, let qos = QoS(rawValue: UInt8(flags & 3)) else { return nil }
+        self.init(
+            sequence: row.integer(1), message: row.integer(2), qos: qos,
+            retain: flags & SessionStore.retainFlag != 0, released: flags & SessionStore.releasedFlag != 0,
+            subscriptionIdentifiers: row.withBytes(4) { bytes in
+                var cursor = ByteCursor(bytes)
+                var identifiers: [UInt32] = []
+                while let identifier = cursor.littleEndian(UInt32.self) { identifiers.append(identifier) }
+                return identifiers
+            })
+    }
+}

@@ -1,0 +1,170 @@
+internal import Core
+
+/// The broker's sessions, queues and retained messages in one file.
+///
+/// Not Sendable, blocks while the disk works; ``Storage`` gives it a thread. After an error of ``commit(_:mayRepeat:)`` the
+/// object is used up: close it and open the file anew.
+final class SessionStore {
+    let database: Database
+    private var buffer = EncodingBuffer(capacity: 4096)
+
+    static let layout = Database.Layout(pageSize: 1024, cacheBytes: 4 << 20, checkpointBytes: 4 << 20)
+
+    init(path: String, vfs: String? = nil, checkIntegrity: Bool = false) throws(StoreError) {
+        database = try Database(path: path, layout: SessionStore.layout, vfs: vfs)
+        if checkIntegrity { try database.checkIntegrity() }
+        try database.migrate(SessionStore.migrations)
+        try database.compactIfMostlyFree()
+    }
+
+    func close() { database.close() }
+
+    private static let migrations = [
+        Migration(
+            name: "sessions",
+            sql: """
+                CREATE TABLE session (
+                    number INTEGER PRIMARY KEY,
+                    client_identifier TEXT NOT NULL,
+                    expiry_interval INTEGER NOT NULL, -- s
+                    disconnected_at INTEGER           -- ms since 1970, NULL while connected
+                );
+                CREATE TABLE subscription (
+                    session INTEGER NOT NULL,
+                    filter TEXT NOT NULL,
+                    options INTEGER NOT NULL,
+                    identifier INTEGER NOT NULL,
+                    PRIMARY KEY (session, filter)
+                ) WITHOUT ROWID;
+                CREATE TABLE message (
+                    number INTEGER PRIMARY KEY,
+                    data BLOB NOT NULL,
+                    expires_at INTEGER -- ms since 1970, NULL for never
+                );
+                CREATE TABLE queue (
+                    session INTEGER NOT NULL,
+                    sequence INTEGER NOT NULL,
+                    message INTEGER NOT NULL,
+                    flags INTEGER NOT NULL,        -- QoS, 4 for retain, 8 for released
+                    subscription_identifiers BLOB, -- 4 bytes each, little-endian
+                    PRIMARY KEY (session, sequence)
+                ) WITHOUT ROWID;
+                CREATE TABLE received (
+                    session INTEGER NOT NULL,
+                    packet_identifier INTEGER NOT NULL,
+                    PRIMARY KEY (session, packet_identifier)
+                ) WITHOUT ROWID;
+                CREATE TABLE retained (
+                    topic TEXT PRIMARY KEY,
+                    data BLOB NOT NULL,
+                    expires_at INTEGER
+                ) WITHOUT ROWID;
+                """)
+    ]
+
+    static let retainFlag: Int64 = 4
+    static let releasedFlag: Int64 = 8
+
+    /// Stores operations in one transaction, which is on disk on return.
+    ///
+    /// - Parameter mayRepeat: an earlier commit failed, so some of these operations may be stored already.
+    func commit(_ operations: [SessionOperation], mayRepeat: Bool) throws(StoreError) {
+        let operations = SessionOperation.coalesced(operations, keepingDeletes: mayRepeat)
+        guard !operations.isEmpty else { return }
+        try database.transaction { () throws(StoreError) in
+            for operation in operations { try apply(operation) }
+        }
+    }
+
+    private func apply(_ operation: SessionOperation) throws(StoreError) {
+        switch operation {
+        case .putSession(let session):
+            let put = try database.statement("INSERT OR REPLACE INTO session VALUES (?, ?, ?, ?)")
+            try put.bind(1, session.number)
+            try put.bind(2, session.clientIdentifier)
+            try put.bind(3, Int64(session.expiryInterval))
+            try put.bind(4, session.disconnectedAt?.milliseconds)
+            try put.run()
+        case .deleteSession(let number):
+            try run("DELETE FROM session WHERE number = ?", number)
+            try run("DELETE FROM subscription WHERE session = ?", number)
+            try run("DELETE FROM queue WHERE session = ?", number)
+            try run("DELETE FROM received WHERE session = ?", number)
+        case .putSubscription(let session, let subscription):
+            let put = try database.statement("INSERT OR REPLACE INTO subscription VALUES (?, ?, ?, ?)")
+            try put.bind(1, session)
+            try put.bind(2, subscription.filter)
+            try put.bind(3, Int64(subscription.options))
+            try put.bind(4, Int64(subscription.identifier))
+            try put.run()
+        case .deleteSubscription(let session, let filter):
+            let delete = try database.statement("DELETE FROM subscription WHERE session = ? AND filter = ?")
+            try delete.bind(1, session)
+            try delete.bind(2, filter)
+            try delete.run()
+        case .putMessage(let number, let message, let expiresAt):
+            try put(message, number: number, expiresAt: expiresAt)
+        case .deleteMessage(let number):
+            try run("DELETE FROM message WHERE number = ?", number)
+        case .enqueue(let session, let sequence, let message, let qos, let retain, let identifiers):
+            let put = try database.statement("INSERT OR REPLACE INTO queue VALUES (?, ?, ?, ?, ?)")
+            try put.bind(1, session)
+            try put.bind(2, sequence)
+            try put.bind(3, message)
+            try put.bind(4, Int64(qos.rawValue) | (retain ? SessionStore.retainFlag : 0))
+            try put.bind(5, identifiers.isEmpty ? nil : SessionStore.bytes(of: identifiers))
+            try put.run()
+        case .setReleased(let session, let sequence):
+            try run("UPDATE queue SET flags = flags | 8 WHERE session = ? AND sequence = ?", session, sequence)
+        case .dequeue(let session, let sequence):
+            try run("DELETE FROM queue WHERE session = ? AND sequence = ?", session, sequence)
+        case .putReceived(let session, let identifier):
+            try run("INSERT OR REPLACE INTO received VALUES (?, ?)", session, Int64(identifier))
+        case .deleteReceived(let session, let identifier):
+            try run(
+                "DELETE FROM received WHERE session = ? AND packet_identifier = ?", session, Int64(identifier))
+        case .putRetained(let message, let expiresAt):
+            try putRetained(message, expiresAt: expiresAt)
+        case .deleteRetained(let topic):
+            let delete = try database.statement("DELETE FROM retained WHERE topic = ?")
+            try delete.bind(1, topic)
+            try delete.run()
+        }
+    }
+
+    private func put(_ message: Message, number: Int64, expiresAt: Timestamp?) throws(StoreError) {
+        MessageRecord.encode(message, into: &buffer)
+        let put = try database.statement("INSERT OR REPLACE INTO message VALUES (?, ?, ?)")
+        try put.bind(1, number)
+        try put.bind(2, inPlace: buffer.bytes)
+        try put.bind(3, expiresAt?.milliseconds)
+        try put.run()
+    }
+
+    private func putRetained(_ message: Message, expiresAt: Timestamp?) throws(StoreError) {
+        MessageRecord.encode(message, into: &buffer)
+        let put = try database.statement("INSERT OR REPLACE INTO retained VALUES (?, ?, ?)")
+        try message.withTopic { topic throws(StoreError) in
+            try put.bind(1, textInPlace: topic)
+            try put.bind(2, inPlace: buffer.bytes)
+            try put.bind(3, expiresAt?.milliseconds)
+            try put.run()
+        }
+    }
+
+    private func run(_ sql: StaticString, _ first: Int64, _ second: Int64? = nil) throws(StoreError) {
+        let statement = try database.statement(sql)
+        try statement.bind(1, first)
+        if let second { try statement.bind(2, second) as Void }
+        try statement.run()
+    }
+
+    private static func bytes(of identifiers: [UInt32]) -> [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(identifiers.count * 4)
+        for identifier in identifiers {
+            withUnsafeBytes(of: identifier.littleEndian) { bytes.append(contentsOf: $0) }
+        }
+        return bytes
+    }
+}

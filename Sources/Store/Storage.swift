@@ -1,0 +1,251 @@
+public import Core
+
+/// What of the appliance outlives a power cut: the sessions file and the cache file of one data directory.
+///
+/// The actor has a thread of its own, so the disk blocks nobody else. All calls that may take long are batches.
+public actor Storage {
+    private let executor: ThreadExecutor
+    public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
+    /// nil after ``close()``.
+    private var directory: StorageDirectory?
+    private let limits: CacheLimits
+    private let vfs: String?
+    /// nil from a failed commit to the next call, which opens the file anew and so knows what is really on disk.
+    private var sessions: SessionStore?
+    private var cache: BreakpointCache?
+    /// A commit failed, and some of it may be on disk all the same.
+    private var mayRepeat = false
+    /// What cache commits did whose sessions commit then failed: it goes into the next report.
+    private var unreported = CacheReport()
+
+    /// Files that were found damaged while opening, and were set aside.
+    public nonisolated let alarms: [StorageAlarm]
+
+    static let sessionsFile = "sessions.db"
+    static let cacheFile = "cache.db"
+    /// A sessions file up to this size is checked as a whole whenever it is opened.
+    static let alwaysChecked: Int64 = 64 << 20
+
+    /// Opens both files of a data directory, or makes them. Blocks the calling thread meanwhile.
+    ///
+    /// A damaged file does not stop this: it is renamed, and an empty one takes its place (``alarms``).
+    ///
+    /// - Parameters:
+    ///   - directory: its path; made with permissions 0700 if it is not there, but not its parents.
+    ///   - now: gives names to damaged files.
+    /// - Throws: ``StoreError/busy(message:)`` when another process uses the directory, and what else keeps the files from being opened.
+    public init(directory path: String, limits: CacheLimits = CacheLimits(), now: Timestamp) throws(StoreError) {
+        try self.init(directory: path, limits: limits, now: now, vfs: nil)
+    }
+
+    init(directory path: String, limits: CacheLimits, now: Timestamp, vfs: String?) throws(StoreError) {
+        let directory = try StorageDirectory(path: path)
+        var alarms: [StorageAlarm] = []
+        sessions = try Storage.openFile(Storage.sessionsFile, directory, now, &alarms) { path, check throws(StoreError) in
+            try SessionStore(path: path, vfs: vfs, checkIntegrity: check)
+        }
+        cache = try Storage.openFile(Storage.cacheFile, directory, now, &alarms) { path, check throws(StoreError) in
+            try BreakpointCache(path: path, limits: limits, vfs: vfs, checkIntegrity: check)
+        }
+        try directory.sync()
+        self.directory = directory
+        self.limits = limits
+        self.vfs = vfs
+        self.alarms = alarms
+        executor = ThreadExecutor(name: "store")
+    }
+
+    /// Sessions, queues and retained messages, for the broker's start.
+    ///
+    /// - Parameter now: both clocks, for the expiry of messages.
+    public func load(at now: Moment) throws(StoreError) -> SessionSnapshot {
+        let sessions = try openSessions()
+        return try use(Storage.sessionsFile) { () throws(StoreError) in try sessions.load(at: now) }
+    }
+
+    /// Stores a batch; when this returns, all of it is on disk and survives a power cut.
+    ///
+    /// The cache is written first, then the sessions. When it throws, none of the batch counts as stored, though some of
+    /// it may be: give the same batch again, alone or with later operations behind it, and what is there already is
+    /// recognised.
+    public func commit(_ batch: CommitBatch, now: Moment) throws(StoreError) -> CommitReport {
+        let cache = try openCache()
+        let sessions = try openSessions()
+        let start = SystemClock.monotonic()
+        do throws(StoreError) {
+            let report = try use(Storage.cacheFile) { () throws(StoreError) in
+                try cache.commit(batch.appends, acknowledgements: batch.acknowledgements, now: now)
+            }
+            unreported.add(report)
+            let middle = SystemClock.monotonic()
+            try use(Storage.sessionsFile) { () throws(StoreError) in
+                try sessions.commit(batch.operations, mayRepeat: mayRepeat)
+            }
+            mayRepeat = false
+            defer { unreported = CacheReport() }
+            return CommitReport(
+                cache: unreported, lanes: cache.lanes.map(\.status), cacheDuration: middle - start,
+                sessionsDuration: SystemClock.monotonic() - middle)
+        } catch {
+            mayRepeat = true
+            throw error
+        }
+    }
+
+    /// Reads messages of a bridge's lane in order, from `sequence` or the first one that is not acknowledged, whichever
+    /// is later; an unknown lane is empty.
+    ///
+    /// - Parameters:
+    ///   - maximumBytes: of topics, properties and payloads; one message is read even if it is greater.
+    ///   - now: both clocks, for the expiry of messages.
+    public func read(
+        lane: String, from sequence: Int64, maximumCount: Int, maximumBytes: Int, now: Moment
+    ) throws(StoreError) -> CacheReading {
+        let cache = try openCache()
+        return try use(Storage.cacheFile) { () throws(StoreError) in
+            try cache.read(
+                lane: lane, from: sequence, maximumCount: maximumCount, maximumBytes: maximumBytes, now: now)
+        }
+    }
+
+    /// The state of one lane; nil when it has never had a message.
+    public func laneStatus(_ lane: String) throws(StoreError) -> LaneStatus? {
+        let cache = try openCache()
+        return cache.laneIndex[lane].map { cache.lanes[$0].status }
+    }
+
+    /// The state of both files.
+    public func status() throws(StoreError) -> StorageStatus {
+        let cache = try openCache()
+        let sessions = try openSessions()
+        return StorageStatus(
+            cache: try cache.status(), sessionsFileBytes: try sessions.database.fileBytes(),
+            sessionsFreeBytes: try sessions.database.freeBytes())
+    }
+
+    /// Forgets a lane whose bridge is no longer configured, with the messages that wait in it.
+    public func removeLane(_ lane: String) throws(StoreError) {
+        let cache = try openCache()
+        try use(Storage.cacheFile) { () throws(StoreError) in try cache.removeLane(lane) }
+    }
+
+    /// Checks the files that a call found damaged (``StoreError/damaged(file:message:)``), sets those aside that are, and
+    /// goes on with empty ones.
+    public func replaceDamagedFiles(now: Timestamp) throws(StoreError) -> [StorageAlarm] {
+        let directory = try openDirectory()
+        var alarms: [StorageAlarm] = []
+        if directory.isSuspect(Storage.sessionsFile) {
+            sessions?.close()
+            sessions = nil
+            _ = try openSessions(now, &alarms)
+        }
+        if directory.isSuspect(Storage.cacheFile) {
+            cache?.close()
+            cache = nil
+            _ = try openCache(now, &alarms)
+        }
+        return alarms
+    }
+
+    /// Closes both files and gives the directory free. Calls afterwards throw.
+    public func close() {
+        sessions?.close()
+        cache?.close()
+        sessions = nil
+        cache = nil
+        directory = nil
+    }
+}
+
+// MARK: - Opening
+
+extension Storage {
+    /// Runs something on a file. When it fails, the connection is given up: opening the file anew is the one way to know
+    /// what is on disk.
+    private func use<R>(_ file: String, _ body: () throws(StoreError) -> R) throws(StoreError) -> R {
+        do throws(StoreError) {
+            return try body()
+        } catch {
+            if error.isDamage { directory?.markSuspect(file) }
+            if file == Storage.sessionsFile {
+                sessions?.close()
+                sessions = nil
+            } else {
+                cache?.close()
+                cache = nil
+            }
+            throw error
+        }
+    }
+
+    private func openDirectory() throws(StoreError) -> StorageDirectory {
+        guard let directory else { throw .failed(code: .misuse, message: "the storage is closed", sql: "") }
+        return directory
+    }
+
+    private func openSessions() throws(StoreError) -> SessionStore {
+        if let sessions { return sessions }
+        let directory = try openDirectory()
+        try directory.prepareFile(Storage.sessionsFile)
+        let opened = try SessionStore(path: directory.file(Storage.sessionsFile), vfs: vfs)
+        sessions = opened
+        return opened
+    }
+
+    private func openCache() throws(StoreError) -> BreakpointCache {
+        if let cache { return cache }
+        let directory = try openDirectory()
+        try directory.prepareFile(Storage.cacheFile)
+        let opened = try BreakpointCache(path: directory.file(Storage.cacheFile), limits: limits, vfs: vfs)
+        cache = opened
+        return opened
+    }
+
+    private func openSessions(_ now: Timestamp, _ alarms: inout [StorageAlarm]) throws(StoreError) -> SessionStore {
+        let vfs = vfs
+        let directory = try openDirectory()
+        let opened = try Storage.openFile(
+            Storage.sessionsFile, directory, now, &alarms
+        ) { path, check throws(StoreError) in try SessionStore(path: path, vfs: vfs, checkIntegrity: check) }
+        sessions = opened
+        return opened
+    }
+
+    private func openCache(_ now: Timestamp, _ alarms: inout [StorageAlarm]) throws(StoreError) -> BreakpointCache {
+        let vfs = vfs
+        let limits = limits
+        let directory = try openDirectory()
+        let opened = try Storage.openFile(
+            Storage.cacheFile, directory, now, &alarms
+        ) { path, check throws(StoreError) in
+            try BreakpointCache(path: path, limits: limits, vfs: vfs, checkIntegrity: check)
+        }
+        cache = opened
+        return opened
+    }
+
+    /// Opens a file; one that is damaged is renamed first.
+    private static func openFile<File>(
+        _ name: String, _ directory: StorageDirectory, _ now: Timestamp, _ alarms: inout [StorageAlarm],
+        _ open: (_ path: String, _ checkIntegrity: Bool) throws(StoreError) -> File
+    ) throws(StoreError) -> File {
+        let path = directory.file(name)
+        try directory.prepareFile(name)
+        // The cache may be many gigabytes: it is checked only after a call has found something wrong in it.
+        let check = directory.isSuspect(name) || name == sessionsFile && directory.size(name) <= alwaysChecked
+        do throws(StoreError) {
+            let file = try open(path, check)
+            directory.clearSuspect(name)
+            return file
+        } catch {
+            guard case .damaged(_, let message) = error else { throw error }
+            let aside = try directory.setAside(name, at: now.milliseconds)
+            alarms.append(StorageAlarm(file: path, message: message, setAsideAs: aside))
+            try directory.prepareFile(name)
+            let file = try open(path, false)
+            directory.clearSuspect(name)
+            return file
+        }
+    }
+}

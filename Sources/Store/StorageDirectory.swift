@@ -1,0 +1,116 @@
+internal import Glibc
+
+/// The data directory: who may use it, and the names in it.
+///
+/// A lock on the file `lock` keeps a second process out as long as this object lives.
+final class StorageDirectory {
+    let path: String
+    private let lock: Int32
+
+    static let sidecars = ["", "-wal", "-shm", "-journal"]
+    /// Damaged files kept of each kind; older ones are deleted, for the disk is not endless.
+    static let keptDamagedFiles = 2
+
+    /// Makes the directory (0700) if it is not there, and locks it.
+    init(path: String) throws(StoreError) {
+        self.path = path
+        if mkdir(path, 0o700) != 0, errno != EEXIST { throw .system(errno, "cannot make the directory \(path)") }
+        let file = path + "/lock"
+        lock = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        guard lock >= 0 else { throw .system(errno, "cannot open \(file)") }
+        guard flock(lock, LOCK_EX | LOCK_NB) == 0 else {
+            let number = errno
+            let owner = StorageDirectory.owner(lock)
+            Glibc.close(lock)
+            guard number == EWOULDBLOCK else { throw .system(number, "cannot lock \(file)") }
+            throw .busy(
+                message: "\(path) is in use by another process (pid \(owner)); stop it or set another data-directory")
+        }
+        let line = "\(getpid())\n"
+        _ = ftruncate(lock, 0)
+        _ = line.withCString { pwrite(lock, $0, strlen($0), 0) }
+    }
+
+    deinit { Glibc.close(lock) }
+
+    func file(_ name: String) -> String { path + "/" + name }
+
+    /// Makes an empty file (0600) unless it is there, so that SQLite gives its journals the same permissions.
+    func prepareFile(_ name: String) throws(StoreError) {
+        let descriptor = open(file(name), O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { throw .system(errno, "cannot open \(file(name))") }
+        Glibc.close(descriptor)
+    }
+
+    /// Writes the names of new files to the disk.
+    func sync() throws(StoreError) {
+        let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw .system(errno, "cannot open \(path)") }
+        defer { Glibc.close(descriptor) }
+        if fsync(descriptor) != 0 { throw .system(errno, "cannot sync \(path)") }
+    }
+
+    /// Remembers over a restart that a file was found damaged while it was in use.
+    func markSuspect(_ name: String) {
+        let descriptor = open(file(name) + ".suspect", O_WRONLY | O_CREAT | O_CLOEXEC, 0o600)
+        if descriptor >= 0 { Glibc.close(descriptor) }
+    }
+
+    func isSuspect(_ name: String) -> Bool { access(file(name) + ".suspect", F_OK) == 0 }
+
+    func clearSuspect(_ name: String) { unlink(file(name) + ".suspect") }
+
+    func size(_ name: String) -> Int64 {
+        var status = stat()
+        return stat(file(name), &status) == 0 ? Int64(status.st_size) : 0
+    }
+
+    /// Renames a file and its journals to `name.damaged-milliseconds`; the new name.
+    func setAside(_ name: String, at milliseconds: Int64) throws(StoreError) -> String {
+        var aside = "\(name).damaged-\(milliseconds)"
+        var attempt = 1
+        while access(file(aside), F_OK) == 0 {
+            aside = "\(name).damaged-\(milliseconds)-\(attempt)"
+            attempt += 1
+        }
+        // The journals first: a database without its journal is opened as what it is, a journal without its database
+        // would be applied to the new one.
+        for sidecar in StorageDirectory.sidecars.reversed() {
+            if rename(file(name) + sidecar, file(aside) + sidecar) != 0, errno != ENOENT {
+                throw .system(errno, "cannot rename \(file(name))\(sidecar)")
+            }
+        }
+        try sync()
+        deleteOldDamaged(name)
+        return file(aside)
+    }
+
+    private func deleteOldDamaged(_ name: String) {
+        let old = names(startingWith: "\(name).damaged-").filter { candidate in
+            !StorageDirectory.sidecars.dropFirst().contains { candidate.hasSuffix($0) }
+        }
+        for name in old.sorted().dropLast(StorageDirectory.keptDamagedFiles) {
+            for sidecar in StorageDirectory.sidecars { unlink(file(name) + sidecar) }
+        }
+    }
+
+    private func names(startingWith prefix: String) -> [String] {
+        guard let directory = opendir(path) else { return [] }
+        defer { closedir(directory) }
+        var names: [String] = []
+        while let entry = readdir(directory) {
+            let name = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
+                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            if name.hasPrefix(prefix) { names.append(name) }
+        }
+        return names
+    }
+
+    private static func owner(_ lock: Int32) -> String {
+        var bytes = [UInt8](repeating: 0, count: 32)
+        let count = pread(lock, &bytes, bytes.count, 0)
+        let digits = bytes.prefix(max(0, count)).prefix { (0x30...0x39).contains($0) }
+        return digits.isEmpty ? "unknown" : String(decoding: digits, as: UTF8.self)
+    }
+}

@@ -1,0 +1,62 @@
+import Appliance
+import ArgumentParser
+import Configuration
+import Core
+import FieldBus
+import Glibc
+
+struct RunCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "run",
+        abstract: "Runs the appliance from a configuration file, or a demo without one.",
+        discussion: """
+            The demo has a simulated device on a Modbus TCP bus, a broker on the loopback interface and a rule. On a \
+            terminal a live summary is drawn; Ctrl-C ends it. SIGTERM ends the appliance in good order.
+            """)
+
+    @Argument(help: "The configuration file; without it the built-in demo runs.")
+    var file: String?
+
+    @Option(help: "The demo's broker port.")
+    var port: Int?
+
+    @Option(help: "The data directory, in place of the configured one. The demo makes a temporary one.")
+    var dataDirectory: String?
+
+    @Flag(help: "Writes log lines only, also on a terminal.")
+    var quiet = false
+
+    mutating func validate() throws {
+        if file != nil, port != nil { throw ValidationError("--port is for the demo; a configuration file has its listeners") }
+        if let port, !(0...65_535).contains(port) { throw ValidationError("--port is 0…65535") }
+    }
+
+    mutating func run() async throws {
+        let sink = LogfmtHandler.Sink()
+        let scratch = file == nil && dataDirectory == nil ? try ScratchDirectory() : nil
+        defer { scratch?.remove() }
+        let demo = file == nil ? try Demo(port: port ?? 1883, dataDirectory: dataDirectory ?? scratch?.path ?? "") : nil
+        defer { demo?.simulator.stop() }
+        do {
+            var configuration = try demo?.configuration ?? MartletConfiguration.load(path: file ?? "")
+            if let dataDirectory { configuration.appliance.dataDirectory = absolute(dataDirectory) }
+            let plan = try AppliancePlan(configuration)
+            let appliance = Appliance(plan: plan, sink: sink, showsSummary: !quiet && isatty(STDOUT_FILENO) == 1)
+            StopSignals.wait { appliance.stop() }
+            try await appliance.run()
+        } catch let error as ConfigurationErrors {
+            Console.error(error.description)
+            throw ExitCode(1)
+        } catch let error as ApplianceError {
+            Console.error("martlet: \(error)")
+            throw ExitCode(1)
+        }
+    }
+
+    /// A path of the command line is relative to the working directory, not to the configuration file.
+    private func absolute(_ path: String) -> String {
+        guard !path.hasPrefix("/"), let current = getcwd(nil, 0) else { return path }
+        defer { free(current) }
+        return String(cString: current) + "/" + path
+    }
+}

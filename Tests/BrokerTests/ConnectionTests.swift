@@ -1,0 +1,131 @@
+import Broker
+import Core
+import MQTTCodec
+import Testing
+
+@Suite("Connections")
+struct ConnectionTests {
+    static let will = Will(topic: "w", payload: Array("gone".utf8), qos: .atLeastOnce)
+
+    func watcher(_ harness: BrokerHarness) -> RecordingClient {
+        let watcher = harness.connect("watcher")
+        harness.subscribe(watcher, "w")
+        harness.settle()
+        _ = watcher.take()
+        return watcher
+    }
+
+    @Test("the will is published when the connection is lost and not after DISCONNECT")
+    func will() {
+        let harness = BrokerHarness()
+        let watcher = watcher(harness)
+        let polite = harness.connect("a", will: Self.will)
+        harness.broker.disconnect(polite, packet: DisconnectPacket(), now: harness.now, wall: harness.wall)
+        harness.settle()
+        #expect(watcher.takeTexts() == [])
+        harness.lose(harness.connect("b", will: Self.will))
+        harness.settle()
+        #expect(watcher.takeTexts() == ["gone"])
+        let wanting = harness.connect("c", will: Self.will)
+        harness.broker.disconnect(wanting, packet: DisconnectPacket(reasonCode: .disconnectWithWill), now: harness.now, wall: harness.wall)
+        harness.settle()
+        #expect(watcher.takeTexts() == ["gone"])
+    }
+
+    @Test("a delayed will waits, and a reconnection in time cancels it")
+    func willDelay() {
+        let harness = BrokerHarness()
+        let watcher = watcher(harness)
+        var will = Self.will
+        will.delayInterval = 10
+        harness.lose(harness.connect("a", cleanStart: false, expiry: 3600, will: will))
+        harness.advance(.seconds(5))
+        let back = harness.connect("a", cleanStart: false, expiry: 3600, will: will)
+        harness.advance(.seconds(20))
+        #expect(watcher.takeTexts() == [])
+        harness.lose(back)
+        harness.advance(.seconds(11))
+        #expect(watcher.takeTexts() == ["gone"])
+    }
+
+    @Test("a silent client is closed after one and a half times its keep-alive, and its will is published")
+    func keepAlive() {
+        let harness = BrokerHarness()
+        let watcher = watcher(harness)
+        let client = harness.connect("a", keepAlive: 10, will: Self.will)
+        harness.settle()
+        _ = client.take()
+        harness.advance(.seconds(14))
+        #expect(client.take().isEmpty)
+        client.touch(at: harness.now)
+        harness.advance(.seconds(14))
+        #expect(client.take().isEmpty)
+        harness.advance(.seconds(2))
+        #expect(client.take().map(\.text) == ["DISCONNECT 141"])
+        #expect(watcher.takeTexts() == ["gone"])
+    }
+
+    @Test("an empty identifier is assigned one, and refused before MQTT 5.0 without a clean session")
+    func assignedIdentifier() throws {
+        let harness = BrokerHarness()
+        let client = harness.connect("")
+        harness.settle()
+        guard case .connack(let packet) = try #require(client.take().first) else { return }
+        #expect(packet.properties.assignedClientIdentifier?.isEmpty == false)
+        let old = harness.connect("", version: .v311, cleanStart: false)
+        harness.settle()
+        #expect(old.take().map(\.text) == ["CONNACK 0 133"])
+        #expect(old.session == nil)
+    }
+
+    @Test("one connection too many is refused as busy")
+    func maximumConnections() {
+        var limits = BrokerLimits()
+        limits.maximumConnections = 1
+        let harness = BrokerHarness(limits: limits)
+        let first = harness.connect("a")
+        let second = harness.connect("b")
+        harness.settle()
+        #expect(second.take().map(\.text) == ["CONNACK 0 137"])
+        harness.lose(first)
+        let third = harness.connect("c")
+        harness.settle()
+        #expect(third.take().map(\.text) == ["CONNACK 0 0"])
+    }
+
+    @Test("a network client cannot take over a part of the program")
+    func internalIdentifier() {
+        let harness = BrokerHarness()
+        harness.broker.attach(RecordingClient(), identifier: "$martlet/commands")
+        let intruder = harness.connect("$martlet/commands")
+        harness.settle()
+        #expect(intruder.take().map(\.text) == ["CONNACK 0 133"])
+    }
+
+    @Test("an invalid filter and one too many are refused, the others of the packet granted")
+    func subscribeReasons() {
+        var limits = BrokerLimits()
+        limits.maximumSubscriptions = 1
+        let harness = BrokerHarness(limits: limits)
+        let client = harness.connect("a")
+        let options = SubscriptionOptions(qos: .atLeastOnce)
+        harness.broker.subscribe(
+            SubscribePacket(
+                packetIdentifier: 1,
+                requests: ["a/#/b", "good", "more", "$share/g/x"].map { SubscribePacket.Request(filter: $0, options: options) }),
+            from: client, now: harness.now, wall: harness.wall)
+        harness.settle()
+        #expect(client.take().map(\.text) == ["CONNACK 0 0", "SUBACK [143, 1, 151, 158]"])
+    }
+
+    @Test("at shutdown every network client is told")
+    func shutdown() {
+        let harness = BrokerHarness()
+        let client = harness.connect("a")
+        harness.settle()
+        _ = client.take()
+        harness.broker.shutDown(now: harness.now, wall: harness.wall)
+        harness.settle()
+        #expect(client.take().map(\.text) == ["DISCONNECT 139"])
+    }
+}

@@ -1,0 +1,164 @@
+import Core
+import Testing
+
+@testable import Store
+
+@Suite("Session store")
+struct SessionStoreTests {
+    private let directory = TemporaryDirectory()
+
+    private func open() throws -> SessionStore { try SessionStore(path: directory.file("sessions.db")) }
+
+    @Test("what was committed is there after the file is opened again", arguments: 1...20)
+    func roundTrip(seed: UInt64) throws {
+        let directory = TemporaryDirectory()
+        defer { withExtendedLifetime(directory) {} }
+        var random = SeededGenerator(seed: seed)
+        var generator = OperationGenerator()
+        var model = StoreModel()
+        for _ in 0..<6 {
+            let store = try SessionStore(path: directory.file("sessions.db"))
+            let batch = generator.batch(60, &random)
+            for operation in batch { model.apply(operation) }
+            try store.commit(batch, mayRepeat: false)
+            store.close()
+            let loaded = try SessionStore(path: directory.file("sessions.db")).load(at: start)
+            #expect(StoreModel(loaded) == model, "seed \(seed)")
+            #expect(loaded.damagedRecords == 0)
+        }
+    }
+
+    @Test("the same batch may be stored twice")
+    func idempotence() throws {
+        var random = SeededGenerator(seed: 4)
+        var generator = OperationGenerator()
+        let batch = generator.batch(300, &random)
+        var model = StoreModel()
+        for operation in batch { model.apply(operation) }
+        let store = try open()
+        try store.commit(batch, mayRepeat: false)
+        try store.commit(batch, mayRepeat: true)
+        #expect(StoreModel(try store.load(at: start)) == model)
+    }
+
+    @Test("a message's remaining life goes on counting while the box is off")
+    func expiry() throws {
+        let store = try open()
+        let expiresAt = start.after(.seconds(60)).wall
+        try store.commit(
+            [
+                .putSession(StoredSession(number: 1, clientIdentifier: "c", expiryInterval: 9, disconnectedAt: start.wall)),
+                .putMessage(number: 1, makeMessage("t", [1]), expiresAt: expiresAt),
+                .enqueue(session: 1, sequence: 1, message: 1, qos: .atLeastOnce, retain: false, subscriptionIdentifiers: []),
+                .putRetained(makeMessage("r", [1], retain: true), expiresAt: expiresAt),
+            ], mayRepeat: false)
+        // Forty seconds later on the wall clock; the other clock has started anew.
+        let later = Moment(wall: start.after(.seconds(40)).wall, monotonic: MonotonicTime(nanoseconds: 1_000_000_000))
+        let loaded = try store.load(at: later)
+        #expect(loaded.messages[1]?.expiresAt == MonotonicTime(nanoseconds: 21_000_000_000))
+        #expect(loaded.retained.first?.expiresAt == MonotonicTime(nanoseconds: 21_000_000_000))
+    }
+
+    @Test("queue entries come sorted by sequence")
+    func order() throws {
+        let store = try open()
+        var batch: [SessionOperation] = [
+            .putSession(StoredSession(number: 1, clientIdentifier: "c", expiryInterval: 9, disconnectedAt: nil)),
+            .putMessage(number: 1, makeMessage("t", [1]), expiresAt: nil),
+        ]
+        for sequence: Int64 in [5, 300, 2, 70_000, 1] {
+            batch.append(
+                .enqueue(
+                    session: 1, sequence: sequence, message: 1, qos: .atLeastOnce, retain: false,
+                    subscriptionIdentifiers: []))
+        }
+        try store.commit(batch, mayRepeat: false)
+        #expect(try store.load(at: start).sessions[0].queue.map(\.sequence) == [1, 2, 5, 300, 70_000])
+    }
+
+    @Test("a damaged message is left out, counted once and gone at the next start")
+    func damagedMessage() throws {
+        let store = try open()
+        try store.commit(
+            [
+                .putSession(StoredSession(number: 1, clientIdentifier: "c", expiryInterval: 9, disconnectedAt: nil)),
+                .putMessage(number: 1, makeMessage("t", [1]), expiresAt: nil),
+                .putMessage(number: 2, makeMessage("t", [2]), expiresAt: nil),
+                .enqueue(session: 1, sequence: 1, message: 1, qos: .atLeastOnce, retain: false, subscriptionIdentifiers: []),
+                .enqueue(session: 1, sequence: 2, message: 2, qos: .atLeastOnce, retain: false, subscriptionIdentifiers: []),
+            ], mayRepeat: false)
+        try store.database.execute("UPDATE message SET data = x'0102030405060708' WHERE number = 1")
+        let loaded = try store.load(at: start)
+        #expect(loaded.damagedRecords == 2)
+        #expect(loaded.sessions[0].queue.map(\.sequence) == [2])
+        #expect(try store.load(at: start).damagedRecords == 0)
+    }
+
+    @Test("a message that no queue refers to is deleted at the start")
+    func orphan() throws {
+        let store = try open()
+        try store.commit([.putMessage(number: 1, makeMessage("t", [1]), expiresAt: nil)], mayRepeat: false)
+        let loaded = try store.load(at: start)
+        #expect(loaded.messages.isEmpty && loaded.damagedRecords == 0)
+        #expect(try store.database.integer("SELECT count(*) FROM message") == 0)
+    }
+}
+
+@Suite("Database")
+struct DatabaseTests {
+    private let directory = TemporaryDirectory()
+
+    private func open() throws -> Database {
+        try Database(path: directory.file("x.db"), layout: SessionStore.layout)
+    }
+
+    @Test("migrations run once, in order, and new ones are added at the end")
+    func migrations() throws {
+        let first = Migration(name: "one", sql: "CREATE TABLE a (x)")
+        let second = Migration(name: "two", sql: "INSERT INTO a VALUES (7)")
+        var database = try open()
+        try database.migrate([first])
+        database.close()
+        database = try open()
+        try database.migrate([first, second])
+        try database.migrate([first, second])
+        #expect(try database.integer("SELECT sum(x) FROM a") == 7)
+    }
+
+    @Test("a migration that fails leaves nothing behind")
+    func failedMigration() throws {
+        let database = try open()
+        #expect(throws: StoreError.self) {
+            try database.migrate([Migration(name: "one", sql: "CREATE TABLE a (x); CREATE TABLE a (x)")])
+        }
+        #expect(try database.integer("SELECT count(*) FROM sqlite_schema WHERE name = 'a'") == 0)
+    }
+
+    @Test("a file of a newer version is refused, not taken for damaged")
+    func newerFile() throws {
+        let database = try open()
+        try database.migrate([Migration(name: "one", sql: ""), Migration(name: "two", sql: "")])
+        let error = #expect(throws: StoreError.self) { try database.migrate([Migration(name: "one", sql: "")]) }
+        #expect(error?.isDamage == false)
+        #expect(error?.description.contains("\"two\"") == true)
+    }
+
+    @Test("an error carries SQLite's name and the statement")
+    func errors() throws {
+        let error = #expect(throws: StoreError.self) { try open().execute("SELECT nothing FROM nowhere") }
+        #expect(error?.description.hasPrefix("SQLITE_ERROR: ") == true)
+        #expect(error?.description.hasSuffix("(in: SELECT nothing FROM nowhere)") == true)
+    }
+
+    @Test("the journal mode changes to and fro without losing rows")
+    func journalModes() throws {
+        let database = try open()
+        try database.execute("CREATE TABLE a (x)")
+        for number in 0..<6 {
+            try database.setJournalMode(number % 2 == 0 ? .persist : .wal)
+            try database.execute("INSERT INTO a VALUES (1)")
+        }
+        database.close()
+        #expect(try open().integer("SELECT sum(x) FROM a") == 6)
+    }
+}

@@ -1,0 +1,113 @@
+"""A TCP proxy between the box and its upstream: the line that breaks, hangs and crawls."""
+
+import select
+import socket
+import threading
+import time
+
+from .ports import free_port
+
+
+class TcpProxy:
+    """Forwards connections from its own `port` to `target`, as far as its state allows.
+
+    * open: everything is forwarded, up to `bytes_per_second` each way when that is set.
+    * `close()`: connections are reset and new ones are refused, as when the upstream's host is down.
+    * `hang()`: connections stay and nothing passes any more, as behind a dead radio link. `open()` after it lets new
+      connections through; the old ones stay dead.
+    """
+
+    def __init__(self, target):
+        self.port = free_port()
+        self._target = target
+        self.bytes_per_second = None
+        self._listener = None
+        self._hanging = False
+        self._lock = threading.Lock()
+        self._links = []
+        #: How many connections have been taken since the start.
+        self.accepted = 0
+
+    def open(self):
+        self._hanging = False
+        if self._listener is None:
+            listener = socket.socket()
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(("127.0.0.1", self.port))
+            listener.listen()
+            self._listener = listener
+            threading.Thread(target=self._accept, args=(listener,), daemon=True).start()
+        return self
+
+    def close(self):
+        if self._listener is not None:
+            self._listener.shutdown(socket.SHUT_RDWR)
+            self._listener.close()
+            self._listener = None
+        with self._lock:
+            links, self._links = self._links, []
+        for link in links:
+            link.dead = True
+            link.break_off()
+
+    def hang(self):
+        self._hanging = True
+        with self._lock:
+            for link in self._links:
+                link.dead = True
+
+    def _accept(self, listener):
+        while True:
+            try:
+                near, _ = listener.accept()
+            except OSError:
+                return
+            self.accepted += 1
+            link = _Link(self, near, dead=self._hanging)
+            with self._lock:
+                if self._listener is not listener:
+                    near.close()
+                    return
+                self._links.append(link)
+            threading.Thread(target=link.run, args=(self._target,), daemon=True).start()
+
+
+class _Link:
+    def __init__(self, proxy, near, dead):
+        self.proxy, self.near, self.far, self.dead = proxy, near, None, dead
+
+    def run(self, target):
+        try:
+            if not self.dead:
+                self.far = socket.create_connection(("127.0.0.1", target), 5)
+                while not self.dead and self._forward_once():
+                    pass
+        except OSError:
+            pass
+        if not self.dead:
+            self.break_off()
+
+    def _forward_once(self):
+        readable, _, _ = select.select([self.near, self.far], [], [], 0.1)
+        for source in readable:
+            limit = self.proxy.bytes_per_second
+            data = source.recv(65536 if limit is None else max(1, limit // 20))
+            if not data:
+                return False
+            if self.dead:
+                return True
+            (self.far if source is self.near else self.near).sendall(data)
+            if limit is not None:
+                time.sleep(len(data) / limit)
+        return True
+
+    def break_off(self):
+        for end in (self.near, self.far):
+            if end is not None:
+                try:
+                    # A reset rather than a polite end.
+                    end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
+                    end.shutdown(socket.SHUT_RDWR)
+                except OSError:
+                    pass
+                end.close()

@@ -1,0 +1,100 @@
+"""Retained messages."""
+
+import pytest
+
+
+def test_a_retained_message_reaches_a_later_subscriber_marked_as_retained(connect, version, root):
+    connect("pub", version).publish(f"{root}/a", b"last", 1, retain=True)
+    subscriber = connect("sub", version)
+    subscriber.subscribe(f"{root}/#", 1)
+    message = subscriber.receive()
+    assert (message.topic, message.payload, message.retain, message.qos) == (f"{root}/a", b"last", True, 1)
+
+
+def test_a_present_subscriber_gets_a_retained_message_as_an_ordinary_one(connect, version, root):
+    client = connect("client", version)
+    client.subscribe(f"{root}/a", 1)
+    client.publish(f"{root}/a", b"now", 1, retain=True)
+    assert not client.receive().retain
+
+
+def test_a_retained_message_replaces_the_one_before(connect, version, root):
+    client = connect("client", version)
+    client.publish(f"{root}/a", b"old", 1, retain=True)
+    client.publish(f"{root}/a", b"new", 1, retain=True)
+    client.subscribe(f"{root}/a", 1)
+    assert [message.payload for message in client.everything_before_a_marker()] == [b"new"]
+
+
+def test_an_empty_retained_message_clears_the_topic(connect, version, root):
+    client = connect("client", version)
+    client.publish(f"{root}/a", b"old", 1, retain=True)
+    client.publish(f"{root}/a", b"", 1, retain=True)
+    client.subscribe(f"{root}/a", 1)
+    assert client.everything_before_a_marker() == []
+
+
+def test_a_message_that_is_not_retained_leaves_the_retained_one(connect, version, root):
+    client = connect("client", version)
+    client.publish(f"{root}/a", b"kept", 1, retain=True)
+    client.publish(f"{root}/a", b"passing", 1)
+    client.subscribe(f"{root}/a", 1)
+    assert [message.payload for message in client.everything_before_a_marker()] == [b"kept"]
+
+
+def test_a_wildcard_gives_the_retained_message_of_every_matching_topic(connect, version, root):
+    client = connect("client", version)
+    for n in range(20):
+        client.publish(f"{root}/{n}/state", str(n), 1, retain=True)
+        client.publish(f"{root}/{n}/other", b"x", 1, retain=True)
+    client.subscribe(f"{root}/+/state", 1)
+    received = {message.topic: message.text for message in client.everything_before_a_marker()}
+    assert received == {f"{root}/{n}/state": str(n) for n in range(20)}
+
+
+def test_subscribing_again_gives_the_retained_message_again(connect, version, root):
+    client = connect("client", version)
+    client.publish(f"{root}/a", b"x", 1, retain=True)
+    for _ in range(2):
+        client.subscribe(f"{root}/a", 1)
+        assert client.receive().retain
+
+
+@pytest.mark.parametrize("handling, first, second", [(0, 1, 1), (1, 1, 0), (2, 0, 0)])
+def test_retain_handling_says_when_retained_messages_are_sent(connect, root, handling, first, second):
+    client = connect("client", "5.0")
+    client.publish(f"{root}/a", b"x", 1, retain=True)
+    counts = []
+    for _ in range(2):
+        client.subscribe(f"{root}/a", 1, retainHandling=handling)
+        counts.append(len(client.everything_before_a_marker()))
+    assert counts == [first, second]
+
+
+@pytest.mark.parametrize("keep_flag", [False, True])
+def test_retain_as_published_keeps_the_flag_of_the_publisher(connect, root, keep_flag):
+    client = connect("client", "5.0")
+    client.subscribe(f"{root}/a", 1, retainAsPublished=keep_flag)
+    client.publish(f"{root}/a", b"x", 1, retain=True)
+    client.publish(f"{root}/a", b"x", 1, retain=False)
+    assert [message.retain for message in client.receive_many(2)] == [keep_flag, False]
+
+
+def test_a_retained_message_survives_a_crash(own_broker, connect, version):
+    connect("pub", version, at=own_broker).publish("state", b"on", 1, retain=True)
+    own_broker.crash()
+    own_broker.start()
+    client = connect("sub", version, at=own_broker)
+    client.subscribe("state", 1)
+    assert client.receive().payload == b"on"
+
+
+def test_a_cleared_retained_message_stays_cleared_after_a_crash(own_broker, connect):
+    publisher = connect("pub", at=own_broker)
+    publisher.publish("state", b"on", 1, retain=True)
+    publisher.publish("state", b"", 1, retain=True)
+    own_broker.crash()
+    own_broker.start()
+    client = connect("sub", at=own_broker)
+    client.subscribe("state", 1)
+    assert client.everything_before_a_marker() == []
