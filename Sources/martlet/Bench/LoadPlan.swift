@@ -36,6 +36,8 @@ struct LoadPlan: Sendable {
     var brokerProcess: Int32?
     /// Tells this run's topics and client identifiers from those of another one.
     var tag: UInt32
+    /// Time without any progress after which a run ends with what is lost.
+    var stallTimeout = Duration.seconds(10)
 
     private var prefix: String { "bench/\(String(tag, radix: 36))/" }
 

@@ -37,8 +37,6 @@ final class LoadRun {
         case opening, probing, measuring, settling, ended
     }
 
-    /// Time without any progress after which a run ends with what is lost.
-    static let stallTimeout = Duration.seconds(10)
     /// Time after the last delivery in which duplicates are still counted.
     static let settlingTime = TimeAmount.milliseconds(100)
     private static let tick = TimeAmount.milliseconds(100)
@@ -166,7 +164,7 @@ final class LoadRun {
 
     private func finish() {
         guard phase != .ended else { return }
-        outcome.messages = messagesSent
+        outcome.messages = publishers.reduce(0) { $0 + Int($1.sent) }
         outcome.deliveries = ledger.arrived
         outcome.lost = ledger.lost { publishers[plan.publisher(ofFlow: $0)].sent }
         outcome.duplicates = ledger.duplicates
@@ -236,9 +234,9 @@ final class LoadRun {
         // A slow rate leaves nothing to wait for between two messages.
         if hasProgress || (outstanding == 0 && unacknowledged == 0) {
             if hasProgress { noteProgress(at: now) } else { lastProgress = now }
-        } else if now - lastProgress > LoadRun.stallTimeout {
+        } else if now - lastProgress > plan.stallTimeout {
             let missing = "\(outstanding) deliveries and \(unacknowledged) acknowledgements are missing"
-            return interrupt("nothing has arrived for \(LoadRun.stallTimeout); \(missing)")
+            return interrupt("nothing has arrived for \(plan.stallTimeout); \(missing)")
         }
         if now - lastPing > LoadRun.pingInterval {
             lastPing = now
