@@ -74,8 +74,9 @@ final class ConnectionOpener {
     private func watch() {
         guard completion != nil else { return }
         if SystemClock.monotonic() - lastProgress > ConnectionOpener.timeout {
-            let reason = "the broker has not answered for \(ConnectionOpener.timeout); \(ready) of \(connections.count) are connected"
-            return complete(.failure(.cannotConnect(reason)))
+            let connected = "\(ready) of \(connections.count) are connected"
+            let silence = "the broker has not answered for \(ConnectionOpener.timeout)"
+            return complete(.failure(.cannotConnect("\(silence); \(connected)")))
         }
         loop.assumeIsolated().scheduleTask(in: .seconds(1)) { [self] in watch() }
     }

@@ -89,7 +89,11 @@ class LoadConnection: ChannelInboundHandler {
 
     /// Packets that this program says by itself fit the protocol's limits.
     final func encode(_ body: () throws(EncodeError) -> Void) {
-        do throws(EncodeError) { try body() } catch { preconditionFailure("a packet of the bench cannot be encoded: \(error)") }
+        do throws(EncodeError) {
+            try body()
+        } catch {
+            preconditionFailure("a packet of the bench cannot be encoded: \(error)")
+        }
     }
 
     // MARK: Channel
