@@ -95,6 +95,9 @@ let package = Package(
             name: "martlet",
             dependencies: ["Appliance", "Configuration", "Core", "FieldBus", "MQTTCodec", byteBuffer, eventLoop, logging, arguments],
             swiftSettings: settings),
+        .testTarget(
+            name: "MartletTests", dependencies: ["martlet", "Core", "MQTTCodec", byteBuffer, eventLoop],
+            swiftSettings: settings),
 
         // Across layers
         .testTarget(name: "ArchitectureTests", swiftSettings: settings),
