@@ -9,6 +9,8 @@ let settings: [SwiftSetting] = [
     .enableUpcomingFeature("MemberImportVisibility"),
     .enableUpcomingFeature("InternalImportsByDefault"),
     .treatAllWarnings(as: .error),
+    // The run-time check of exclusive access is a quarter of the broker's instructions; debug builds and the tests keep it.
+    .unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release)),
 ]
 
 let byteBuffer: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")

@@ -1,6 +1,20 @@
 import ArgumentParser
+import Dispatch
 
+/// The main thread waits while the program runs on others. (An `async` entry point would end the main thread instead, which
+/// debuggers and profilers do not expect.)
 @main
+enum Entry {
+    static func main() {
+        let done = DispatchSemaphore(value: 0)
+        Task.detached {
+            await Martlet.main()
+            done.signal()
+        }
+        done.wait()
+    }
+}
+
 struct Martlet: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "martlet",

@@ -24,7 +24,7 @@ struct ImportTests {
         "NIOCore": ["MQTTCodec", "Bridge", "MQTTServer", "Appliance", "martlet"],
         "NIOPosix": ["Bridge", "MQTTServer", "Appliance", "martlet"],
         "Logging": ["Bridge", "MQTTServer", "Appliance", "martlet"],
-        "ArgumentParser": ["martlet"],
+        "ArgumentParser": ["martlet"], "Dispatch": ["martlet"],
     ]
 
     static let sources = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
