@@ -95,7 +95,10 @@ let package = Package(
         // Layer 6: the executable
         .executableTarget(
             name: "martlet",
-            dependencies: ["Appliance", "Configuration", "Core", "FieldBus", "MQTTCodec", byteBuffer, eventLoop, logging, arguments],
+            dependencies: [
+                "Appliance", "Configuration", "Core", "FieldBus", "MQTTCodec", "Store", byteBuffer, eventLoop, logging,
+                arguments,
+            ],
             swiftSettings: settings),
         .testTarget(
             name: "MartletTests", dependencies: ["martlet", "Core", "MQTTCodec", byteBuffer, eventLoop],

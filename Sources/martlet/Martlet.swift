@@ -20,5 +20,8 @@ struct Martlet: AsyncParsableCommand {
         commandName: "martlet",
         abstract: "An industrial IoT appliance in one program: MQTT broker, field buses, rules, bridge and cache.",
         version: "0.1.0",
-        subcommands: [RunCommand.self, CheckCommand.self, ConfigCommand.self, SelfTestCommand.self, BenchCommand.self])
+        subcommands: [
+            RunCommand.self, CheckCommand.self, ConfigCommand.self, SelfTestCommand.self, BenchCommand.self,
+            CacheBenchCommand.self,
+        ])
 }
