@@ -16,10 +16,10 @@ struct BridgeTests {
             let sys = try BridgeTests.filter("/sys/#")
             let down = try BridgeTests.filter("site/7/sys/#")
             configuration.forwards = [
-                .init(filter: sys, mapping: try .adding(prefix: "site/7", to: sys)),
+                .init(filter: sys, mapping: try .replacing(nil, with: "site/7", in: sys)),
                 .init(filter: try BridgeTests.filter("raw/#"), keepsRetain: false),
             ]
-            configuration.receives = [.init(filter: down, mapping: try .removing(prefix: "site/7", from: down))]
+            configuration.receives = [.init(filter: down, mapping: try .replacing("site/7", with: nil, in: down))]
         }
     }
 
@@ -89,7 +89,7 @@ struct BridgeTests {
             let all = try BridgeTests.filter("a/#")
             configuration.forwards = [
                 .init(filter: all), .init(filter: try BridgeTests.filter("a/b")),
-                .init(filter: all, mapping: try .adding(prefix: "copy/", to: all)),
+                .init(filter: all, mapping: try .replacing(nil, with: "copy/", in: all)),
             ]
         }
         try fixture.start()
@@ -172,7 +172,7 @@ struct BridgeTests {
         let fixture = try BridgeFixture { configuration in
             let all = try BridgeTests.filter("#")
             configuration.forwards = [
-                .init(filter: try BridgeTests.filter("a/#")), .init(filter: all, mapping: try .adding(prefix: "up/", to: all)),
+                .init(filter: try BridgeTests.filter("a/#")), .init(filter: all, mapping: try .replacing(nil, with: "up/", in: all)),
             ]
             configuration.receives = [.init(filter: all)]
         }
