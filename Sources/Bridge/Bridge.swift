@@ -32,6 +32,7 @@ public final class Bridge {
     /// Counts attempts to connect, so that what comes of an abandoned one is recognised.
     var attempt: UInt64 = 0
     var isStopped = true
+    var isPumping = false
     /// What CONNACK said of the RETAIN flag (MQTT 5.0 §3.2.2.3.5).
     var isRetainAvailable = true
     /// The upstream has our subscriptions of this run.

@@ -235,6 +235,20 @@ struct BridgeTests {
         #expect(fixture.bridge.status.lane.tooLarge == 1)
     }
 
+    @Test("a backlog of QoS 0 messages goes out as far as the connection takes it, in large writes")
+    func backlogAtMostOnce() throws {
+        let fixture = try BridgeFixture { configuration in
+            configuration.forwards = [.init(filter: try BridgeTests.filter("raw/#"), qos: .atMostOnce)]
+        }
+        fixture.bridge.start()
+        for _ in 0..<1_000 { fixture.publish("raw/a", String(repeating: "x", count: 1_000), commits: false) }
+        fixture.commit()
+        try fixture.start()
+        let writes = try fixture.channel?.sentPackets() ?? []
+        #expect(writes.reduce(0) { $0 + $1.count } == 1_001 && writes.count < 12)
+        #expect(fixture.bridge.status.messages == 0)
+    }
+
     @Test("an upstream that acknowledges nothing is left and tried again")
     func stalled() throws {
         let fixture = try fixture()
