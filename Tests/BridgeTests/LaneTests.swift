@@ -359,6 +359,27 @@ struct LaneTests {
         #expect(fixture.lane.takeRead()?.from == 3)
     }
 
+    @Test("messages that a failed commit left on disk, and a read found, are not counted twice")
+    func readAheadOfCommit() {
+        var fixture = LaneFixture()
+        fixture.lane = BridgeLane(name: "up", lastSequence: 1, acknowledgedSequence: 0)
+        fixture.connect()
+        fixture.append("2", "3")
+        _ = fixture.lane.takeBatch(1, now: fixture.now)
+        fixture.lane.commitFailed()
+        #expect(fixture.lane.takeRead()?.from == 1)
+        let page = (1...3).map { CachedMessage(sequence: $0, message: LaneFixture.message("\($0)")) }
+        fixture.lane.finishRead(page, nextSequence: 4, damaged: 0)
+        #expect(fixture.send().texts == ["1", "2", "3"])
+        #expect(fixture.lane.takeBatch(2, now: fixture.now)?.append?.firstSequence == 2)
+        fixture.lane.committed(2)
+        #expect(fixture.send().isEmpty)
+        fixture.append("4")
+        #expect(fixture.lane.takeBatch(3, now: fixture.now)?.append?.firstSequence == 4)
+        fixture.lane.committed(3)
+        #expect(fixture.send().texts == ["4"] && fixture.lane.depth == 4)
+    }
+
     @Test("what waits for the disk is bounded; QoS 0 gives way first")
     func uncommitted() {
         var limits = BridgeLane.Limits()
