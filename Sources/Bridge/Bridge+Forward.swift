@@ -46,12 +46,20 @@ extension Bridge {
 
     /// Sends what the lane has for the upstream, as far as the connection takes it, and reads on in the cache.
     func pump() {
-        guard let connection else { return }
+        // Flushing may say at once that the connection takes more.
+        guard let connection, !isPumping else { return }
+        isPumping = true
         let now = environment.monotonicTime()
-        while connection.isWritable, let publish = lane.next(now: now) {
-            connection.send(publish, retain: publish.message.retain && isRetainAvailable)
+        var hasSent = true
+        while hasSent {
+            hasSent = false
+            while connection.isWritable, let publish = lane.next(now: now) {
+                connection.send(publish, retain: publish.message.retain && isRetainAvailable)
+                hasSent = true
+            }
+            connection.flush()
         }
-        connection.flush()
+        isPumping = false
         guard let read = lane.takeRead() else { return }
         environment.read(read) { [weak self] reading in
             guard let self else { return }

@@ -23,16 +23,15 @@ extension Bridge: UpstreamOwner {
 
     private func open(password: [UInt8]?, attempt: UInt64) {
         let connection = makeConnection(password: password)
-        UpstreamBootstrap.connect(configuration, connection, eventLoop: eventLoop, environment: environment)
-            .assumeIsolated().whenComplete { result in
-                switch result {
-                case .success(let channel):
-                    if attempt != self.attempt || self.isStopped { channel.close(promise: nil) }
-                case .failure(let error):
-                    guard attempt == self.attempt, !self.isStopped else { return }
-                    self.upstreamClosed(.unreachable(UpstreamBootstrap.text(error)))
-                }
+        openChannel(connection).assumeIsolated().whenComplete { result in
+            switch result {
+            case .success(let channel):
+                if attempt != self.attempt || self.isStopped { channel.close(promise: nil) }
+            case .failure(let error):
+                guard attempt == self.attempt, !self.isStopped else { return }
+                self.upstreamClosed(.unreachable(UpstreamBootstrap.text(error)))
             }
+        }
     }
 
     /// The connection that the next channel carries.

@@ -32,11 +32,14 @@ public final class Bridge {
     /// Counts attempts to connect, so that what comes of an abandoned one is recognised.
     var attempt: UInt64 = 0
     var isStopped = true
+    var isPumping = false
     /// What CONNACK said of the RETAIN flag (MQTT 5.0 §3.2.2.3.5).
     var isRetainAvailable = true
     /// The upstream has our subscriptions of this run.
     var isSubscribed = false
     var lastFailure: UpstreamFailure?
+    /// Makes a channel with the connection in its pipeline; tests put another in its place.
+    var openChannel: (UpstreamConnection<Bridge>) -> EventLoopFuture<any Channel>
 
     lazy var forwarding = ForwardingClient(bridge: self)
     var receiving: ReceivingClient?
@@ -78,6 +81,9 @@ public final class Bridge {
         self.logger = logger
         self.laneStatus = laneStatus
         reconnection = Reconnection(seed: seed)
+        openChannel = { connection in
+            UpstreamBootstrap.connect(configuration, connection, eventLoop: eventLoop, environment: environment)
+        }
         var limits = BridgeLane.Limits()
         limits.maximumInFlight = max(1, min(configuration.maximumInFlight, 65_535))
         lane = BridgeLane(
@@ -135,11 +141,12 @@ public final class Bridge {
         measure(now)
         logLosses()
         pump()
+        if needsBatch { environment.scheduleTurn() }
     }
 
     // MARK: Batches
 
-    /// Whether an acknowledgement should be written even if nothing else is.
+    /// Whether something waits to be stored, even if it is only an acknowledgement that has waited long enough.
     public var needsBatch: Bool {
         lane.hasAppends || lane.acknowledgementIsDue(now: environment.monotonicTime())
     }

@@ -21,12 +21,15 @@ extension BridgeLane {
         }
         guard hasAppends || acknowledgement != nil else { return nil }
         offeredAt = now
+        let first = lastSequence - Int64(pending.count) + 1
         var append: LaneAppend?
         if hasAppends {
-            let first = lastSequence - Int64(pending.count) + 1
             append = LaneAppend(lane: name, firstSequence: first, messages: pending)
         }
-        committing.append(Batch(number: number, messages: pending, bytes: pendingBytes, acknowledged: offeredThrough))
+        committing.append(
+            Batch(
+                number: number, firstSequence: first, messages: pending, bytes: pendingBytes,
+                acknowledged: offeredThrough))
         committingBytes += pendingBytes
         pending = []
         pendingBytes = 0
@@ -49,12 +52,14 @@ extension BridgeLane {
             let isLast = committing.first.map { $0.number > number } ?? true
             let taken = isLast ? max(0, batch.messages.count - refused) : batch.messages.count
             for (index, message) in batch.messages.enumerated() {
-                committedThrough += 1
-                guard bufferedThrough == committedThrough - 1 else { continue }
+                let sequence = batch.firstSequence + Int64(index)
+                // A commit that failed may have left them on disk, where a read has found them since.
+                committedThrough = max(committedThrough, sequence)
+                guard bufferedThrough == sequence - 1 else { continue }
                 if index < taken {
-                    buffer(message, sequence: committedThrough)
+                    buffer(message, sequence: sequence)
                 } else {
-                    bufferedThrough = committedThrough
+                    bufferedThrough = sequence
                 }
             }
         }

@@ -82,6 +82,8 @@ public struct BridgeLane {
     /// What a batch under way holds of this lane.
     struct Batch {
         let number: Int64
+        /// Of the first of `messages`.
+        let firstSequence: Int64
         let messages: [Message]
         let bytes: Int
         /// Everything up to here is acknowledged on disk once the batch is.

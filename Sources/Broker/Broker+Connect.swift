@@ -22,6 +22,8 @@ extension Broker {
             // [MQTT-3.2.2-16]
             answer.assignedClientIdentifier = clientIdentifier
         }
+        // The program's own clients have such identifiers: a session left under one would keep them from starting.
+        if clientIdentifier.hasPrefix("$") { return refuse(client, .clientIdentifierNotValid) }
         if packet.properties.authenticationMethod != nil { return refuse(client, .badAuthenticationMethod) }
         if let gone = sessions[clientIdentifier], gone.client == nil, gone.expiresAt <= now {
             publishDueWill(of: gone, now: now, wall: wall)

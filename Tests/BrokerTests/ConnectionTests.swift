@@ -48,6 +48,19 @@ struct ConnectionTests {
         #expect(watcher.takeTexts() == ["gone"])
     }
 
+    @Test("identifiers that start with $ are kept for the program itself")
+    func reservedIdentifier() {
+        let harness = BrokerHarness()
+        let client = harness.connect("$bridge/cloud/forward", cleanStart: false, expiry: 3600)
+        harness.settle()
+        guard case .connack(let connack)? = client.take().first else {
+            Issue.record("no CONNACK")
+            return
+        }
+        #expect(connack.reasonCode == .clientIdentifierNotValid)
+        harness.broker.attach(Client(takesInline: true), identifier: "$bridge/cloud/forward")
+    }
+
     @Test("a silent client is closed after one and a half times its keep-alive, and its will is published")
     func keepAlive() {
         let harness = BrokerHarness()

@@ -19,6 +19,8 @@ final class Simulation {
     let publishers: [SimulatedPublisher]
     let subscribers: [SimulatedSubscriber]
     let laneLimits: BridgeLane.Limits
+    /// What a read has found that the lane has not been given yet.
+    private var page: (messages: [CachedMessage], next: Int64)?
     var isHealing = false
     var faults: [String] = []
     // What has happened, so that a run that tests nothing is noticed.
@@ -143,14 +145,23 @@ final class Simulation {
             }
             box.finishCommit(succeeded: !fails, now: now)
             pump()
-        } else if let read = box.read {
-            reads += 1
-            let result = store.read(from: read.from, maximumCount: read.maximumCount, maximumBytes: read.maximumBytes)
-            box.finishRead(!isHealing && random.once(in: 10) ? nil : result)
-            pump()
         }
+        if random.once(in: 2) { readStep() }
         if random.once(in: 2) { _ = box.takeCommit(now: now) }
         box.takeRead()
+    }
+
+    /// A page is read in one step and reaches the lane in a later one: a commit may end in between.
+    private func readStep() {
+        guard let read = box.read else { return }
+        if let page {
+            box.finishRead(!isHealing && random.once(in: 10) ? nil : page)
+            self.page = nil
+            pump()
+        } else {
+            reads += 1
+            page = store.read(from: read.from, maximumCount: read.maximumCount, maximumBytes: read.maximumBytes)
+        }
     }
 
     /// Writes the cache, then the sessions, or only the first `parts` of them.
@@ -234,6 +245,7 @@ final class Simulation {
             wire.toClient.removeLast(random.below(wire.toClient.count + 1))
         }
         upstream.lose()
+        page = nil
         now += .seconds(2)
         box = SimulatedBox(store: store, laneLimits: laneLimits, seed: random.next(), now: now, wall: wall)
     }

@@ -1,0 +1,129 @@
+import Broker
+import Core
+import Logging
+import MQTTCodec
+import NIOCore
+import NIOEmbedded
+import Store
+
+@testable import Bridge
+
+/// A bridge between a broker without I/O and an upstream that the test plays.
+final class BridgeFixture {
+    let loop = EmbeddedEventLoop()
+    let broker = Broker(limits: BrokerLimits(), seed: 1)
+    let bridge: Bridge
+    /// The newest connection; nil before the first.
+    private(set) var channel: EmbeddedChannel?
+    private(set) var connections = 0
+    private let clock = Clock()
+    private var appends: [LaneAppend] = []
+
+    private final class Clock {
+        var now = MonotonicTime(nanoseconds: 1_000_000_000)
+    }
+
+    init(lastSequence: Int64 = 0, _ configure: (inout BridgeConfiguration) throws -> Void) rethrows {
+        var configuration = BridgeConfiguration(name: "cloud", host: "upstream.example", clientIdentifier: "box")
+        try configure(&configuration)
+        let clock = clock
+        var environment = BridgeEnvironment(read: { _, completion in completion(nil) }, scheduleTurn: {})
+        environment.monotonicTime = { clock.now }
+        environment.wallTime = { Timestamp(milliseconds: 1_700_000_000_000) }
+        var logger = Logger(label: "bridge")
+        logger.logLevel = .critical
+        bridge = Bridge(
+            configuration: configuration, laneStatus: nil, broker: broker, eventLoop: loop, environment: environment,
+            logger: logger, seed: 1)
+        bridge.openChannel = { [unowned self] connection in
+            do {
+                let channel = EmbeddedChannel(loop: loop)
+                try channel.pipeline.syncOperations.addHandler(connection)
+                try channel.connect(to: SocketAddress(ipAddress: "192.0.2.1", port: 1883)).wait()
+                self.channel = channel
+                connections += 1
+                return loop.makeSucceededFuture(channel)
+            } catch {
+                return loop.makeFailedFuture(error)
+            }
+        }
+    }
+
+    /// Starts the bridge and accepts its connection.
+    func start(_ connack: ByteBuffer = PacketBytes.connack()) throws {
+        bridge.start()
+        loop.run()
+        try upstream(connack)
+    }
+
+    /// Lets time pass and the bridge see it.
+    func wait(_ duration: Duration) {
+        clock.now += duration
+        bridge.tick()
+        loop.run()
+    }
+
+    /// The upstream sends.
+    func upstream(_ bytes: ByteBuffer) throws {
+        try channel?.writeInbound(bytes)
+        broker.flush()
+    }
+
+    /// The packets that have arrived upstream since the last time.
+    func sent() throws -> [PacketBytes.Sent] { try channel?.sentPackets().flatMap { $0 } ?? [] }
+
+    func publishes() throws -> [String] { try sent().compactMap(\.publish) }
+
+    /// A local publisher's message, which is committed at once unless said otherwise.
+    func publish(_ topic: String, _ payload: String, qos: QoS = .atLeastOnce, retain: Bool = false, commits: Bool = true) {
+        let message = Message.create(
+            topic: topic, payload: Array(payload.utf8), qos: qos, retain: retain,
+            publishedAt: Timestamp(milliseconds: 1))
+        broker.publish(message, now: clock.now, wall: Timestamp(milliseconds: 1))
+        if commits { commit() }
+    }
+
+    func commit() {
+        broker.flush()
+        guard let batch = broker.takeBatch() else { return }
+        if let append = bridge.takeBatch(batch.number)?.append { appends.append(append) }
+        broker.committed(batch.number, now: clock.now)
+        bridge.committed(batch.number, losses: [], lanes: [])
+        broker.flush()
+    }
+
+    /// A local subscriber that writes down what it gets.
+    func subscribe(_ filter: String) -> LocalSubscriber {
+        let client = LocalSubscriber()
+        broker.attach(client, identifier: "local-\(filter)")
+        if let filter = TopicFilter(filter) {
+            broker.subscribe(
+                client, filter: filter, options: SubscriptionOptions(qos: .atLeastOnce), now: clock.now,
+                wall: Timestamp(milliseconds: 1))
+        }
+        return client
+    }
+
+    /// A network client with a persistent session that is away: what is queued for it makes a batch.
+    func subscribeOffline(_ filter: String) {
+        let client = Client()
+        var packet = ConnectPacket(version: .v5, clientIdentifier: "offline", cleanStart: false, keepAlive: 0)
+        packet.properties.sessionExpiryInterval = .max
+        let wall = Timestamp(milliseconds: 1)
+        broker.connect(client, packet: packet, now: clock.now, wall: wall)
+        let request = SubscribePacket.Request(filter: filter, options: SubscriptionOptions(qos: .atLeastOnce))
+        broker.subscribe(SubscribePacket(packetIdentifier: 1, requests: [request]), from: client, now: clock.now, wall: wall)
+        broker.connectionLost(client, now: clock.now, wall: wall)
+        commit()
+    }
+}
+
+final class LocalSubscriber: Client {
+    private(set) var received: [String] = []
+
+    init() { super.init(takesInline: true) }
+
+    override func receive(_ message: Message, qos: QoS, retain: Bool) {
+        received.append("\(message.topic)=\(String(decoding: message.payload, as: UTF8.self))")
+    }
+}

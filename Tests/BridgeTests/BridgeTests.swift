@@ -1,0 +1,299 @@
+import Broker
+import Core
+import MQTTCodec
+import NIOCore
+import Testing
+
+@testable import Bridge
+
+@Suite("Bridge")
+struct BridgeTests {
+    private static func filter(_ text: String) throws -> TopicFilter { try #require(TopicFilter(text)) }
+
+    /// Forwards `/sys/#` with a prefix and `raw/#` as it is; receives what is meant for the site.
+    private func fixture() throws -> BridgeFixture {
+        try BridgeFixture { configuration in
+            let sys = try BridgeTests.filter("/sys/#")
+            let down = try BridgeTests.filter("site/7/sys/#")
+            configuration.forwards = [
+                .init(filter: sys, mapping: try .replacing(nil, with: "site/7", in: sys)),
+                .init(filter: try BridgeTests.filter("raw/#"), keepsRetain: false),
+            ]
+            configuration.receives = [.init(filter: down, mapping: try .replacing("site/7", with: nil, in: down))]
+        }
+    }
+
+    @Test("it connects with its session and subscribes with No Local")
+    func connects() throws {
+        let fixture = try fixture()
+        try fixture.start()
+        let sent = try fixture.sent()
+        #expect(sent.map(\.type) == [.connect, .subscribe])
+        let packet = try sent[1].body.withUnsafeBytes { try SubscribePacket.read(body: $0, version: .v5) }
+        #expect(packet.requests.map(\.filter) == ["site/7/sys/#"])
+        #expect(packet.requests.allSatisfy { $0.options.qos == .atLeastOnce && $0.options.noLocal })
+        guard case .connected = fixture.bridge.status.state else {
+            Issue.record("\(fixture.bridge.status.state)")
+            return
+        }
+    }
+
+    @Test("a local message goes upstream under its mapped name once it is committed")
+    func forwards() throws {
+        let fixture = try fixture()
+        try fixture.start()
+        _ = try fixture.sent()
+        fixture.publish("/sys/m/1", "21", commits: false)
+        #expect(try fixture.publishes() == [])
+        fixture.commit()
+        #expect(try fixture.publishes() == ["site/7/sys/m/1=21 #1"])
+        fixture.publish("other", "x")
+        #expect(try fixture.publishes() == [])
+    }
+
+    @Test("a QoS 0 message is cached too and sent with the route's QoS")
+    func forwardsAtMostOnce() throws {
+        let fixture = try fixture()
+        fixture.bridge.start()
+        fixture.publish("raw/a", "1", qos: .atMostOnce)
+        #expect(fixture.bridge.status.messages == 1)
+        try fixture.start()
+        #expect(try fixture.publishes() == ["raw/a=1 #1"])
+    }
+
+    @Test("the retain flag goes with the message where the route keeps it and the upstream takes it", arguments: [true, false])
+    func retainFlag(available: Bool) throws {
+        let fixture = try fixture()
+        var properties = Properties()
+        properties.retainAvailable = available
+        try fixture.start(PacketBytes.connack(properties: properties))
+        _ = try fixture.sent()
+        fixture.publish("/sys/a", "kept", retain: true)
+        fixture.publish("raw/a", "cleared", retain: true)
+        #expect(try fixture.sent().map { $0.flags & 1 == 1 } == [available, false])
+    }
+
+    @Test("what is retained when a new bridge starts goes upstream too")
+    func retainedAtStart() throws {
+        let fixture = try fixture()
+        fixture.publish("/sys/a", "old", retain: true)
+        fixture.bridge.start()
+        fixture.commit()
+        try fixture.start()
+        #expect(try fixture.publishes() == ["site/7/sys/a=old #1"])
+    }
+
+    @Test("a message of two routes goes up under both names, and once if they are the same")
+    func twoRoutes() throws {
+        let fixture = try BridgeFixture { configuration in
+            let all = try BridgeTests.filter("a/#")
+            configuration.forwards = [
+                .init(filter: all), .init(filter: try BridgeTests.filter("a/b")),
+                .init(filter: all, mapping: try .replacing(nil, with: "copy/", in: all)),
+            ]
+        }
+        try fixture.start()
+        _ = try fixture.sent()
+        fixture.publish("a/b", "x")
+        #expect(try fixture.publishes() == ["a/b=x #1", "copy/a/b=x #2"])
+    }
+
+    @Test("an upstream message is published under its local name and acknowledged at once if nothing has to be stored")
+    func receives() throws {
+        let fixture = try fixture()
+        let local = fixture.subscribe("/sys/#")
+        try fixture.start()
+        _ = try fixture.sent()
+        try fixture.upstream(PacketBytes.publish("site/7/sys/m/1/set", "on", identifier: 5))
+        #expect(local.received == ["/sys/m/1/set=on"])
+        #expect(try fixture.sent().map { [UInt16($0.type.rawValue), $0.identifier] } == [[4, 5]])
+    }
+
+    @Test("an upstream message is acknowledged upstream only after what it left here is committed")
+    func acknowledgesAfterCommit() throws {
+        let fixture = try fixture()
+        fixture.subscribeOffline("/sys/#")
+        try fixture.start()
+        _ = try fixture.sent()
+        try fixture.upstream(PacketBytes.publish("site/7/sys/m/1/set", "on", identifier: 5))
+        try fixture.upstream(PacketBytes.publish("site/8/unknown", "x", identifier: 6))
+        #expect(try fixture.sent().isEmpty)
+        fixture.commit()
+        // In the order in which they came [MQTT-4.6.0-2], the one that has no name here too.
+        #expect(try fixture.sent().map(\.identifier) == [5, 6])
+        #expect(fixture.bridge.status.counts.unmapped == 1)
+    }
+
+    @Test("what was to be acknowledged on a lost connection is not acknowledged on the next")
+    func staleAcknowledgement() throws {
+        let fixture = try fixture()
+        fixture.subscribeOffline("/sys/#")
+        try fixture.start()
+        try fixture.upstream(PacketBytes.publish("site/7/sys/a", "1", identifier: 5))
+        try fixture.channel?.close().wait()
+        fixture.wait(.seconds(2))
+        try fixture.upstream(PacketBytes.connack(sessionPresent: true))
+        _ = try fixture.sent()
+        fixture.commit()
+        #expect(try fixture.sent().isEmpty)
+        try fixture.upstream(PacketBytes.publish("site/7/sys/a", "1", identifier: 5, dup: true))
+        fixture.commit()
+        #expect(try fixture.sent().map(\.identifier) == [5])
+    }
+
+    @Test("an upstream QoS 2 message is published once")
+    func receivesExactlyOnce() throws {
+        let fixture = try fixture()
+        let local = fixture.subscribe("/sys/#")
+        try fixture.start()
+        _ = try fixture.sent()
+        try fixture.upstream(PacketBytes.publish("site/7/sys/a", "1", qos: .exactlyOnce, identifier: 9))
+        try fixture.upstream(PacketBytes.publish("site/7/sys/a", "1", qos: .exactlyOnce, identifier: 9, dup: true))
+        try fixture.upstream(PacketBytes.acknowledgement(.pubrel, 9))
+        #expect(local.received == ["/sys/a=1"])
+        #expect(try fixture.sent().map(\.type) == [.pubrec, .pubrec, .pubcomp])
+    }
+
+    @Test("without a session upstream, an identifier seen before means a new message")
+    func newSession() throws {
+        let fixture = try fixture()
+        let local = fixture.subscribe("/sys/#")
+        try fixture.start()
+        try fixture.upstream(PacketBytes.publish("site/7/sys/a", "1", qos: .exactlyOnce, identifier: 9))
+        try fixture.channel?.close().wait()
+        fixture.wait(.seconds(2))
+        try fixture.upstream(PacketBytes.connack(sessionPresent: false))
+        try fixture.upstream(PacketBytes.publish("site/7/sys/a", "2", qos: .exactlyOnce, identifier: 9))
+        #expect(local.received == ["/sys/a=1", "/sys/a=2"])
+    }
+
+    @Test("what came from the upstream does not go back, whichever route matches")
+    func noLoop() throws {
+        let fixture = try BridgeFixture { configuration in
+            let all = try BridgeTests.filter("#")
+            configuration.forwards = [
+                .init(filter: try BridgeTests.filter("a/#")), .init(filter: all, mapping: try .replacing(nil, with: "up/", in: all)),
+            ]
+            configuration.receives = [.init(filter: all)]
+        }
+        let local = fixture.subscribe("a/#")
+        try fixture.start()
+        _ = try fixture.sent()
+        try fixture.upstream(PacketBytes.publish("a/b", "from above", identifier: 1))
+        fixture.commit()
+        #expect(local.received == ["a/b=from above"])
+        #expect(try fixture.publishes() == [])
+        #expect(fixture.bridge.status.messages == 0)
+        fixture.publish("a/b", "local")
+        #expect(try fixture.publishes() == ["a/b=local #1", "up/a/b=local #2"])
+    }
+
+    @Test("after a lost connection what has not arrived is sent again, marked as a duplicate")
+    func resends() throws {
+        let fixture = try fixture()
+        try fixture.start()
+        fixture.publish("raw/a", "1")
+        fixture.publish("raw/a", "2")
+        _ = try fixture.sent()
+        try fixture.upstream(PacketBytes.acknowledgement(.puback, 1))
+        try fixture.channel?.close().wait()
+        #expect(fixture.bridge.status.lastError == "connection lost")
+        fixture.publish("raw/a", "3")
+        fixture.wait(.seconds(2))
+        #expect(fixture.connections == 2)
+        try fixture.upstream(PacketBytes.connack(sessionPresent: true))
+        #expect(try fixture.publishes() == ["raw/a=2 #2 dup", "raw/a=3 #3"])
+        #expect(fixture.bridge.status.lastError == nil && fixture.bridge.status.messages == 2)
+    }
+
+    @Test("a resumed session with our subscriptions is not subscribed again")
+    func subscribesOnce() throws {
+        let fixture = try fixture()
+        try fixture.start()
+        try fixture.upstream(PacketBytes.suback(65_535, [.grantedQoS1]))
+        for (present, expected) in [(true, 0), (false, 1)] {
+            try fixture.channel?.close().wait()
+            fixture.wait(.seconds(5))
+            try fixture.upstream(PacketBytes.connack(sessionPresent: present))
+            #expect(try fixture.sent().filter { $0.type == .subscribe }.count == expected)
+        }
+    }
+
+    @Test("the upstream's Receive Maximum and Maximum Packet Size are kept")
+    func limits() throws {
+        let fixture = try fixture()
+        var properties = Properties()
+        properties.receiveMaximum = 2
+        properties.maximumPacketSize = 40
+        try fixture.start(PacketBytes.connack(properties: properties))
+        _ = try fixture.sent()
+        fixture.publish("raw/a", String(repeating: "x", count: 50))
+        for number in 1...3 { fixture.publish("raw/a", "\(number)") }
+        #expect(try fixture.publishes() == ["raw/a=1 #2", "raw/a=2 #3"])
+        try fixture.upstream(PacketBytes.acknowledgement(.puback, 2))
+        #expect(try fixture.publishes() == ["raw/a=3 #4"])
+        #expect(fixture.bridge.status.lane.tooLarge == 1)
+    }
+
+    @Test("a backlog of QoS 0 messages goes out as far as the connection takes it, in large writes")
+    func backlogAtMostOnce() throws {
+        let fixture = try BridgeFixture { configuration in
+            configuration.forwards = [.init(filter: try BridgeTests.filter("raw/#"), qos: .atMostOnce)]
+        }
+        fixture.bridge.start()
+        for _ in 0..<1_000 { fixture.publish("raw/a", String(repeating: "x", count: 1_000), commits: false) }
+        fixture.commit()
+        try fixture.start()
+        let writes = try fixture.channel?.sentPackets() ?? []
+        #expect(writes.reduce(0) { $0 + $1.count } == 1_001 && writes.count < 12)
+        #expect(fixture.bridge.status.messages == 0)
+    }
+
+    @Test("an upstream that acknowledges nothing is left and tried again")
+    func stalled() throws {
+        let fixture = try fixture()
+        try fixture.start()
+        fixture.publish("raw/a", "1")
+        fixture.wait(.seconds(60))
+        #expect(fixture.bridge.status.lastError == UpstreamFailure.stalled.description)
+        fixture.wait(.seconds(2))
+        #expect(fixture.connections == 2)
+    }
+
+    @Test("a topic deeper than the local broker takes is acknowledged and left out")
+    func deepTopic() throws {
+        let fixture = try fixture()
+        let local = fixture.subscribe("#")
+        try fixture.start()
+        _ = try fixture.sent()
+        let deep = "site/7/sys" + String(repeating: "/x", count: 40)
+        try fixture.upstream(PacketBytes.publish(deep, "1", qos: .atMostOnce))
+        try fixture.upstream(PacketBytes.publish(deep, "2", identifier: 2))
+        try fixture.upstream(PacketBytes.publish("site/7/sys/a", "3", identifier: 3))
+        #expect(local.received == ["/sys/a=3"])
+        #expect(try fixture.sent().map(\.identifier) == [2, 3])
+    }
+
+    @Test("stopping says DISCONNECT and leaves the local broker; starting again connects again")
+    func stops() throws {
+        let fixture = try fixture()
+        try fixture.start()
+        _ = try fixture.sent()
+        fixture.bridge.stop()
+        #expect(try fixture.sent().map(\.type) == [.disconnect])
+        fixture.publish("raw/a", "1")
+        #expect(fixture.bridge.status.messages == 0 && fixture.bridge.status.state == .idle)
+        try fixture.start()
+        fixture.publish("raw/a", "2")
+        #expect(try fixture.publishes() == ["raw/a=2 #1"])
+    }
+
+    @Test("the password is read without the line end")
+    func password() throws {
+        let path = "/tmp/martlet-bridge-\(UInt64.random(in: 0...UInt64.max))"
+        try Array("secret\r\n".utf8).withUnsafeBytes { try writeFile(path, $0) }
+        defer { removeFile(path) }
+        #expect(try UpstreamBootstrap.readPassword(path) == Array("secret".utf8))
+        #expect(throws: (any Error).self) { try UpstreamBootstrap.readPassword(path + "-missing") }
+    }
+}

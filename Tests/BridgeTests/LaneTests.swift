@@ -1,0 +1,435 @@
+import Core
+import MQTTCodec
+import Store
+import Testing
+
+@testable import Bridge
+
+/// A lane with a disk of its own: what was committed can be read again.
+struct LaneFixture {
+    var lane: BridgeLane
+    var disk: [CachedMessage] = []
+    var now = MonotonicTime(nanoseconds: 1_000_000_000_000)
+    private var batch: Int64 = 0
+
+    init(limits: BridgeLane.Limits = BridgeLane.Limits()) { lane = BridgeLane(name: "up", limits: limits) }
+
+    static func message(
+        _ text: String, qos: QoS = .atLeastOnce, expiresAt: MonotonicTime = .distantFuture
+    ) -> Message {
+        var topic = "t"
+        return topic.withUTF8 { topic in
+            Array(text.utf8).withUnsafeBytes { payload in
+                Message.create(
+                    topic: UnsafeRawBufferPointer(topic), payload: payload, qos: qos, retain: false,
+                    expiresAt: expiresAt, publishedAt: Timestamp(milliseconds: 0))
+            }
+        }
+    }
+
+    mutating func append(_ texts: String...) {
+        for text in texts { lane.append(LaneFixture.message(text)) }
+    }
+
+    mutating func commit(refused: Int64 = 0) {
+        batch += 1
+        let taken = lane.takeBatch(batch, now: now)
+        if let append = taken?.append {
+            for (index, message) in append.messages.dropLast(Int(refused)).enumerated() {
+                disk.append(CachedMessage(sequence: append.firstSequence + Int64(index), message: message))
+            }
+        }
+        lane.committed(batch, refused: refused)
+    }
+
+    mutating func connect(resumed: Bool = true, receiveMaximum: Int = 65_535, maximumPacketSize: Int = .max) {
+        lane.connected(
+            BridgeLane.Link(
+                version: .v5, isResumed: resumed, receiveMaximum: receiveMaximum, maximumPacketSize: maximumPacketSize),
+            now: now)
+    }
+
+    /// Everything that may be sent now.
+    mutating func send() -> [LanePublish] {
+        var sent: [LanePublish] = []
+        while let publish = lane.next(now: now) { sent.append(publish) }
+        return sent
+    }
+
+    mutating func read() -> Bool {
+        guard let read = lane.takeRead() else { return false }
+        let page = disk.filter { $0.sequence >= read.from }.prefix(read.maximumCount)
+        lane.finishRead(Array(page), nextSequence: (page.last?.sequence ?? lane.lastSequence) + 1, damaged: 0)
+        return true
+    }
+
+    mutating func puback(_ publish: LanePublish, _ reason: ReasonCode = .success) -> BridgeLane.Answer {
+        lane.puback(AcknowledgementPacket(packetIdentifier: publish.packetIdentifier, reasonCode: reason), now: now)
+    }
+}
+
+extension [LanePublish] {
+    var texts: [String] { map { String(decoding: $0.message.payload, as: UTF8.self) } }
+}
+
+@Suite("BridgeLane")
+struct LaneTests {
+    @Test("a message is sent after its commit, not before")
+    func afterCommit() {
+        var fixture = LaneFixture()
+        fixture.connect()
+        fixture.append("a")
+        #expect(fixture.send().isEmpty)
+        let taken = fixture.lane.takeBatch(1, now: fixture.now)
+        #expect(taken?.append?.firstSequence == 1 && taken?.append?.messages.count == 1)
+        #expect(fixture.send().isEmpty)
+        fixture.lane.committed(1)
+        #expect(fixture.send().texts == ["a"])
+    }
+
+    @Test("a failed commit gives the same sequences again, with what came meanwhile")
+    func commitFailed() {
+        var fixture = LaneFixture()
+        fixture.connect()
+        fixture.append("a", "b")
+        _ = fixture.lane.takeBatch(1, now: fixture.now)
+        fixture.append("c")
+        fixture.lane.commitFailed()
+        #expect(fixture.send().isEmpty)
+        let again = fixture.lane.takeBatch(2, now: fixture.now)?.append
+        #expect(again?.firstSequence == 1 && again?.messages.map { String(decoding: $0.payload, as: UTF8.self) } == ["a", "b", "c"])
+        fixture.lane.committed(2)
+        #expect(fixture.send().texts == ["a", "b", "c"])
+    }
+
+    @Test("no more are in flight than the configuration and the upstream's Receive Maximum allow", arguments: [(3, 10), (10, 3)])
+    func window(own: Int, upstream: Int) {
+        var limits = BridgeLane.Limits()
+        limits.maximumInFlight = own
+        var fixture = LaneFixture(limits: limits)
+        fixture.connect(receiveMaximum: upstream)
+        fixture.append("a", "b", "c", "d", "e")
+        fixture.commit()
+        let sent = fixture.send()
+        #expect(sent.texts == ["a", "b", "c"])
+        #expect(fixture.puback(sent[1]) == .arrived)
+        #expect(fixture.send().texts == ["d"])
+    }
+
+    @Test("everything unacknowledged is sent again in order with the same identifiers, marked if the session is resumed",
+        arguments: [true, false])
+    func reconnect(resumed: Bool) {
+        var fixture = LaneFixture()
+        fixture.connect()
+        fixture.append("a", "b", "c")
+        fixture.commit()
+        let first = fixture.send()
+        _ = fixture.puback(first[1])
+        fixture.lane.disconnected()
+        #expect(fixture.send().isEmpty)
+        fixture.connect(resumed: resumed)
+        let second = fixture.send()
+        #expect(second.texts == ["a", "c"])
+        #expect(second.map(\.packetIdentifier) == [first[0], first[2]].map(\.packetIdentifier))
+        #expect(second.allSatisfy { $0.duplicate == resumed } && first.allSatisfy { !$0.duplicate })
+    }
+
+    @Test("a message is acknowledged to the store when all before it have arrived")
+    func acknowledgement() {
+        var fixture = LaneFixture()
+        fixture.connect()
+        fixture.append("a", "b", "c")
+        fixture.commit()
+        let sent = fixture.send()
+        _ = fixture.puback(sent[1])
+        #expect(!fixture.lane.acknowledgementIsDue(now: fixture.now + .seconds(60)))
+        _ = fixture.puback(sent[0])
+        #expect(!fixture.lane.acknowledgementIsDue(now: fixture.now))
+        fixture.now += .seconds(1)
+        #expect(fixture.lane.acknowledgementIsDue(now: fixture.now))
+        #expect(fixture.lane.takeBatch(9, now: fixture.now)?.acknowledgement == LaneAcknowledgement(lane: "up", through: 2))
+        #expect(!fixture.lane.acknowledgementIsDue(now: fixture.now + .seconds(60)))
+        fixture.lane.commitFailed()
+        #expect(fixture.lane.takeBatch(10, now: fixture.now)?.acknowledgement?.through == 2)
+    }
+
+    @Test("a PUBACK for nothing in flight changes nothing")
+    func unexpected() {
+        var fixture = LaneFixture()
+        fixture.connect()
+        fixture.append("a", "b")
+        fixture.commit()
+        let sent = fixture.send()
+        #expect(fixture.puback(sent[0]) == .arrived)
+        #expect(fixture.puback(sent[0]) == .unexpected)
+        for identifier in [0, 3, 65_534, 65_535] as [UInt16] {
+            let packet = AcknowledgementPacket(packetIdentifier: identifier)
+            #expect(fixture.lane.puback(packet, now: fixture.now) == .unexpected)
+        }
+        fixture.lane.disconnected()
+        #expect(fixture.puback(sent[1]) == .unexpected)
+        #expect(fixture.lane.depth == 1)
+    }
+
+    @Test("a message that the upstream will never take is skipped and counted",
+        arguments: [ReasonCode.topicNameInvalid, .payloadFormatInvalid, .packetTooLarge, .notAuthorized])
+    func refused(reason: ReasonCode) {
+        var fixture = LaneFixture()
+        fixture.connect()
+        fixture.append("a", "b")
+        fixture.commit()
+        let sent = fixture.send()
+        #expect(fixture.puback(sent[0], reason) == .skipped(topic: "t"))
+        #expect(fixture.puback(sent[1]) == .arrived)
+        #expect(fixture.lane.depth == 0 && fixture.lane.statistics.refused == 1)
+    }
+
+    @Test("with Quota exceeded the lane pauses and sends the message again, as often as it takes")
+    func quotaExceeded() {
+        var fixture = LaneFixture()
+        fixture.connect()
+        fixture.append("a", "b", "c")
+        fixture.commit()
+        var sent = fixture.send()
+        _ = fixture.puback(sent[0])
+        for attempt in 0..<10 {
+            guard case .postponed(let until) = fixture.puback(sent[attempt == 0 ? 1 : 0], .quotaExceeded) else {
+                Issue.record("not postponed")
+                return
+            }
+            #expect(until > fixture.now && until - fixture.now <= .seconds(60))
+            #expect(fixture.send().isEmpty)
+            fixture.now = until
+            sent = fixture.send()
+            #expect(sent.texts == ["b"])
+        }
+        #expect(fixture.lane.inFlightCount == 2)
+    }
+
+    @Test("a connection that ends after a postponed message sends again what stood behind it")
+    func postponedThenLost() {
+        var fixture = LaneFixture()
+        fixture.connect()
+        fixture.append("a", "b", "c")
+        fixture.commit()
+        let sent = fixture.send()
+        _ = fixture.puback(sent[0], .quotaExceeded)
+        fixture.lane.disconnected()
+        fixture.connect()
+        #expect(fixture.send().texts == ["a", "b", "c"])
+    }
+
+    @Test("a refusal without a known reason is tried again some times, then skipped")
+    func unspecified() {
+        var fixture = LaneFixture()
+        fixture.connect()
+        fixture.append("a")
+        fixture.commit()
+        var answers: [BridgeLane.Answer] = []
+        for _ in 0..<fixture.lane.limits.maximumAttempts {
+            fixture.now += .seconds(120)
+            let sent = fixture.send()
+            guard let first = sent.first else { break }
+            answers.append(fixture.puback(first, .unspecifiedError))
+        }
+        #expect(answers.count == 5 && answers.last == .skipped(topic: "t"))
+        #expect(fixture.lane.depth == 0)
+    }
+
+    @Test("what is larger than the upstream takes or has expired is skipped and counted")
+    func skipped() {
+        var fixture = LaneFixture()
+        fixture.connect(maximumPacketSize: 30)
+        fixture.append(String(repeating: "x", count: 40), "a")
+        fixture.lane.append(LaneFixture.message("late", expiresAt: fixture.now))
+        fixture.lane.append(LaneFixture.message("soon", expiresAt: fixture.now + .seconds(7)))
+        fixture.commit()
+        let sent = fixture.send()
+        #expect(sent.texts == ["a", "soon"])
+        #expect(sent.map(\.messageExpiryInterval) == [nil, 7])
+        #expect(fixture.lane.statistics.tooLarge == 1 && fixture.lane.statistics.expired == 1)
+    }
+
+    @Test("a QoS 0 message needs no PUBACK")
+    func atMostOnce() {
+        var fixture = LaneFixture()
+        fixture.connect(receiveMaximum: 1)
+        for text in ["a", "b"] { fixture.lane.append(LaneFixture.message(text, qos: .atMostOnce)) }
+        fixture.append("c")
+        fixture.commit()
+        let sent = fixture.send()
+        #expect(sent.texts == ["a", "b", "c"] && sent.map(\.packetIdentifier) == [0, 0, 3])
+        #expect(fixture.lane.depth == 1)
+    }
+
+    @Test("while the upstream keeps up, nothing is read from disk")
+    func livePath() {
+        var fixture = LaneFixture()
+        fixture.connect()
+        for number in 0..<100 {
+            fixture.append("\(number)")
+            fixture.commit()
+            for publish in fixture.send() { _ = fixture.puback(publish) }
+            #expect(fixture.lane.takeRead() == nil)
+        }
+        #expect(fixture.lane.depth == 0)
+    }
+
+    @Test("what memory does not hold is read in pages, in order, within the bound")
+    func pages() {
+        var limits = BridgeLane.Limits()
+        limits.maximumBufferedBytes = 2_000
+        limits.pageCount = 7
+        var fixture = LaneFixture(limits: limits)
+        for number in 0..<100 {
+            fixture.append("\(number)")
+            if number % 3 == 0 { fixture.commit() }
+        }
+        fixture.commit()
+        #expect(fixture.lane.bufferedByteCount <= 2_000)
+        fixture.connect()
+        var arrived: [String] = []
+        var reads = 0
+        while arrived.count < 100 {
+            let sent = fixture.send()
+            if sent.isEmpty, !fixture.read() { break }
+            reads += 1
+            for publish in sent { #expect(fixture.puback(publish) == .arrived) }
+            arrived += sent.texts
+            #expect(fixture.lane.bufferedByteCount <= 2_000 + 7 * 140)
+            if arrived.count == 50 { fixture.append("live") }
+        }
+        #expect(arrived.prefix(100) == (0..<100).map(String.init)[...])
+        #expect(reads > 10)
+    }
+
+    @Test("a lane goes on after a restart where the store says")
+    func restart() {
+        let lane = BridgeLane(name: "up", lastSequence: 12, acknowledgedSequence: 9)
+        var fixture = LaneFixture()
+        fixture.lane = lane
+        fixture.disk = (1...12).map { CachedMessage(sequence: $0, message: LaneFixture.message("\($0)")) }
+        #expect(fixture.lane.depth == 3)
+        fixture.append("13")
+        #expect(fixture.lane.takeRead() == nil)
+        fixture.connect()
+        #expect(fixture.lane.takeRead()?.from == 10)
+        fixture.lane.readFailed()
+        #expect(fixture.read() == true)
+        #expect(fixture.send().texts == ["10", "11", "12"])
+        fixture.commit()
+        #expect(fixture.send().texts == ["13"])
+        #expect(fixture.disk.last?.sequence == 13)
+    }
+
+    @Test("what the cache refused or gave up leaves a hole that the lane steps over")
+    func holes() {
+        var fixture = LaneFixture()
+        fixture.append("a", "b", "c")
+        fixture.commit(refused: 2)
+        fixture.append("d")
+        fixture.commit()
+        fixture.connect()
+        #expect(fixture.send().texts == ["a", "d"])
+        #expect(fixture.lane.statistics.dropped == 2)
+        // A page that begins with a hole.
+        fixture = LaneFixture()
+        fixture.lane = BridgeLane(name: "up", lastSequence: 10, acknowledgedSequence: 2)
+        fixture.connect()
+        _ = fixture.lane.takeRead()
+        fixture.lane.finishRead(
+            [CachedMessage(sequence: 8, message: LaneFixture.message("8"))], nextSequence: 11, damaged: 0)
+        let sent = fixture.send()
+        #expect(sent.texts == ["8"])
+        _ = fixture.puback(sent[0])
+        #expect(fixture.lane.depth == 0 && fixture.lane.takeRead() == nil)
+    }
+
+    @Test("what was committed while a page was read is not taken for a hole")
+    func commitDuringRead() {
+        var fixture = LaneFixture()
+        fixture.lane = BridgeLane(name: "up", lastSequence: 2, acknowledgedSequence: 0)
+        fixture.connect()
+        let read = fixture.lane.takeRead()
+        #expect(read?.from == 1)
+        fixture.append("3")
+        fixture.commit()
+        let page = (1...2).map { CachedMessage(sequence: $0, message: LaneFixture.message("\($0)")) }
+        fixture.lane.finishRead(page, nextSequence: 4, damaged: 0)
+        #expect(fixture.lane.takeRead()?.from == 3)
+    }
+
+    @Test("messages that a failed commit left on disk, and a read found, are not counted twice")
+    func readAheadOfCommit() {
+        var fixture = LaneFixture()
+        fixture.lane = BridgeLane(name: "up", lastSequence: 1, acknowledgedSequence: 0)
+        fixture.connect()
+        fixture.append("2", "3")
+        _ = fixture.lane.takeBatch(1, now: fixture.now)
+        fixture.lane.commitFailed()
+        #expect(fixture.lane.takeRead()?.from == 1)
+        let page = (1...3).map { CachedMessage(sequence: $0, message: LaneFixture.message("\($0)")) }
+        fixture.lane.finishRead(page, nextSequence: 4, damaged: 0)
+        #expect(fixture.send().texts == ["1", "2", "3"])
+        #expect(fixture.lane.takeBatch(2, now: fixture.now)?.append?.firstSequence == 2)
+        fixture.lane.committed(2)
+        #expect(fixture.send().isEmpty)
+        fixture.append("4")
+        #expect(fixture.lane.takeBatch(3, now: fixture.now)?.append?.firstSequence == 4)
+        fixture.lane.committed(3)
+        #expect(fixture.send().texts == ["4"] && fixture.lane.depth == 4)
+    }
+
+    @Test("what waits for the disk is bounded; QoS 0 gives way first")
+    func uncommitted() {
+        var limits = BridgeLane.Limits()
+        limits.maximumUncommittedBytes = 100
+        var fixture = LaneFixture(limits: limits)
+        let text = String(repeating: "x", count: 29)
+        #expect(fixture.lane.append(LaneFixture.message(text, qos: .atMostOnce)) == true)
+        #expect(fixture.lane.append(LaneFixture.message(text, qos: .atMostOnce)) == false)
+        _ = fixture.lane.takeBatch(1, now: fixture.now)
+        #expect(fixture.lane.append(LaneFixture.message(text)) == true)
+        #expect(fixture.lane.append(LaneFixture.message(text)) == true)
+        #expect(fixture.lane.append(LaneFixture.message(text)) == false)
+        #expect(fixture.lane.statistics.overflowed == 2)
+        fixture.lane.committed(1)
+        #expect(fixture.lane.append(LaneFixture.message(text)) == true)
+    }
+
+    @Test("an upstream that takes messages and acknowledges none is given up")
+    func stalled() {
+        var fixture = LaneFixture()
+        fixture.connect()
+        fixture.now += .seconds(300)
+        #expect(!fixture.lane.isStalled(now: fixture.now))
+        fixture.append("a")
+        fixture.commit()
+        _ = fixture.send()
+        #expect(!fixture.lane.isStalled(now: fixture.now + .seconds(59)))
+        #expect(fixture.lane.isStalled(now: fixture.now + .seconds(60)))
+    }
+
+    @Test("packet identifiers go round and leave out the one of SUBSCRIBE")
+    func identifiers() {
+        var fixture = LaneFixture()
+        fixture.connect()
+        var last: UInt16 = 0
+        var highest: UInt16 = 0
+        for _ in 0..<66_000 {
+            fixture.append("a")
+            fixture.commit()
+            fixture.disk = []
+            for publish in fixture.send() {
+                if publish.packetIdentifier != last % 65_534 + 1 {
+                    Issue.record("\(publish.packetIdentifier) follows \(last)")
+                    return
+                }
+                last = publish.packetIdentifier
+                highest = max(highest, last)
+                _ = fixture.puback(publish)
+            }
+        }
+        #expect(highest == 65_534 && last == 466)
+    }
+}
