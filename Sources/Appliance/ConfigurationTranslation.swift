@@ -97,6 +97,8 @@ extension MartletConfiguration {
             made.passwordFile = bridge.passwordFile.map(resolve(path:))
             made.keepAlive = UInt16(clamping: bridge.keepAlive.wholeMilliseconds / 1000)
             made.connectTimeout = bridge.connectTimeout
+            made.reconnectInterval = bridge.reconnectInterval
+            made.maximumBackOff = bridge.maxBackOff
             made.sessionExpiryInterval = UInt32(clamping: bridge.sessionExpiry.wholeMilliseconds / 1000)
             made.maximumInFlight = bridge.maxInflight
             for route in bridge.forward {

@@ -77,7 +77,8 @@ public final class Bridge {
         logger[metadataKey: "bridge"] = "\(configuration.name)"
         self.logger = logger
         self.laneStatus = laneStatus
-        reconnection = Reconnection(seed: seed)
+        reconnection = Reconnection(
+            seed: seed, shortestWait: configuration.reconnectInterval, longestWait: configuration.maximumBackOff)
         var limits = BridgeLane.Limits()
         limits.maximumInFlight = max(1, min(configuration.maximumInFlight, 65_535))
         lane = BridgeLane(
