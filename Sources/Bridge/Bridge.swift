@@ -45,7 +45,6 @@ public final class Bridge {
     /// Mapped topics are put together here, one place for each direction: the two may meet in one publish.
     var forwardedTopic: [UInt8] = []
     var receivedTopic: [UInt8] = []
-    var properties: [UInt8] = []
 
     var counts = BridgeCounts()
     var laneStatus: LaneStatus?
