@@ -31,6 +31,11 @@ struct MessageHeader: Sendable {
 public struct Message: @unchecked Sendable {
     @usableFromInline let buffer: ManagedBuffer<MessageHeader, UInt8>
 
+    /// The header read through its address: as a property of the class it would be checked for exclusive access each time,
+    /// which costs more than the rest of an encoding.
+    @inlinable
+    var header: MessageHeader { buffer.withUnsafeMutablePointerToHeader { $0.pointee } }
+
     private init(buffer: ManagedBuffer<MessageHeader, UInt8>) { self.buffer = buffer }
 
     /// Makes a message by copying its parts.
@@ -100,15 +105,15 @@ public struct Message: @unchecked Sendable {
         }
     }
 
-    @inlinable public var qos: QoS { buffer.header.qos }
-    @inlinable public var retain: Bool { buffer.header.retain }
+    @inlinable public var qos: QoS { header.qos }
+    @inlinable public var retain: Bool { header.retain }
     /// The broker's number of the publishing session, 0 if there is none.
-    @inlinable public var publisher: UInt64 { buffer.header.publisher }
-    @inlinable public var expiresAt: MonotonicTime { buffer.header.expiresAt }
-    @inlinable public var publishedAt: Timestamp { buffer.header.publishedAt }
-    @inlinable public var topicLength: Int { buffer.header.topicLength }
-    @inlinable public var propertiesLength: Int { buffer.header.propertiesLength }
-    @inlinable public var payloadLength: Int { buffer.header.payloadLength }
+    @inlinable public var publisher: UInt64 { header.publisher }
+    @inlinable public var expiresAt: MonotonicTime { header.expiresAt }
+    @inlinable public var publishedAt: Timestamp { header.publishedAt }
+    @inlinable public var topicLength: Int { header.topicLength }
+    @inlinable public var propertiesLength: Int { header.propertiesLength }
+    @inlinable public var payloadLength: Int { header.payloadLength }
     /// Bytes of topic, properties and payload: what queue limits count.
     @inlinable public var byteCount: Int { topicLength + propertiesLength + payloadLength }
 
@@ -124,7 +129,7 @@ public struct Message: @unchecked Sendable {
     /// The topic's UTF-8 bytes.
     @inlinable
     public func withTopic<R, E: Error>(_ body: (UnsafeRawBufferPointer) throws(E) -> R) throws(E) -> R {
-        let count = buffer.header.topicLength
+        let count = topicLength
         return try buffer.withUnsafeMutablePointerToElements { base throws(E) -> R in
             try body(UnsafeRawBufferPointer(start: base + 2, count: count))
         }
@@ -133,7 +138,7 @@ public struct Message: @unchecked Sendable {
     /// The encoded MQTT 5.0 properties, without their length.
     @inlinable
     public func withProperties<R, E: Error>(_ body: (UnsafeRawBufferPointer) throws(E) -> R) throws(E) -> R {
-        let header = buffer.header
+        let header = self.header
         return try buffer.withUnsafeMutablePointerToElements { base throws(E) -> R in
             try body(UnsafeRawBufferPointer(start: base + 2 + header.topicLength, count: header.propertiesLength))
         }
@@ -142,7 +147,7 @@ public struct Message: @unchecked Sendable {
     /// The payload's bytes.
     @inlinable
     public func withPayload<R, E: Error>(_ body: (UnsafeRawBufferPointer) throws(E) -> R) throws(E) -> R {
-        let header = buffer.header
+        let header = self.header
         return try buffer.withUnsafeMutablePointerToElements { base throws(E) -> R in
             let start = base + 2 + header.topicLength + header.propertiesLength
             return try body(UnsafeRawBufferPointer(start: start, count: header.payloadLength))

@@ -37,10 +37,6 @@ final class MQTTConnection: Client, ChannelInboundHandler {
         super.init()
     }
 
-    var awaitsConnect: Bool {
-        if case .awaitingConnect = phase { true } else { false }
-    }
-
     // MARK: Channel
 
     func handlerAdded(context: ChannelHandlerContext) { self.context = context }
@@ -48,14 +44,12 @@ final class MQTTConnection: Client, ChannelInboundHandler {
     func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
 
     func channelActive(context: ChannelHandlerContext) {
-        if !shared.expectConnect(self, now: SystemClock.monotonic()) {
-            phase = .closed
-            context.close(promise: nil)
-        }
+        shared.expectConnect(self, now: SystemClock.monotonic())
         context.fireChannelActive()
     }
 
     func channelInactive(context: ChannelHandlerContext) {
+        shared.connectIsSettled(self)
         if session != nil {
             log(.info, "connection lost")
             shared.broker.connectionLost(self, now: SystemClock.monotonic(), wall: SystemClock.wall())
@@ -200,6 +194,7 @@ final class MQTTConnection: Client, ChannelInboundHandler {
             return
         }
         phase = .connected
+        shared.connectIsSettled(self)
         if shared.broker.connect(self, packet: packet, now: now, wall: wall) {
             log(.debug, "connected")
         } else {

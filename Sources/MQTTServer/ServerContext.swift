@@ -1,6 +1,5 @@
 public import Broker
 public import Core
-import DequeModule
 public import Logging
 public import NIOCore
 
@@ -15,12 +14,12 @@ public final class ServerContext {
     private let scheduleTurn: () -> Void
     /// An output buffer that nobody uses now.
     private var spare: ByteBuffer?
-    /// Connections that have not sent CONNECT, in the order of their deadlines.
-    private var unconnected = Deque<(deadline: MonotonicTime, connection: MQTTConnection)>()
+    /// Connections that have not sent CONNECT.
+    private var unconnected: [ObjectIdentifier: (deadline: MonotonicTime, connection: MQTTConnection)] = [:]
 
     /// Time that a client has from the connection to its CONNECT.
     static let connectTimeout = Duration.seconds(10)
-    /// Connections that may be without CONNECT at once; one more is closed.
+    /// Connections that may be without CONNECT at once; with one more the one that has waited longest is closed.
     static let maximumUnconnected = 2_000
     /// A connection's output is written in pieces of about this many bytes.
     static let outputChunk = 128 * 1024
@@ -47,18 +46,26 @@ public final class ServerContext {
         if buffer.capacity <= 2 * ServerContext.outputChunk { spare = buffer }
     }
 
-    /// False if too many wait already.
-    func expectConnect(_ connection: MQTTConnection, now: MonotonicTime) -> Bool {
-        guard unconnected.count < ServerContext.maximumUnconnected else { return false }
-        unconnected.append((now + ServerContext.connectTimeout, connection))
-        return true
+    /// A connection is there and has to send CONNECT in time.
+    func expectConnect(_ connection: MQTTConnection, now: MonotonicTime) {
+        if unconnected.count >= ServerContext.maximumUnconnected,
+            let oldest = unconnected.values.min(by: { $0.deadline < $1.deadline })
+        {
+            drop(oldest.connection)
+        }
+        unconnected[ObjectIdentifier(connection)] = (now + ServerContext.connectTimeout, connection)
     }
+
+    /// The CONNECT has come, or never will.
+    func connectIsSettled(_ connection: MQTTConnection) { unconnected[ObjectIdentifier(connection)] = nil }
 
     /// To be called about once a second: closes the connections that never sent CONNECT.
     public func tick(now: MonotonicTime) {
-        while let first = unconnected.first, first.deadline <= now || !first.connection.awaitsConnect {
-            unconnected.removeFirst()
-            if first.connection.awaitsConnect { first.connection.dropUnconnected() }
-        }
+        for (deadline, connection) in unconnected.values where deadline <= now { drop(connection) }
+    }
+
+    private func drop(_ connection: MQTTConnection) {
+        connectIsSettled(connection)
+        connection.dropUnconnected()
     }
 }

@@ -1,10 +1,27 @@
 import ArgumentParser
+import Dispatch
 
+/// The main thread waits while the program runs on others. (An `async` entry point would end the main thread instead, which
+/// debuggers and profilers do not expect.)
 @main
+enum Entry {
+    static func main() {
+        let done = DispatchSemaphore(value: 0)
+        Task.detached {
+            await Martlet.main()
+            done.signal()
+        }
+        done.wait()
+    }
+}
+
 struct Martlet: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "martlet",
         abstract: "An industrial IoT appliance in one program: MQTT broker, field buses, rules, bridge and cache.",
         version: "0.1.0",
-        subcommands: [RunCommand.self, CheckCommand.self, ConfigCommand.self, SelfTestCommand.self, BenchCommand.self])
+        subcommands: [
+            RunCommand.self, CheckCommand.self, ConfigCommand.self, SelfTestCommand.self, BenchCommand.self,
+            CacheBenchCommand.self,
+        ])
 }

@@ -4,8 +4,9 @@ import Glibc
 struct ScratchDirectory {
     let path: String
 
-    init() throws(ScratchError) {
-        let base = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
+    /// - Parameter parent: where it is made; the system's place for temporary files if nil.
+    init(in parent: String? = nil) throws(ScratchError) {
+        let base = parent ?? getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
         var template = Array("\(base)/martlet-XXXXXX".utf8CString)
         guard let made = mkdtemp(&template) else {
             throw ScratchError(message: "cannot make a directory in \(base): \(String(cString: strerror(errno)))")

@@ -20,11 +20,11 @@ struct ImportTests {
     static let outside: [String: Set<String>] = [
         "Swift": [], "Synchronization": ["Core", "FieldBus", "Appliance", "martlet"],
         "Glibc": ["Core", "Configuration", "FieldBus", "Payload", "Rules", "Store", "Bridge", "Appliance", "martlet"],
-        "DequeModule": ["Broker", "Bridge", "MQTTServer"],
+        "DequeModule": ["Broker", "Bridge"],
         "NIOCore": ["MQTTCodec", "Bridge", "MQTTServer", "Appliance", "martlet"],
         "NIOPosix": ["Bridge", "MQTTServer", "Appliance", "martlet"],
         "Logging": ["Bridge", "MQTTServer", "Appliance", "martlet"],
-        "ArgumentParser": ["martlet"],
+        "ArgumentParser": ["martlet"], "Dispatch": ["martlet"],
     ]
 
     static let sources = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()

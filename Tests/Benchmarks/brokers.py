@@ -26,10 +26,14 @@ def require_binary():
         sys.exit(f"{BINARY} is not there: run `swift build -c release --product martlet`, or set MARTLET_BINARY")
 
 
+UNLIMITED = 'max-queued-messages = 1000000\nmax-queued-bytes = "1GiB"\nmax-outbox-bytes = "1GiB"'
+
+
 def brokers(directory):
     """Martlet and mosquitto by name, not yet started, without anything on disk to begin with."""
     result = {
-        "martlet": Martlet(directory / "martlet", log_level="warning"),
+        # Neither drops what its queues could hold: mosquitto's harness has no limit of queued messages either.
+        "martlet": Martlet(directory / "martlet", broker=UNLIMITED, log_level="warning"),
         "mosquitto": Mosquitto(directory / "mosquitto", persistence=False, log="log_type error"),
     }
     for broker in result.values():

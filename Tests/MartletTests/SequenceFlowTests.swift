@@ -1,0 +1,90 @@
+import Testing
+
+@testable import martlet
+
+@Suite("Sequence flow")
+struct SequenceFlowTests {
+    private func arrivals(_ sequences: [UInt32]) -> ([SequenceFlow.Arrival], SequenceFlow) {
+        var flow = SequenceFlow()
+        return (sequences.map { flow.record($0) }, flow)
+    }
+
+    @Test("everything in order is neither lost, late nor double")
+    func inOrder() {
+        let (found, flow) = arrivals([0, 1, 2, 3])
+        #expect(found == [.inOrder, .inOrder, .inOrder, .inOrder])
+        #expect(flow.lost(of: 4) == 0)
+    }
+
+    @Test("what was skipped is lost until it comes, and then late")
+    func late() {
+        let (found, flow) = arrivals([0, 4, 2, 5])
+        #expect(found == [.inOrder, .inOrder, .late, .inOrder])
+        #expect(flow.lost(of: 6) == 2)
+    }
+
+    @Test("the tail that never came is lost")
+    func tail() {
+        let (_, flow) = arrivals([0, 1])
+        #expect(flow.lost(of: 10) == 8)
+    }
+
+    @Test("a second arrival is a duplicate, also of one that was late")
+    func duplicates() {
+        let (found, flow) = arrivals([0, 0, 3, 1, 1, 3, 2, 2])
+        #expect(found == [.inOrder, .duplicate, .inOrder, .late, .duplicate, .duplicate, .late, .duplicate])
+        #expect(flow.lost(of: 4) == 0)
+    }
+
+    @Test("any mix of loss, repetition and disorder is counted as a set of numbers counts it")
+    func agreesWithAModel() {
+        let seed = UInt64.random(in: 0...UInt64.max)
+        var generator = SplitMix64(seed: seed)
+        for _ in 0..<300 {
+            let sent = UInt32.random(in: 1...60, using: &generator)
+            var flow = SequenceFlow()
+            var seen: Set<UInt32> = []
+            for _ in 0..<Int.random(in: 0...120, using: &generator) {
+                let sequence = UInt32.random(in: 0..<sent, using: &generator)
+                let expected: SequenceFlow.Arrival =
+                    seen.contains(sequence) ? .duplicate : seen.allSatisfy { $0 < sequence } ? .inOrder : .late
+                let found = flow.record(sequence)
+                #expect(found == expected, "seed \(seed)")
+                seen.insert(sequence)
+            }
+            #expect(flow.lost(of: sent) == Int(sent) - seen.count, "seed \(seed)")
+        }
+    }
+}
+
+@Suite("Delivery ledger")
+struct DeliveryLedgerTests {
+    @Test("flows do not mix")
+    func flows() {
+        var ledger = DeliveryLedger(flows: 2)
+        let isNew = [(0, 0), (0, 1), (0, 1), (2, 1), (1, 1)].map { ledger.record($0.0, flow: $0.1) }
+        #expect(isNew == [true, true, false, true, true])
+        #expect(ledger.arrived == 4)
+        #expect(ledger.duplicates == 1)
+        #expect(ledger.outOfOrder == 1)
+        #expect(ledger.lost { $0 == 0 ? 3 : 4 } == 3)
+    }
+}
+
+@Suite("Message stamp")
+struct MessageStampTests {
+    @Test("what was written is read")
+    func roundTrip() {
+        var payload = [UInt8](repeating: 0xFF, count: 40)
+        let stamp = MessageStamp(round: .max, publisher: 7, sequence: 1_000_000_000, sentAt: 1_234_567_890_123)
+        payload.withUnsafeMutableBytes { stamp.write(to: $0) }
+        #expect(payload.withUnsafeBytes { MessageStamp($0) } == stamp)
+    }
+
+    @Test("a payload that is too short has none")
+    func tooShort() {
+        let payload = [UInt8](repeating: 0, count: MessageStamp.size - 1)
+        #expect(payload.withUnsafeBytes { MessageStamp($0) } == nil)
+        #expect(MessageStamp(UnsafeRawBufferPointer(start: nil, count: 0)) == nil)
+    }
+}
