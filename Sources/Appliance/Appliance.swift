@@ -68,8 +68,8 @@ public final class Appliance: Sendable {
         log.notice(
             "running", metadata: ["name": "\(plan.configuration.appliance.name)", "ports": "\(ports)", "data": "\(plan.configuration.dataDirectory)"])
         ready?(ports)
-        await work(core, storage: storage)
-        await shutDown(core, channels: channels, storage: storage)
+        await work(core, storage: storage, listeners: channels)
+        await storage.close()
         log.notice("stopped")
     }
 
@@ -114,7 +114,7 @@ public final class Appliance: Sendable {
 
     // MARK: Work
 
-    private func work(_ core: ApplianceCore, storage: Storage) async {
+    private func work(_ core: ApplianceCore, storage: Storage, listeners: [any Channel]) async {
         await withTaskGroup(of: Void.self) { tasks in
             tasks.addTask { await core.commitAll(to: storage) }
             tasks.addTask { await core.readAll(from: storage) }
@@ -125,13 +125,15 @@ public final class Appliance: Sendable {
             if showsSummary { tasks.addTask { await self.drawSummary(core) } }
             for await _ in stopping.stream {}
             // The committer goes on until the shutdown has given it the last batch.
-            tasks.addTask { await self.settle(core) }
+            tasks.addTask { await self.settle(core, listeners: listeners) }
             await tasks.waitForAll()
         }
     }
 
     /// Ends what brings in new data, then lets the store have what is left.
-    private func settle(_ core: ApplianceCore) async {
+    private func settle(_ core: ApplianceCore, listeners: [any Channel]) async {
+        // Before the clients are sent away, or they would come back at once.
+        for listener in listeners { try? await listener.close() }
         core.stopInput()
         let loop = core.eventLoop
         await loop.run { core.shutDownBroker() }
@@ -141,11 +143,6 @@ public final class Appliance: Sendable {
             try? await Task.sleep(for: .milliseconds(20))
         }
         core.stopOutput()
-    }
-
-    private func shutDown(_ core: ApplianceCore, channels: [any Channel], storage: Storage) async {
-        for channel in channels { try? await channel.close() }
-        await storage.close()
     }
 
     private func drawSummary(_ core: ApplianceCore) async {

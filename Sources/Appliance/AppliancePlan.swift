@@ -4,7 +4,8 @@ import FieldBus
 
 /// A configuration whose every part has been checked by the part that will use it.
 public struct AppliancePlan: Sendable {
-    public let configuration: MartletConfiguration
+    /// What the plan was made from.
+    public private(set) var configuration: MartletConfiguration
     let rules: [CompiledRule]
     let bridges: [BridgeConfiguration]
     let buses: [ModbusBus]
@@ -12,10 +13,28 @@ public struct AppliancePlan: Sendable {
     /// - Throws: every mistake, at its place in the file.
     public init(_ configuration: MartletConfiguration) throws(ConfigurationErrors) {
         var errors: [ConfigurationError] = []
-        self.configuration = configuration
-        rules = configuration.compileRules(&errors)
-        bridges = configuration.bridgeConfigurations(&errors)
-        buses = configuration.modbusBuses(&errors)
+        self.init(configuration, &errors)
         if !errors.isEmpty { throw ConfigurationErrors(errors) }
     }
+
+    /// Reads a configuration file and makes the plan.
+    ///
+    /// - Throws: every mistake in the file, also when some of it could not be decoded.
+    public static func load(path: String) throws(ConfigurationErrors) -> AppliancePlan {
+        var plan: AppliancePlan?
+        let configuration = try MartletConfiguration.load(path: path) { plan = AppliancePlan($0, &$1) }
+        guard let plan else { return try AppliancePlan(configuration) }
+        return plan
+    }
+
+    /// - Parameter errors: the mistakes found so far, and then these.
+    private init(_ configuration: MartletConfiguration, _ errors: inout [ConfigurationError]) {
+        self.configuration = configuration
+        buses = configuration.modbusBuses(&errors)
+        rules = configuration.compileRules(&errors)
+        bridges = configuration.bridgeConfigurations(&errors)
+    }
+
+    /// Puts the databases into another directory than the configured one.
+    public mutating func use(dataDirectory: String) { configuration.appliance.dataDirectory = dataDirectory }
 }

@@ -63,6 +63,7 @@ final class BrokerLoop {
 
     private func endTurn() {
         isTurnScheduled = false
+        broker.isStoreBehind = bridges.contains(where: \.lane.isBehind)
         broker.flush()
         commitIfDue()
     }

@@ -55,10 +55,10 @@ extension MartletConfiguration {
     /// The rules, compiled; what is wrong with them goes to `errors`.
     func compileRules(_ errors: inout [ConfigurationError]) -> [CompiledRule] {
         rules.compactMap { rule in
-            let program = compile(rule.sql, at: rule.source["sql"], &errors) { sql throws(RuleError) in
+            let program = compile(rule.sql, "sql", of: rule, &errors) { sql throws(RuleError) in
                 try RuleProgram(sql: sql)
             }
-            let topic = compile(rule.topic, at: rule.source["topic"], &errors) { text throws(RuleError) in
+            let topic = compile(rule.topic, "topic", of: rule, &errors) { text throws(RuleError) in
                 try TopicTemplate(text)
             }
             guard let program, let topic else { return nil }
@@ -67,15 +67,17 @@ extension MartletConfiguration {
     }
 
     private func compile<Compiled>(
-        _ text: String, at value: SourcePosition, _ errors: inout [ConfigurationError],
+        _ text: String, _ key: String, of rule: Rule, _ errors: inout [ConfigurationError],
         _ compiler: (String) throws(RuleError) -> Compiled
     ) -> Compiled? {
+        // A key that was refused has no text that could be compiled.
+        guard rule.source.isSound(key) else { return nil }
         do throws(RuleError) {
             return try compiler(text)
         } catch {
             // The place within the text, as the file has it: a text of one line stands behind one quotation mark, one of
             // several lines begins on the line after its three.
-            var position = value
+            var position = rule.source[key]
             if text.contains("\n") {
                 position.line += error.line
                 position.column = error.column
@@ -97,6 +99,8 @@ extension MartletConfiguration {
             made.passwordFile = bridge.passwordFile.map(resolve(path:))
             made.keepAlive = UInt16(clamping: bridge.keepAlive.wholeMilliseconds / 1000)
             made.connectTimeout = bridge.connectTimeout
+            made.reconnectInterval = bridge.reconnectInterval
+            made.maximumBackOff = bridge.maxBackOff
             made.sessionExpiryInterval = UInt32(clamping: bridge.sessionExpiry.wholeMilliseconds / 1000)
             made.maximumInFlight = bridge.maxInflight
             for route in bridge.forward {
@@ -111,17 +115,21 @@ extension MartletConfiguration {
         }
     }
 
-    /// The buses with the devices on them; what a driver does not accept goes to `errors`.
+    /// The buses with the devices on them; what a driver does not accept goes to `errors`, if there is nothing there yet:
+    /// of a mistake in a device or point it would speak a second time.
     func modbusBuses(_ errors: inout [ConfigurationError]) -> [ModbusBus] {
-        buses.map { bus in
+        let isSound = errors.isEmpty
+        return buses.map { bus in
             var made = ModbusBus(name: bus.name, transport: bus.transport)
             made.responseTimeout = bus.timeout
             made.retries = bus.retries
             made.maxBackOff = bus.maxBackOff
             made.maxGap = bus.maxGap
             made.devices = devices.filter { $0.bus == bus.name }.map { modbusDevice($0) }
-            _ = ConfigurationError.collect(&errors, at: bus.source.position) { () throws(FieldBusError) in
-                try made.validate()
+            if isSound {
+                _ = ConfigurationError.collect(&errors, at: bus.source.position) { () throws(FieldBusError) in
+                    try made.validate()
+                }
             }
             return made
         }
@@ -168,6 +176,7 @@ extension MartletConfiguration.Bus {
 
 extension MartletConfiguration.Bridge.Route {
     fileprivate func mapping(_ errors: inout [ConfigurationError]) -> TopicMapping? {
+        guard source.isSound("filter", "topic", "prefix", "remove-prefix") else { return nil }
         let key = topic != nil ? "topic" : prefix != nil ? "prefix" : "remove-prefix"
         return ConfigurationError.collect(&errors, at: source[key]) { () throws(BridgeError) in
             guard let filter = TopicFilter(filter) else { return .same }

@@ -22,6 +22,7 @@ extension Bridge {
             let outgoing = renamed(message, qos: route.qos, retain: retain && route.keepsRetain)
             if first == nil { first = outgoing }
             if lane.append(outgoing) { broker.touchBatch() }
+            if lane.isBehind { broker.isStoreBehind = true }
         }
     }
 

@@ -48,7 +48,6 @@ public final class Bridge {
     /// Mapped topics are put together here, one place for each direction: the two may meet in one publish.
     var forwardedTopic: [UInt8] = []
     var receivedTopic: [UInt8] = []
-    var properties: [UInt8] = []
 
     var counts = BridgeCounts()
     var laneStatus: LaneStatus?
@@ -80,7 +79,8 @@ public final class Bridge {
         logger[metadataKey: "bridge"] = "\(configuration.name)"
         self.logger = logger
         self.laneStatus = laneStatus
-        reconnection = Reconnection(seed: seed)
+        reconnection = Reconnection(
+            seed: seed, shortestWait: configuration.reconnectInterval, longestWait: configuration.maximumBackOff)
         openChannel = { connection in
             UpstreamBootstrap.connect(configuration, connection, eventLoop: eventLoop, environment: environment)
         }

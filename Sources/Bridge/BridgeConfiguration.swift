@@ -55,6 +55,10 @@ public struct BridgeConfiguration: Sendable {
     public var keepAlive: UInt16 = 60
     /// Time for the TCP connection, and again for the answer to CONNECT.
     public var connectTimeout: Duration = .seconds(10)
+    /// The first wait after a connection that failed or ended; see ``Reconnection``.
+    public var reconnectInterval: Duration = .seconds(1)
+    /// The longest such wait.
+    public var maximumBackOff: Duration = .seconds(120)
     /// Seconds that the upstream is asked to keep our subscriptions and what arrives for them while we are away; MQTT 5.0.
     public var sessionExpiryInterval: UInt32 = 7 * 86_400
     /// Messages unacknowledged towards the upstream, 1…65,535; less if its Receive Maximum is less.

@@ -1,7 +1,7 @@
 public import Core
 
-/// When to connect: at once, then after waits that double from 1 s to 2 min, each shortened by a random part of up to half
-/// so that the boxes of a site do not come back all in the same second.
+/// When to connect: at once, then after waits that double from the shortest to the longest, each shortened by a random part
+/// of up to half so that the boxes of a site do not come back all in the same second.
 public struct Reconnection: Sendable {
     public enum State: Sendable, Equatable {
         /// Not started, or stopped.
@@ -11,8 +11,6 @@ public struct Reconnection: Sendable {
         case waiting(until: MonotonicTime)
     }
 
-    static let shortestWait = Duration.seconds(1)
-    static let longestWait = Duration.seconds(120)
     /// A connection that lasted this long starts the waits anew.
     static let provenAfter = Duration.seconds(30)
 
@@ -20,9 +18,18 @@ public struct Reconnection: Sendable {
     /// Connections that failed or ended early, one after the other.
     public private(set) var failures = 0
     private var random: SplitMix64
+    private let shortestWait: Duration
+    private let longestWait: Duration
 
-    /// - Parameter seed: of the random part of the waits.
-    public init(seed: UInt64) { random = SplitMix64(seed: seed) }
+    /// - Parameters:
+    ///   - seed: of the random part of the waits.
+    ///   - shortestWait: the first wait, and the least that the random part leaves of any.
+    ///   - longestWait: what the waits double up to, at least `shortestWait`.
+    public init(seed: UInt64, shortestWait: Duration = .seconds(1), longestWait: Duration = .seconds(120)) {
+        random = SplitMix64(seed: seed)
+        self.shortestWait = shortestWait
+        self.longestWait = max(shortestWait, longestWait)
+    }
 
     /// To be called at the start and about once a second; true if the connection is to be made now.
     public mutating func shouldConnect(now: MonotonicTime) -> Bool {
@@ -44,12 +51,12 @@ public struct Reconnection: Sendable {
     /// The attempt failed, or the connection ended.
     public mutating func failed(now: MonotonicTime) {
         if case .connected(let since) = state, now - since >= Reconnection.provenAfter { failures = 0 }
-        let longest = min(
-            Reconnection.longestWait, Reconnection.shortestWait * (1 << min(failures, 7)))
+        // 2^20 times the shortest wait that a configuration allows is more than the longest.
+        let longest = min(longestWait, shortestWait * (1 << min(failures, 20)))
         failures += 1
         let half = longest / 2
         let wait = half + .nanoseconds(Int64.random(in: 0...half.wholeNanoseconds, using: &random))
-        state = .waiting(until: now + max(wait, Reconnection.shortestWait))
+        state = .waiting(until: now + max(wait, shortestWait))
     }
 
     /// No connection is wanted any more.

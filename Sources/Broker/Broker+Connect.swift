@@ -25,6 +25,9 @@ extension Broker {
         // The program's own clients have such identifiers: a session left under one would keep them from starting.
         if clientIdentifier.hasPrefix("$") { return refuse(client, .clientIdentifierNotValid) }
         if packet.properties.authenticationMethod != nil { return refuse(client, .badAuthenticationMethod) }
+        if let will = packet.will, will.topic.utf8.lazy.filter({ $0 == UInt8(ascii: "/") }).count >= limits.maximumTopicLevels {
+            return refuse(client, .topicNameInvalid)
+        }
         if let gone = sessions[clientIdentifier], gone.client == nil, gone.expiresAt <= now {
             publishDueWill(of: gone, now: now, wall: wall)
             end(gone)
@@ -58,7 +61,11 @@ extension Broker {
         if kept == nil || session.expiryInterval != expiryInterval || session.isPersistent {
             let wasPersistent = kept != nil && session.isPersistent
             session.expiryInterval = expiryInterval
-            if session.isPersistent || wasPersistent { operations.append(.putSession(record(of: session, disconnectedAt: nil))) }
+            if session.isPersistent {
+                operations.append(.putSession(record(of: session, disconnectedAt: nil)))
+            } else if wasPersistent {
+                operations.append(.deleteSession(session.number))
+            }
         }
         attach(client, to: session)
         client.receiveMaximum = min(Int(packet.properties.receiveMaximum ?? .max), limits.maximumInFlight)
@@ -89,6 +96,8 @@ extension Broker {
     /// Connects a part of this program, which needs no CONNECT, under an identifier of its own that network clients
     /// cannot take. The session ends with the connection.
     public func attach(_ client: Client, identifier: String) {
+        // A network client may have used the identifier, and left a session, before this program needed it.
+        if let old = sessions[identifier], old.client == nil { end(old) }
         precondition(sessions[identifier] == nil, "\(identifier) is connected already")
         attach(client, to: makeSession(identifier))
         client.isInternal = true
@@ -210,5 +219,7 @@ extension Broker {
             if stored.references == 0 { operations.append(.deleteMessage(number: stored.number)) }
         }
         if wasStored { operations.append(.deleteSession(session.number)) }
+        // Routes found before the subscriptions went may hold the session for a while: not its messages too.
+        session.queue = DeliveryQueue()
     }
 }

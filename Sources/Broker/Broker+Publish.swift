@@ -114,6 +114,11 @@ extension Broker {
     }
 
     private func deliverOne(_ message: Message, along route: Route, now: MonotonicTime, wall: Timestamp) {
+        // From a client it has been refused; what the program itself makes of a message may have become deeper.
+        guard route.depth <= limits.maximumTopicLevels else {
+            statistics.dropped &+= 1
+            return
+        }
         if message.retain { retain(message, now: now, wall: wall) }
         var stored: StoredMessage?
         for target in route.targets {

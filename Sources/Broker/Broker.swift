@@ -91,8 +91,13 @@ public final class Broker {
         isBatchTouched = true
     }
 
+    /// A part of this program that stores messages of its own has so much waiting for the disk that it will soon take no
+    /// more. Meanwhile QoS 1 and 2 messages are refused as at ``BrokerLimits/maximumPendingOperations``: what nobody can keep
+    /// must not be acknowledged.
+    public var isStoreBehind = false
+
     /// Whether so much waits for the disk that publishers have to be refused.
-    var isBacklogged: Bool { operations.count >= limits.maximumPendingOperations }
+    var isBacklogged: Bool { isStoreBehind || operations.count >= limits.maximumPendingOperations }
 
     /// The batch with this number, and all before it, are on disk.
     public func committed(_ number: Int64, now: MonotonicTime) {

@@ -54,7 +54,6 @@ struct SubscriptionTree {
     private let root = Node()
     private var routes = RouteTable()
     private(set) var generation: UInt64 = 1
-    private(set) var count = 0
 
     /// Adds or replaces a session's subscription; true if it is new.
     mutating func insert(_ filter: String, _ subscription: Subscription, session: Session) -> Bool {
@@ -75,7 +74,6 @@ struct SubscriptionTree {
         let old = below
             ? node.anyBelow.updateValue(subscriber, forKey: session.number)
             : node.subscribers.updateValue(subscriber, forKey: session.number)
-        if old == nil { count += 1 }
         return old == nil
     }
 
@@ -84,7 +82,6 @@ struct SubscriptionTree {
         let (levels, below) = SubscriptionTree.split(filter)
         guard SubscriptionTree.remove(levels, below: below, session: session.number, from: root) else { return false }
         generation += 1
-        count -= 1
         return true
     }
 

@@ -17,7 +17,7 @@ extension MartletConfiguration {
 
 extension MartletConfiguration.Appliance: ConfigurationTable {
     static let schema = Schema<Self>("The box as a whole.") {
-        Key("name", \.name, .name, help: "The box's name in logs and in $SYS topics.")
+        Key("name", \.name, .name, help: "The box's name in logs and in the live summary.")
         Key(
             "data-directory", \.dataDirectory, .path,
             help: "Folder of the databases: sessions, retained messages, cache. Relative to this file's folder."

@@ -14,7 +14,6 @@ extension MartletConfiguration {
         /// As written; see ``MartletConfiguration/resolve(path:)``.
         public var passwordFile: String?
         public var `protocol` = BridgeProtocol.v5
-        public var cleanStart = false
         public var sessionExpiry = Duration.days(7)
         /// `.zero`: none.
         public var keepAlive = Duration.seconds(60)
@@ -54,7 +53,6 @@ extension MartletConfiguration.Bridge: ConfigurationTable {
             "password must not be in this file: put it into a file of its own and name that with password-file"
         )
         Key("protocol", \.protocol, .choice(BridgeProtocol.self), help: "MQTT version.")
-        Key("clean-start", \.cleanStart, .boolean, help: "Whether each connection begins without the old session.")
         Key(
             "session-expiry", \.sessionExpiry, .duration(.zero...(.days(3650))), when: isV5,
             help: "How long the upstream broker keeps the session after the connection."
@@ -72,10 +70,10 @@ extension MartletConfiguration.Bridge: ConfigurationTable {
             help: "How long a connection may take until its CONNACK."
         )
         Key(
-            "reconnect-interval", \.reconnectInterval, .duration(.milliseconds(100)...(.hours(1))),
+            "reconnect-interval", \.reconnectInterval, .duration(.seconds(1)...(.hours(1))),
             help: "The wait after a lost connection; it doubles with each failure up to max-back-off."
         )
-        Key("max-back-off", \.maxBackOff, .duration(.milliseconds(100)...(.days(1))), help: "The longest such wait.")
+        Key("max-back-off", \.maxBackOff, .duration(.seconds(1)...(.days(1))), help: "The longest such wait.")
         Subtable("forward", \.forward, limit: 256)
         Subtable("receive", \.receive, limit: 256)
     } check: { bridge, findings in

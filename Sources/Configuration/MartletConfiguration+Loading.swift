@@ -12,16 +12,24 @@ extension MartletConfiguration {
         try decode(bytes: Array(text.utf8), file: file)
     }
 
+    /// What the parts that will use a configuration find wrong with it, added to the mistakes found so far. With mistakes
+    /// the configuration is what could be decoded: a key that is not ``TableSource/isSound(_:)`` has its default.
+    public typealias FurtherCheck = (MartletConfiguration, inout [ConfigurationError]) -> Void
+
     /// Reads, decodes and checks a configuration file.
     ///
     /// - Throws: every mistake in the file; one error without a line when it cannot be read or is larger than
     ///   ``maxFileSize``.
-    public static func load(path: String) throws(ConfigurationErrors) -> MartletConfiguration {
-        try decode(bytes: try read(path: path), file: path)
+    public static func load(
+        path: String, check: FurtherCheck = { _, _ in }
+    ) throws(ConfigurationErrors) -> MartletConfiguration {
+        try decode(bytes: try read(path: path), file: path, check: check)
     }
 
     /// As ``decode(text:file:)`` for bytes that may not be UTF-8.
-    static func decode(bytes: [UInt8], file: String) throws(ConfigurationErrors) -> MartletConfiguration {
+    static func decode(
+        bytes: [UInt8], file: String, check: FurtherCheck = { _, _ in }
+    ) throws(ConfigurationErrors) -> MartletConfiguration {
         guard bytes.count <= maxFileSize else {
             throw .whole(file, "the file is larger than \(maxFileSize >> 20) MiB")
         }
@@ -35,7 +43,9 @@ extension MartletConfiguration {
         case .success(let document):
             guard case .table(let entries) = document.content else { return MartletConfiguration() }
             let configuration = schema.decode(entries, at: document.mark, header: "", &findings)
-            guard findings.errors.isEmpty else { throw ConfigurationErrors(findings.errors) }
+            var errors = findings.errors
+            check(configuration, &errors)
+            guard errors.isEmpty else { throw ConfigurationErrors(errors) }
             return configuration
         }
     }

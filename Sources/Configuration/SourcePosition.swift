@@ -46,9 +46,10 @@ public struct TableSource: Sendable, Hashable {
     public func isSet(_ key: String) -> Bool { marks.contains { $0.key == key } }
 
     /// Whether none of the keys was refused: only then do their values say anything to a check that compares them.
-    func isSound(_ keys: [String]) -> Bool { !keys.contains(where: faulty.contains) }
+    public func isSound(_ keys: [String]) -> Bool { !keys.contains(where: faulty.contains) }
 
-    func isSound(_ keys: String...) -> Bool { isSound(keys) }
+    /// As ``isSound(_:)-([String])``.
+    public func isSound(_ keys: String...) -> Bool { isSound(keys) }
 
     mutating func set(_ key: String, at mark: TOMLMark) {
         marks.append(Mark(key: key, line: mark.line, column: mark.column))

@@ -11,7 +11,7 @@ struct CheckCommand: ParsableCommand {
 
     func run() throws {
         do {
-            _ = try AppliancePlan(MartletConfiguration.load(path: file))
+            _ = try AppliancePlan.load(path: file)
             Console.print("\(file): ok")
         } catch {
             Console.error(error.description)

@@ -38,9 +38,8 @@ struct RunCommand: AsyncParsableCommand {
         let demo = file == nil ? try Demo(port: port ?? 1883, dataDirectory: dataDirectory ?? scratch?.path ?? "") : nil
         defer { demo?.simulator.stop() }
         do {
-            var configuration = try demo?.configuration ?? MartletConfiguration.load(path: file ?? "")
-            if let dataDirectory { configuration.appliance.dataDirectory = absolute(dataDirectory) }
-            let plan = try AppliancePlan(configuration)
+            var plan = try demo.map { try AppliancePlan($0.configuration) } ?? AppliancePlan.load(path: file ?? "")
+            if let dataDirectory { plan.use(dataDirectory: absolute(dataDirectory)) }
             let appliance = Appliance(plan: plan, sink: sink, showsSummary: !quiet && isatty(STDOUT_FILENO) == 1)
             StopSignals.wait { appliance.stop() }
             try await appliance.run()

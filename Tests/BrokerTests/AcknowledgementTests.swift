@@ -98,6 +98,25 @@ struct AcknowledgementTests {
         #expect(subscriber.takeTexts().last == "still")
     }
 
+    @Test("while a part of the program can store no more, a message that it would lose is refused and not published")
+    func storeBehind() {
+        let harness = BrokerHarness()
+        let subscriber = harness.connect("s")
+        harness.subscribe(subscriber, "a")
+        let publisher = harness.connect("p")
+        harness.settle()
+        _ = publisher.take()
+        harness.broker.isStoreBehind = true
+        harness.publish(publisher, "a", "refused", qos: .atLeastOnce)
+        harness.settle()
+        #expect(publisher.take().map(\.text) == ["PUBACK 1 151"])
+        harness.broker.isStoreBehind = false
+        harness.publish(publisher, "a", "taken", qos: .atLeastOnce)
+        harness.settle()
+        #expect(publisher.take().map(\.text) == ["PUBACK 1 0"])
+        #expect(subscriber.takeTexts() == ["taken"])
+    }
+
     @Test("a QoS 2 message sent twice is published once, also after a power cut")
     func exactlyOnce() {
         let harness = BrokerHarness()

@@ -60,6 +60,21 @@ struct DeliveryTests {
         #expect(!sent.contains { if case .publish(let publish) = $0 { publish.message.payload == Array("2".utf8) } else { false } })
     }
 
+    @Test("a message of the program's own with too many levels is dropped and counted")
+    func deepMessageOfOurOwn() {
+        let harness = BrokerHarness()
+        let subscriber = harness.connect("s")
+        harness.subscribe(subscriber, "#")
+        harness.settle()
+        _ = subscriber.take()
+        let topic = String(repeating: "/", count: 65_535)
+        let message = Message.create(topic: topic, payload: [1], qos: .atLeastOnce, retain: true, publishedAt: harness.wall)
+        harness.broker.publish(message, now: harness.now, wall: harness.wall)
+        harness.settle()
+        #expect(subscriber.take().isEmpty)
+        #expect(harness.broker.statistics.dropped == 1)
+    }
+
     @Test("a retained message comes to later subscribers with its flag, and an empty one removes it")
     func retained() {
         let harness = BrokerHarness()

@@ -1,6 +1,7 @@
-import Broker
+@testable import Broker
 import Core
 import MQTTCodec
+import Store
 import Testing
 
 @Suite("Sessions")
@@ -174,5 +175,39 @@ struct SessionTests {
         harness.settle()
         #expect(again.takeTexts() == ["1", "2", "3"])
         #expect(harness.broker.statistics.dropped == 2)
+    }
+
+    @Test("a session that no longer outlives its connection leaves the disk when that is said")
+    func persistentNoLonger() {
+        let harness = BrokerHarness()
+        let subscriber = harness.connect("s", cleanStart: false, expiry: 3600)
+        harness.subscribe(subscriber, "a")
+        harness.settle()
+        harness.lose(subscriber)
+        let brief = harness.connect("s", cleanStart: false, expiry: 0)
+        harness.settle()
+        #expect(brief.take().map(\.text) == ["CONNACK 1 0"])
+        harness.lose(brief)
+        harness.settle()
+        let isDeleted = harness.disk.contains { if case .deleteSession = $0 { true } else { false } }
+        #expect(isDeleted)
+        harness.restart()
+        let again = harness.connect("s", cleanStart: false, expiry: 3600)
+        harness.settle()
+        #expect(again.take().map(\.text) == ["CONNACK 0 0"])
+    }
+
+    @Test("an ended session lets go of its messages though a route may still know it")
+    func endedSessionIsEmpty() throws {
+        let harness = BrokerHarness()
+        let subscriber = harness.connect("s", receiveMaximum: 1)
+        harness.subscribe(subscriber, "a")
+        let publisher = harness.connect("p")
+        harness.publish(publisher, "a", "1", qos: .atLeastOnce)
+        harness.settle()
+        let session = try #require(subscriber.session)
+        #expect(session.queue.byteCount > 0)
+        harness.lose(subscriber)
+        #expect(session.queue.byteCount == 0)
     }
 }

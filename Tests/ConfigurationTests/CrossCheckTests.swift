@@ -165,7 +165,7 @@ struct CrossCheckTests {
         ("", "m:1:1: [[bridge]] needs at least one [[bridge.forward]] or [[bridge.receive]]"),
         ("password-file = \"f\"\nforward = [{filter=\"#\"}]", "m:5:17: password-file has a meaning only when there is a user-name"),
         ("keep-alive = \"1500ms\"\nforward = [{filter=\"#\"}]", "m:5:14: keep-alive must be whole seconds"),
-        ("max-back-off = \"500ms\"\nforward = [{filter=\"#\"}]", "m:5:16: max-back-off must not be shorter than reconnect-interval"),
+        ("reconnect-interval = \"2s\"\nmax-back-off = \"1s\"\nforward = [{filter=\"#\"}]", "m:6:16: max-back-off must not be shorter than reconnect-interval"),
         ("reconnect-interval = \"1h\"\nforward = [{filter=\"#\"}]", "m:5:22: max-back-off must not be shorter than reconnect-interval"),
         ("protocol = \"3.1.1\"\nsession-expiry = \"1h\"\nforward = [{filter=\"#\"}]", "m:6:18: session-expiry has a meaning only when protocol is \"5.0\""),
         ("forward = [{filter=\"a#\"}]", "m:5:20: filter \"a#\" is not a topic filter: \"+\" fills a whole level, \"#\" the whole last level"),

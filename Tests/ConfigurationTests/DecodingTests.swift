@@ -38,7 +38,7 @@ struct DecodingTests {
         #expect(configuration.rules[0].sql.hasPrefix("SELECT measurepoints.temp AS t\nFROM"))
         #expect(configuration.rules[0].qos == .atLeastOnce)
         let bridge = configuration.bridges[0]
-        #expect(bridge.reconnectInterval == .milliseconds(500) && bridge.cleanStart && bridge.keepAlive == .seconds(30))
+        #expect(bridge.reconnectInterval == .seconds(2) && bridge.maxBackOff == .seconds(30) && bridge.keepAlive == .seconds(30))
         #expect(bridge.forward.map(\.prefix) == ["site/7", nil])
         #expect(bridge.receive[0].removePrefix == "site/7" && bridge.receive[0].qos == .atMostOnce)
         #expect(configuration.cache.whenFull == .refuseNewest)

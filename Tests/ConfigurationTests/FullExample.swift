@@ -131,12 +131,11 @@ let fullExample = #"""
     user-name = "box"
     password-file = "cloud.password"
     protocol = "5.0"
-    clean-start = true
     session-expiry = "1h"
     keep-alive = "30s"
     max-inflight = 20
     connect-timeout = "10s"
-    reconnect-interval = "500ms"
+    reconnect-interval = "2s"
     max-back-off = "30s"
       [[bridge.forward]]
       filter = "/sys/#"

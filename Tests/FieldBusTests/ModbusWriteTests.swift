@@ -81,7 +81,7 @@ struct ModbusWriteTests {
         let outcomes = try await write(server, [("word", .uint(8)), ("flag", .bool(true)), ("scaled", .lreal(2)), ("coil", .bool(false))])
         #expect(outcomes == [
             .readBackDiffers(written: .uint(8), read: .uint(7)), .readBackDiffers(written: .bool(true), read: .bool(false)),
-            .readBackDiffers(written: .lreal(2), read: .lreal(7 * 0.1)),
+            .readBackDiffers(written: .lreal(2), read: .lreal(0.7)),
             .readBackDiffers(written: .bool(false), read: .bool(true)),
         ])
         #expect(outcomes[0].message.contains("7") && outcomes[0].message.contains("8"))

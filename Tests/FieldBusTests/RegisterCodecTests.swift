@@ -92,6 +92,17 @@ struct RegisterCodecTests {
         #expect(decode(codec, [0xFFF9]).value == .lreal(-13.5))
     }
 
+    @Test("a decimal scale gives the number that a person would write", arguments: [(0.1, 10.0), (0.01, 100.0), (0.001, 1000.0)])
+    func decimalScale(scale: Double, divisor: Double) throws {
+        let codec = codec(.uint) { $0.scale = scale }
+        for raw in UInt16(0)...9999 {
+            let expected = Double(raw) / divisor
+            #expect(decode(codec, [raw]).value == .lreal(expected))
+            #expect(try codec.encode(.lreal(expected)) == [raw])
+        }
+        #expect(decode(self.codec(.uint) { $0.scale = 0.1 }, [2311]).value == .lreal(231.1))
+    }
+
     @Test("a scaled value is scaled back, rounded to the nearest raw value and checked against the type's range")
     func scaledBack() throws {
         let codec = codec(.int) { $0.scale = 0.1 }

@@ -98,7 +98,8 @@ extension RegisterCodec {
         case .lreal(let value): number = value
         case .bool, .string: throw .typeMismatch
         }
-        return isScaled ? (number - offset) / scale : number
+        guard isScaled else { return number }
+        return divides ? (number - offset) * factor : (number - offset) / factor
     }
 
     /// The text's bytes, filled up with NUL.

@@ -10,7 +10,9 @@ public struct RegisterCodec: Sendable, Hashable {
     /// Bytes of a STRING.
     private let byteCount: UInt8
     private let registerCount: UInt8
-    let scale: Double
+    /// The scale; or what to divide by instead, if the scale is one whole number's reciprocal.
+    let factor: Double
+    let divides: Bool
     let offset: Double
 
     /// - Precondition: `point` lies in an area of registers and is valid (``ModbusBus/validate()``).
@@ -21,7 +23,11 @@ public struct RegisterCodec: Sendable, Hashable {
         isScaled = point.isScaled
         byteCount = point.type == .string ? UInt8(clamping: point.length) : 0
         registerCount = UInt8(clamping: point.quantity)
-        scale = point.scale ?? 1
+        let scale = point.scale ?? 1
+        let reciprocal = (1 / scale).rounded()
+        // 0.1 has no exact Double: 2311 × 0.1 is 231.10000000000002, and 2311 / 10 the Double that is nearest to 231.1.
+        divides = reciprocal.isFinite && 1 / reciprocal == scale
+        factor = divides ? reciprocal : scale
         offset = point.offset ?? 0
     }
 
@@ -61,7 +67,7 @@ public struct RegisterCodec: Sendable, Hashable {
     }
 
     private func scaled(_ raw: Double) -> (value: Value?, quality: Quality) {
-        let value = raw * scale + offset
+        let value = (divides ? raw / factor : raw * factor) + offset
         return value.isFinite ? (.lreal(value), .good) : (nil, .bad(.outOfRange))
     }
 
