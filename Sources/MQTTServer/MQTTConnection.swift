@@ -91,6 +91,7 @@ final class MQTTConnection: Client, ChannelDuplexHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         if case .closed = phase { return }
         var buffer = unwrapInboundIn(data)
+        let isContinued = partial != nil
         if var begun = partial {
             partial = nil
             begun.writeBuffer(&buffer)
@@ -102,7 +103,10 @@ final class MQTTConnection: Client, ChannelDuplexHandler {
             shared.turn()
             return
         }
-        if consumed < buffer.readableBytes {
+        if consumed == 0, isContinued {
+            // Still the same packet, in a buffer that grows by doubling: drip-fed bytes are not copied again and again.
+            partial = buffer
+        } else if consumed < buffer.readableBytes {
             // A slice would keep the whole receive buffer alive; what is left is usually small.
             buffer.moveReaderIndex(forwardBy: consumed)
             var rest = ByteBuffer()
