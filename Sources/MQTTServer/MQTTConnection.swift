@@ -196,6 +196,8 @@ final class MQTTConnection: Client, ChannelDuplexHandler {
             let packet = try DisconnectPacket.read(body: body, version: version)
             log(.debug, "disconnected")
             broker.disconnect(self, packet: packet, now: now, wall: wall)
+            // What is wrong with it, if anything, is said before the connection ends.
+            if case .disconnect? = outbox.last { return }
             end()
         case .connect:
             // [MQTT-3.1.0-2] a second CONNECT.
