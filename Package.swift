@@ -89,7 +89,11 @@ let package = Package(
             ],
             swiftSettings: settings),
         .testTarget(
-            name: "ApplianceTests", dependencies: ["Appliance", "Configuration", "Core", logging],
+            name: "ApplianceTests",
+            dependencies: [
+                "Core", "Configuration", "MQTTCodec", "Payload", "Store", "Broker", "FieldBus", "Rules", "Bridge", "Appliance",
+                byteBuffer, embedded, logging,
+            ],
             swiftSettings: settings),
 
         // Layer 6: the executable

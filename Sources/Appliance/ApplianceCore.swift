@@ -53,9 +53,10 @@ final class ApplianceCore: @unchecked Sendable {
         let now = SystemClock.monotonic()
         let wall = SystemClock.wall()
         let broker = Broker(limits: plan.configuration.brokerLimits, seed: UInt64.random(in: 0...UInt64.max))
+        let batches = commits.continuation
         let loop = BrokerLoop(
-            eventLoop: eventLoop, broker: broker, commits: commits.continuation,
-            commitInterval: plan.configuration.cache.commitInterval, logger: loggers.store)
+            eventLoop: eventLoop, broker: broker, commitInterval: plan.configuration.cache.commitInterval,
+            logger: loggers.store, store: { batches.yield($0) })
         self.loop = loop
         broker.restore(snapshot, now: now, wall: wall)
         context = ServerContext(

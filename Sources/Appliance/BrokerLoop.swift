@@ -26,13 +26,15 @@ final class BrokerLoop {
     let broker: Broker
     var bridges: [Bridge] = []
 
-    private let commits: AsyncStream<PendingCommit>.Continuation
+    /// Gives a batch to the store, which answers with ``commitDone(_:)`` or ``commitFailed(_:replaced:)``.
+    private let store: (PendingCommit) -> Void
     private let commitInterval: Duration
     private let logger: Logger
     private var isTurnScheduled = false
     private var underWay: PendingCommit?
     private var timer: Scheduled<Void>?
-    private var isFailing = false
+    /// Why the last commit failed; nil once one has succeeded.
+    private var failure: StoreError?
 
     /// A batch on its way to the store.
     struct PendingCommit: Sendable {
@@ -44,14 +46,14 @@ final class BrokerLoop {
     private static let retryInterval = Duration.seconds(1)
 
     init(
-        eventLoop: any EventLoop, broker: Broker, commits: AsyncStream<PendingCommit>.Continuation,
-        commitInterval: Duration, logger: Logger
+        eventLoop: any EventLoop, broker: Broker, commitInterval: Duration, logger: Logger,
+        store: @escaping (PendingCommit) -> Void
     ) {
         self.eventLoop = eventLoop
         self.broker = broker
-        self.commits = commits
         self.commitInterval = commitInterval
         self.logger = logger
+        self.store = store
     }
 
     /// Runs the end of the turn once everything that is ready now has been handled.
@@ -71,8 +73,10 @@ final class BrokerLoop {
     // MARK: Commit
 
     private func commitIfDue() {
-        guard underWay == nil, !isFailing else { return }
-        if broker.isCommitUrgent {
+        guard underWay == nil else { return }
+        if failure != nil {
+            commitLater(after: BrokerLoop.retryInterval)
+        } else if broker.isCommitUrgent {
             commit()
         } else if broker.hasBatch || bridges.contains(where: \.needsBatch) {
             commitLater(after: commitInterval)
@@ -83,7 +87,6 @@ final class BrokerLoop {
         guard timer == nil else { return }
         timer = eventLoop.assumeIsolated().scheduleTask(in: .nanoseconds(delay.wholeNanoseconds)) {
             self.timer = nil
-            self.isFailing = false
             if self.underWay == nil { self.commit() }
         }
     }
@@ -106,15 +109,15 @@ final class BrokerLoop {
             return
         }
         underWay = pending
-        commits.yield(pending)
+        store(pending)
     }
 
     /// The store has the batch.
     func commitDone(_ report: CommitReport) {
         guard let pending = underWay else { return }
         underWay = nil
-        if isFailing {
-            isFailing = false
+        if failure != nil {
+            failure = nil
             logger.notice("the disk takes data again")
         }
         finish(pending.number, losses: report.cache.losses, lanes: report.lanes)
@@ -132,14 +135,16 @@ final class BrokerLoop {
         guard let pending = underWay else { return }
         underWay = nil
         for alarm in alarms { logger.critical("a damaged file was set aside", metadata: ["detail": "\(alarm)"]) }
-        logger.error("cannot store data; it is kept in memory and tried again", metadata: ["error": "\(error)"])
+        if error != failure {
+            failure = error
+            logger.error("cannot store data; it is kept in memory and tried again", metadata: ["error": "\(error)"])
+        }
         for bridge in bridges { bridge.commitFailed() }
         if alarms.contains(where: { $0.file.hasSuffix("sessions.db") }) {
             broker.commitFailed(broker.everything(now: SystemClock.monotonic(), wall: SystemClock.wall()))
         } else {
             broker.commitFailed(pending.batch.operations)
         }
-        isFailing = true
         commitLater(after: BrokerLoop.retryInterval)
     }
 

@@ -23,16 +23,29 @@ struct LiveSummary {
 
     /// Draws the state; `log` are the newest log lines.
     mutating func draw(_ now: StatusSnapshot, log: [String], rows: Int, columns: Int) {
+        var screen = "\u{1B}[H"
+        for line in lines(now, log: log, rows: rows, columns: columns) { screen += line + "\u{1B}[K\n" }
+        LiveSummary.write(screen + "\u{1B}[J")
+    }
+
+    /// What the screen shows, without commands to the terminal: at most `rows - 1` lines, the last row stays empty. Rates are
+    /// those since the last call.
+    mutating func lines(_ now: StatusSnapshot, log: [String], rows: Int, columns: Int) -> [String] {
         var lines = LiveSummary.header(now, since: previous)
         lines.append("")
         let footer = LiveSummary.footer(now, log: log)
-        let room = max(1, rows - lines.count - footer.count - 2)
+        // Beside the points the table has its head, and a line for those that there is no room for.
+        let room = max(1, rows - 1 - lines.count - footer.count - 2)
         lines += LiveSummary.table(now, room: room)
         lines += footer
         previous = now
-        var screen = "\u{1B}[H"
-        for line in lines.prefix(rows - 1) { screen += LiveSummary.cut(line, columns) + "\u{1B}[K\n" }
-        LiveSummary.write(screen + "\u{1B}[J")
+        return lines.prefix(max(0, rows - 1)).map { LiveSummary.cut(LiveSummary.printable($0), columns) }
+    }
+
+    /// Texts of devices and peers cannot command the terminal.
+    private static func printable(_ line: String) -> String {
+        guard line.unicodeScalars.contains(where: \.isControl) else { return line }
+        return String(String.UnicodeScalarView(line.unicodeScalars.map { $0.isControl ? "?" : $0 }))
     }
 
     private static func header(_ now: StatusSnapshot, since then: StatusSnapshot?) -> [String] {
@@ -110,7 +123,7 @@ struct LiveSummary {
         case .uint(let value): "\(value)"
         case .real(let value): decimal(Double(value))
         case .lreal(let value): decimal(value)
-        case .string(let value): "\"" + value.unicodeScalars.map { $0.value < 0x20 ? "?" : String($0) }.joined() + "\""
+        case .string(let value): "\"\(value)\""
         }
     }
 

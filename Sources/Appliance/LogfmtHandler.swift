@@ -11,10 +11,15 @@ public struct LogfmtHandler: LogHandler {
     public final class Sink: Sendable {
         private let captured = Mutex<[String]?>(nil)
         static let maximumCaptured = 8
+        private let descriptor: Int32
 
-        public init() {}
+        /// Lines go to standard error.
+        public init() { descriptor = STDERR_FILENO }
 
-        /// From here on lines are kept for ``captureLines()`` instead of being written to standard error.
+        /// Lines go to an open file.
+        init(descriptor: Int32) { self.descriptor = descriptor }
+
+        /// From here on lines are kept for ``capturedLines()`` instead of being written.
         func capture() { captured.withLock { $0 = [] } }
 
         /// Ends ``capture()`` and writes what was kept.
@@ -41,7 +46,7 @@ public struct LogfmtHandler: LogHandler {
             if isKept { return }
             var bytes = Array(line.utf8)
             bytes.append(UInt8(ascii: "\n"))
-            _ = bytes.withUnsafeBytes { write(STDERR_FILENO, $0.baseAddress, $0.count) }
+            _ = bytes.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
         }
     }
 
@@ -73,7 +78,7 @@ public struct LogfmtHandler: LogHandler {
     /// A value in quotes if it needs them; control characters cannot forge a line.
     static func quoted(_ text: String) -> String {
         let isPlain = !text.isEmpty && text.unicodeScalars.allSatisfy {
-            $0.value > 0x20 && $0 != "\"" && $0 != "=" && $0 != "\\" && $0.value != 0x7F
+            $0.value != 0x20 && $0 != "\"" && $0 != "=" && $0 != "\\" && !$0.isControl
         }
         if isPlain { return text }
         var quoted = "\""
@@ -85,8 +90,9 @@ public struct LogfmtHandler: LogHandler {
             case "\r": quoted += "\\r"
             case "\t": quoted += "\\t"
             default:
-                if scalar.value < 0x20 || scalar.value == 0x7F {
-                    quoted += "\\x" + String(scalar.value, radix: 16)
+                if scalar.isControl {
+                    quoted += scalar.value < 0x10 ? "\\x0" : "\\x"
+                    quoted += String(scalar.value, radix: 16)
                 } else {
                     quoted.unicodeScalars.append(scalar)
                 }
@@ -94,4 +100,9 @@ public struct LogfmtHandler: LogHandler {
         }
         return quoted + "\""
     }
+}
+
+extension Unicode.Scalar {
+    /// Whether a terminal may take it for a command: C0, DEL and C1.
+    var isControl: Bool { value < 0x20 || 0x7F...0x9F ~= value }
 }

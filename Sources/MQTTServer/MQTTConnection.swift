@@ -8,8 +8,9 @@ import NIOCore
 /// the broker put into the outbox, all of it in one write per batch.
 ///
 /// Belongs to the channel's event loop, which is the broker's.
-final class MQTTConnection: Client, ChannelInboundHandler {
+final class MQTTConnection: Client, ChannelDuplexHandler {
     typealias InboundIn = ByteBuffer
+    typealias OutboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
     private enum Phase {
@@ -30,6 +31,8 @@ final class MQTTConnection: Client, ChannelInboundHandler {
     /// Topics that the client has given a number (MQTT 5.0 §3.3.2.3.4).
     private var aliases: [UInt16: [UInt8]] = [:]
     private var closingIsTimed = false
+    /// The channel asked to read on while ``isBackedUp``.
+    private var isReadHeld = false
 
     init(shared: ServerContext, listener: String) {
         self.shared = shared
@@ -67,12 +70,28 @@ final class MQTTConnection: Client, ChannelInboundHandler {
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
         if context.channel.isWritable, !outbox.isEmpty { flush() }
+        if isReadHeld, !isBackedUp {
+            isReadHeld = false
+            context.read()
+        }
         context.fireChannelWritabilityChanged()
+    }
+
+    func read(context: ChannelHandlerContext) {
+        // What a client sends is answered: one that does not take the answers is not read any further.
+        if isBackedUp { isReadHeld = true } else { context.read() }
+    }
+
+    /// Whether the client leaves so much unread that more would pile up without a bound.
+    private var isBackedUp: Bool {
+        guard let context else { return false }
+        return !context.channel.isWritable && outbox.count >= ServerContext.maximumBackedUp
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         if case .closed = phase { return }
         var buffer = unwrapInboundIn(data)
+        let isContinued = partial != nil
         if var begun = partial {
             partial = nil
             begun.writeBuffer(&buffer)
@@ -84,7 +103,10 @@ final class MQTTConnection: Client, ChannelInboundHandler {
             shared.turn()
             return
         }
-        if consumed < buffer.readableBytes {
+        if consumed == 0, isContinued {
+            // Still the same packet, in a buffer that grows by doubling: drip-fed bytes are not copied again and again.
+            partial = buffer
+        } else if consumed < buffer.readableBytes {
             // A slice would keep the whole receive buffer alive; what is left is usually small.
             buffer.moveReaderIndex(forwardBy: consumed)
             var rest = ByteBuffer()
@@ -174,6 +196,8 @@ final class MQTTConnection: Client, ChannelInboundHandler {
             let packet = try DisconnectPacket.read(body: body, version: version)
             log(.debug, "disconnected")
             broker.disconnect(self, packet: packet, now: now, wall: wall)
+            // What is wrong with it, if anything, is said before the connection ends.
+            if case .disconnect? = outbox.last { return }
             end()
         case .connect:
             // [MQTT-3.1.0-2] a second CONNECT.

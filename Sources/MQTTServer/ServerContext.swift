@@ -23,6 +23,9 @@ public final class ServerContext {
     static let maximumUnconnected = 2_000
     /// A connection's output is written in pieces of about this many bytes.
     static let outputChunk = 128 * 1024
+    /// A client that takes nothing is not read from while so many packets wait for it. It is our Receive Maximum: a client
+    /// that keeps to it does not come here by its own messages.
+    static let maximumBackedUp = 1_000
 
     public init(eventLoop: any EventLoop, broker: Broker, logger: Logger, scheduleTurn: @escaping () -> Void) {
         self.eventLoop = eventLoop

@@ -1,0 +1,75 @@
+import Broker
+import Core
+import Logging
+import NIOCore
+import NIOEmbedded
+
+@testable import MQTTServer
+
+/// A broker and its server on an event loop that only runs when it is told to.
+final class ServerHarness {
+    let loop = EmbeddedEventLoop()
+    let broker: Broker
+    let context: ServerContext
+    private let turn = Turn()
+
+    /// Whether somebody has asked for the end of a turn.
+    private final class Turn {
+        var isDue = false
+    }
+
+    init(limits: BrokerLimits = BrokerLimits()) {
+        broker = Broker(limits: limits, seed: 7)
+        let logger = Logger(label: "test") { _ in SilentHandler() }
+        let turn = turn
+        context = ServerContext(eventLoop: loop, broker: broker, logger: logger, scheduleTurn: { turn.isDue = true })
+    }
+
+    /// A client that has opened a connection and sent nothing.
+    func open() throws -> Peer {
+        let peer = try Peer(self)
+        settle()
+        return peer
+    }
+
+    /// Ends the turn, if anything happened in it; all that is to be stored is on disk afterwards.
+    func settle() {
+        repeat {
+            if turn.isDue {
+                turn.isDue = false
+                broker.flush()
+                while let batch = broker.takeBatch() { broker.committed(batch.number, now: SystemClock.monotonic()) }
+                broker.flush()
+            }
+            loop.run()
+        } while turn.isDue
+    }
+
+    /// Lets timers of the loop run.
+    func pass(seconds: Int64) {
+        loop.advanceTime(by: .seconds(seconds))
+        settle()
+    }
+
+    /// Lets the housekeeping see a time that is yet to come.
+    func tick(after duration: Duration) {
+        let now = SystemClock.monotonic() + duration
+        broker.tick(now: now, wall: SystemClock.wall())
+        context.tick(now: now)
+        turn.isDue = true
+        settle()
+    }
+}
+
+/// Has every line made, and drops it.
+private struct SilentHandler: LogHandler {
+    var metadata: Logger.Metadata = [:]
+    var logLevel = Logger.Level.trace
+
+    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { metadata[key] }
+        set { metadata[key] = newValue }
+    }
+
+    func log(event: LogEvent) {}
+}
