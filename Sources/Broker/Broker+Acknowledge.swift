@@ -59,6 +59,9 @@ extension Broker {
     /// PINGREQ.
     public func ping(from client: Client) { append(.pingresp, to: client) }
 
+    /// A QoS 0 message's time passed in an outbox.
+    public func discardExpired() { statistics.expired &+= 1 }
+
     /// A message turned out to be larger than its client takes: it counts as delivered and acknowledged.
     public func discard(_ publish: OutboundPublish, of client: Client, now: MonotonicTime) {
         statistics.dropped &+= 1

@@ -33,8 +33,7 @@ extension Broker {
             end(gone)
         }
         let old = sessions[clientIdentifier]
-        guard connected < limits.maximumConnections || old?.client != nil else { return refuse(client, .serverBusy) }
-        if let oldClient = old?.client, oldClient.isInternal { return refuse(client, .clientIdentifierNotValid) }
+        guard clientCount < limits.maximumConnections || old?.client != nil else { return refuse(client, .serverBusy) }
         guard old != nil || sessions.count < limits.maximumSessions else { return refuse(client, .quotaExceeded) }
 
         // [MQTT-3.1.4-3] the newer connection takes the session over, the older one ends.
@@ -50,7 +49,9 @@ extension Broker {
 
         // `detach` may have ended the old session.
         let kept = packet.cleanStart ? nil : sessions[clientIdentifier]
+        var forgetsStored = false
         if packet.cleanStart, let ended = sessions[clientIdentifier] {
+            forgetsStored = ended.isPersistent
             publishDueWill(of: ended, now: now, wall: wall)
             end(ended)
         }
@@ -85,19 +86,19 @@ extension Broker {
             answer.sharedSubscriptionAvailable = false
         }
         let connack = ConnackPacket(sessionPresent: kept != nil, reasonCode: .success, properties: answer)
-        // It promises nothing that is not on disk: a new session holds nothing yet, and each SUBACK waits for its commit.
-        append(.connack(connack), to: client)
+        // It promises nothing that is not on disk: a new session holds nothing yet, and each SUBACK waits for its commit. But
+        // a session that this one does away with must not come back after a power cut [MQTT-3.1.2-4].
+        acknowledge(.connack(connack), to: client, after: forgetsStored ? batch : 0)
+        client.awaitsConnack = !client.gated.isEmpty
         statistics.connections &+= 1
         session.queue.restart()
         pump(session, now: now)
         return true
     }
 
-    /// Connects a part of this program, which needs no CONNECT, under an identifier of its own that network clients
-    /// cannot take. The session ends with the connection.
+    /// Connects a part of this program, which needs no CONNECT, under an identifier of its own that begins with `$`,
+    /// as network clients' cannot. The session ends with the connection.
     public func attach(_ client: Client, identifier: String) {
-        // A network client may have used the identifier, and left a session, before this program needed it.
-        if let old = sessions[identifier], old.client == nil { end(old) }
         precondition(sessions[identifier] == nil, "\(identifier) is connected already")
         attach(client, to: makeSession(identifier))
         client.isInternal = true

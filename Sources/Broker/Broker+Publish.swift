@@ -39,16 +39,16 @@ extension Broker {
         }
         let route = subscriptions.route(publish.topic)
         guard route.depth <= limits.maximumTopicLevels else {
-            refuse(publish, from: client, .topicNameInvalid)
+            refuse(publish, from: client, .topicNameInvalid, now: now, wall: wall)
             return
         }
         if publish.qos != .atMostOnce, isBacklogged {
-            refuse(publish, from: client, .quotaExceeded)
+            refuse(publish, from: client, .quotaExceeded, now: now, wall: wall)
             return
         }
         if publish.qos == .exactlyOnce {
             guard session.received.count < Int(limits.receiveMaximum) else {
-                close(client, .receiveMaximumExceeded)
+                close(client, reason: .receiveMaximumExceeded, now: now, wall: wall)
                 return
             }
             session.received.insert(publish.packetIdentifier)
@@ -150,13 +150,12 @@ extension Broker {
                 return
             }
             client.outboxBytes += message.byteCount
-            client.outbox.append(
+            statistics.delivered &+= 1
+            append(
                 .publish(
                     OutboundPublish(
                         message: message, packetIdentifier: 0, qos: .atMostOnce, retain: retain, duplicate: false,
-                        subscriptionIdentifiers: subscriptionIdentifiers)))
-            statistics.delivered &+= 1
-            markDirty(client)
+                        subscriptionIdentifiers: subscriptionIdentifiers)), to: client)
             return
         }
         guard session.client != nil || session.isPersistent else { return }
@@ -253,10 +252,12 @@ extension Broker {
         if stored.references == 0 { operations.append(.deleteMessage(number: stored.number)) }
     }
 
-    private func refuse(_ publish: Publish, from client: Client, _ reason: ReasonCode) {
+    private func refuse(
+        _ publish: Publish, from client: Client, _ reason: ReasonCode, now: MonotonicTime, wall: Timestamp
+    ) {
         guard client.version == .v5, publish.qos != .atMostOnce else {
             // Before MQTT 5.0 there is no way to say no but to end the connection.
-            close(client, reason)
+            close(client, reason: reason, now: now, wall: wall)
             return
         }
         let packet = AcknowledgementPacket(packetIdentifier: publish.packetIdentifier, reasonCode: reason)

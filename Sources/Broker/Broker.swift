@@ -108,6 +108,7 @@ public final class Broker {
             client.isGated = false
             while let first = client.gated.first, first.batch <= committedBatch {
                 client.gated.removeFirst()
+                if case .connack = first.outbound { client.awaitsConnack = false }
                 append(first.outbound, to: client)
             }
             if !client.gated.isEmpty { gate(client) }
@@ -128,6 +129,10 @@ public final class Broker {
 
     func append(_ outbound: Outbound, to client: Client) {
         guard !client.isClosing else { return }
+        if client.awaitsConnack, let batch = client.gated.last?.batch {
+            client.gated.append((batch, outbound))
+            return
+        }
         client.outbox.append(outbound)
         markDirty(client)
     }

@@ -28,6 +28,8 @@ open class Client {
     /// Acknowledgements that wait for a commit, with the batch each waits for, in sending order.
     var gated = Deque<(batch: Int64, outbound: Outbound)>()
     var isGated = false
+    /// CONNACK waits for a commit: nothing may be sent before it [MQTT-3.2.0-1].
+    var awaitsConnack = false
     /// Set once the broker has given up the connection: nothing is appended any more.
     var isClosing = false
     /// Whether messages come through ``receive(_:qos:retain:)`` within the publish instead of through the outbox.

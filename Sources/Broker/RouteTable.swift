@@ -2,12 +2,14 @@ import Core
 
 /// Routes by topic: an open-addressing hash table whose keys are compared as bytes, without making a `String`.
 ///
-/// Bounded: at ``maximumCount`` topics it is emptied and fills again with those in use.
+/// Bounded: at ``maximumCount`` topics or ``maximumBytes`` of them it is emptied and fills again with those in use.
 struct RouteTable {
     static let maximumCount = 65_536
+    static let maximumBytes = 8 << 20
 
     private var slots: [Route?]
     private var count = 0
+    private var bytes = 0
     private let seed: UInt64
 
     init() {
@@ -71,13 +73,15 @@ struct RouteTable {
 
     /// Puts a route in, in place of the one of the same topic.
     mutating func insert(_ route: Route) {
-        if count >= RouteTable.maximumCount {
+        if count >= RouteTable.maximumCount || bytes >= RouteTable.maximumBytes {
             slots = Array(repeating: nil, count: 256)
             count = 0
+            bytes = 0
         } else if (count + 1) * 2 > slots.count {
             let old = slots
             slots = Array(repeating: nil, count: old.count * 2)
             count = 0
+            bytes = 0
             for case let route? in old { place(route) }
         }
         place(route)
@@ -95,5 +99,6 @@ struct RouteTable {
         }
         slots[index] = route
         count += 1
+        bytes += route.topic.count
     }
 }

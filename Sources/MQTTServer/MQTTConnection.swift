@@ -349,7 +349,10 @@ final class MQTTConnection: Client, ChannelDuplexHandler {
         case .pingresp: Ping.writeResponse(into: &buffer)
         case .disconnect(let reason):
             // Before MQTT 5.0 a server has no DISCONNECT to send.
-            if version == .v5 { write { () throws(EncodeError) in try DisconnectPacket(reasonCode: reason).write(version: .v5, into: &buffer) } }
+            if version == .v5 {
+                let packet = DisconnectPacket(reasonCode: reason)
+                write { () throws(EncodeError) in try packet.write(version: .v5, into: &buffer) }
+            }
             log(.info, "closed", "reason \(reason.rawValue)")
             return true
         }
@@ -363,6 +366,11 @@ final class MQTTConnection: Client, ChannelDuplexHandler {
         if version == .v5, message.expiresAt != .distantFuture {
             // [MQTT-3.3.2-6] what is left of the interval, rounded up so that 0 is only sent for what has just expired.
             let left = message.expiresAt - SystemClock.monotonic()
+            if left <= .zero, publish.qos == .atMostOnce {
+                // [MQTT-3.3.2-5] its time passed while it waited to be written.
+                shared.broker.discardExpired()
+                return
+            }
             expiry = UInt32(clamping: max(0, (left.wholeMilliseconds + 999) / 1000))
         }
         let isWritten: Bool

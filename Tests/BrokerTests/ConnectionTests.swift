@@ -115,23 +115,6 @@ struct ConnectionTests {
         #expect(intruder.take().map(\.text) == ["CONNACK 0 133"])
     }
 
-    @Test("a session that a network client left under an identifier of the program is no obstacle at the next start")
-    func internalIdentifierOfAnOldSession() {
-        let harness = BrokerHarness()
-        harness.subscribe(harness.connect("$martlet/rule/new", cleanStart: false, expiry: 3600), "a")
-        harness.settle()
-        harness.restart()
-        let rule = RecordingClient()
-        harness.broker.attach(rule, identifier: "$martlet/rule/new")
-        harness.publish(harness.connect("p"), "a", "x", qos: .atLeastOnce)
-        harness.settle()
-        #expect(rule.take().isEmpty, "the old subscriptions went with the old session")
-        harness.restart()
-        let again = harness.connect("$martlet/rule/new", cleanStart: false, expiry: 3600)
-        harness.settle()
-        #expect(again.take().map(\.text) == ["CONNACK 0 0"], "and it is gone from the disk")
-    }
-
     @Test("a will whose topic has too many levels is refused at CONNECT")
     func deepWill() {
         var limits = BrokerLimits()

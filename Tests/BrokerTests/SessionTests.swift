@@ -68,6 +68,27 @@ struct SessionTests {
         #expect(again.take().map(\.text) == ["CONNACK 1 0"])
     }
 
+    @Test("CONNACK of a clean start waits until the stored session is gone from the disk, and nothing overtakes it")
+    func cleanStartIsDurable() {
+        let harness = BrokerHarness()
+        let old = harness.connect("s", cleanStart: false, expiry: 3600)
+        harness.subscribe(old, "a")
+        harness.publish(harness.connect("p"), "kept", "retained", retain: true)
+        harness.settle()
+        harness.lose(old)
+        harness.settle()
+        let clean = harness.connect("s", cleanStart: true)
+        harness.subscribe(clean, "kept")
+        harness.flush()
+        #expect(clean.take().isEmpty)
+        harness.settle()
+        #expect(clean.take().map(\.text) == ["CONNACK 0 0", "SUBACK [2]", "PUBLISH 0 kept"])
+        harness.restart()
+        let again = harness.connect("s", cleanStart: false, expiry: 3600)
+        harness.settle()
+        #expect(again.take().map(\.text) == ["CONNACK 0 0"])
+    }
+
     @Test("a session ends when its expiry interval has passed without a connection")
     func expiry() {
         let harness = BrokerHarness()

@@ -78,7 +78,7 @@ struct PublishTests {
         #expect(try subscriber.take() == ["PUBLISH a text"])
     }
 
-    @Test("the message expiry interval is what is left of it")
+    @Test("the message expiry interval is what is left of it, and nothing is sent after its end")
     func expiry() throws {
         let subscriber = try server.open().connect("s")
         try subscriber.subscribe("a")
@@ -97,7 +97,7 @@ struct PublishTests {
         // Rounded up; the machine may be slow.
         let seconds = try #require(properties.first?.last)
         #expect(30...42 ~= seconds)
-        #expect(properties.last == [0x02, 0, 0, 0, 0])
+        #expect(properties.count == 1)
     }
 
     @Test("a message carries the identifiers of the subscriptions that it matches")
