@@ -157,8 +157,13 @@ final class ApplianceCore: @unchecked Sendable {
                 eventLoop.execute { request.completion.value(reading) }
             } catch {
                 loggers.store.error("cannot read the cache", metadata: ["bridge": "\(read.lane)", "error": "\(error)"])
-                if case .damaged = error { _ = try? await storage.replaceDamagedFiles(now: SystemClock.wall()) }
-                eventLoop.execute { request.completion.value(nil) }
+                var alarms: [StorageAlarm] = []
+                if case .damaged = error { alarms = (try? await storage.replaceDamagedFiles(now: SystemClock.wall())) ?? [] }
+                let replaced = alarms
+                eventLoop.execute {
+                    self.loop.filesReplaced(replaced)
+                    request.completion.value(nil)
+                }
             }
         }
     }

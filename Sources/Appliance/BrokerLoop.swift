@@ -148,6 +148,14 @@ final class BrokerLoop {
         commitLater(after: BrokerLoop.retryInterval)
     }
 
+    /// Files were replaced by empty ones outside of a commit.
+    func filesReplaced(_ alarms: [StorageAlarm]) {
+        for alarm in alarms { logger.critical("a damaged file was set aside", metadata: ["detail": "\(alarm)"]) }
+        guard alarms.contains(where: { $0.file.hasSuffix("sessions.db") }) else { return }
+        broker.commitFailed(broker.everything(now: SystemClock.monotonic(), wall: SystemClock.wall()))
+        scheduleTurn()
+    }
+
     /// Commits what is left; to be followed by ``isIdle``.
     func commitNow() {
         if underWay == nil, broker.hasBatch { commit() }

@@ -79,8 +79,8 @@ struct LiveSummary {
         var lines = [""]
         for bus in now.buses {
             lines.append(
-                "bus \(bus.name) (\(bus.protocolName)) \(bus.isOpen ? "open" : "closed")   requests \(bus.requests)"
-                    + "   errors \(bus.errors)   exceptions \(bus.exceptions)   busy \(decimal(bus.busyShare * 100)) %")
+                "bus \(bus.name) \(bus.protocolName) \(bus.isOpen ? "open" : "closed")  requests \(bus.requests)"
+                    + "  errors \(bus.errors)  exceptions \(bus.exceptions)  busy \(decimal(bus.busyShare * 100)) %")
         }
         for rule in now.rules { lines.append("rule \(rule.name)   matched \(rule.matched)   failed \(rule.failed)") }
         for bridge in now.bridges {
@@ -105,7 +105,8 @@ struct LiveSummary {
     private static func row(
         _ device: String, _ point: String, _ value: String, _ quality: String, _ age: String
     ) -> String {
-        pad(device, 24) + pad(point, 20) + pad(value, 22) + pad(quality, 22) + age
+        // With an age of up to eight characters this fits a terminal of 80.
+        pad(device, 18) + pad(point, 16) + pad(value, 18) + pad(quality, 20) + age
     }
 
     private static func text(_ quality: Quality) -> String {
