@@ -16,7 +16,9 @@ final class StorageDirectory {
         self.path = path
         if mkdir(path, 0o700) != 0, errno != EEXIST { throw .system(errno, "cannot make the directory \(path)") }
         let file = path + "/lock"
-        lock = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        // Kept in the property only at the end: an initializer that throws afterwards runs `deinit`, which would close the
+        // descriptor a second time, and by then it may be somebody else's.
+        let lock = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         guard lock >= 0 else { throw .system(errno, "cannot open \(file)") }
         guard flock(lock, LOCK_EX | LOCK_NB) == 0 else {
             let number = errno
@@ -29,6 +31,7 @@ final class StorageDirectory {
         let line = "\(getpid())\n"
         _ = ftruncate(lock, 0)
         _ = line.withCString { pwrite(lock, $0, strlen($0), 0) }
+        self.lock = lock
     }
 
     deinit { Glibc.close(lock) }

@@ -40,13 +40,12 @@ struct LoopbackClient: ~Copyable {
     }
 
     private init(port: Int) throws {
-        socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        guard socket >= 0 else { throw SelfTestError("no socket: errno \(errno)") }
+        let descriptor = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        guard descriptor >= 0 else { throw SelfTestError("no socket: errno \(errno)") }
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
         address.sin_port = in_port_t(port).bigEndian
         address.sin_addr.s_addr = in_addr_t(0x7F00_0001).bigEndian
-        let descriptor = socket
         let code = withUnsafePointer(to: &address) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
                 connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
@@ -54,8 +53,9 @@ struct LoopbackClient: ~Copyable {
         }
         guard code == 0 else {
             close(descriptor)
-            throw SelfTestError("cannot connect to port \(port): errno \(errno)")
+            throw SelfTestError("cannot connect to port \(port)")
         }
+        socket = descriptor
     }
 
     deinit { close(socket) }
