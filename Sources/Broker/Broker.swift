@@ -167,6 +167,12 @@ public final class Broker {
 
     /// Ends a client's connection from our side: what its outbox holds and the DISCONNECT are still sent.
     func close(_ client: Client, _ reason: ReasonCode) {
+        if client.awaitsConnack {
+            // [MQTT-3.2.0-1] nothing comes before CONNACK: the connection ends without a word, as in MQTT 3.1.1.
+            client.gated.removeAll()
+            client.awaitsConnack = false
+            client.version = .v311
+        }
         append(.disconnect(reason), to: client)
         client.isClosing = true
     }

@@ -127,6 +127,22 @@ struct ConnectionTests {
         #expect(allowed.take().map(\.text) == ["CONNACK 0 0"])
     }
 
+    @Test("a client that is taken over while its CONNACK waits for the disk is closed all the same")
+    func takenOverBeforeConnack() {
+        let harness = BrokerHarness()
+        harness.lose(harness.connect("a", cleanStart: false, expiry: 3600))
+        harness.settle()
+        let waiting = harness.connect("a", cleanStart: true)
+        harness.flush()
+        #expect(waiting.take().isEmpty)
+        let next = harness.connect("a", cleanStart: true)
+        harness.flush()
+        #expect(waiting.take().map(\.text) == ["DISCONNECT 142"])
+        #expect(waiting.version == .v311, "which says that nothing is sent before the connection ends")
+        harness.settle()
+        #expect(next.take().map(\.text) == ["CONNACK 0 0"])
+    }
+
     @Test("an invalid filter and one too many are refused, the others of the packet granted")
     func subscribeReasons() {
         var limits = BrokerLimits()
