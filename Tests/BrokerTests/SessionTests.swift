@@ -1,6 +1,7 @@
 import Broker
 import Core
 import MQTTCodec
+import Store
 import Testing
 
 @Suite("Sessions")
@@ -174,5 +175,19 @@ struct SessionTests {
         harness.settle()
         #expect(again.takeTexts() == ["1", "2", "3"])
         #expect(harness.broker.statistics.dropped == 2)
+    }
+
+    @Test("a session that was left while the clock was not set has its whole interval once it is")
+    func clockNotSet() {
+        let harness = BrokerHarness()
+        var snapshot = SessionSnapshot()
+        let kept = StoredSession(
+            number: 1, clientIdentifier: "s", expiryInterval: 60, disconnectedAt: Timestamp(milliseconds: 5_000))
+        snapshot.sessions = [SessionSnapshot.Session(session: kept)]
+        harness.broker.restore(snapshot, now: harness.now, wall: harness.wall)
+        harness.advance(.seconds(59))
+        let client = harness.connect("s", cleanStart: false, expiry: 60)
+        harness.settle()
+        #expect(client.take().first?.text == "CONNACK 1 0")
     }
 }
