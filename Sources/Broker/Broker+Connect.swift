@@ -22,6 +22,7 @@ extension Broker {
             // [MQTT-3.2.2-16]
             answer.assignedClientIdentifier = clientIdentifier
         }
+        if Broker.isReserved(clientIdentifier) { return refuse(client, .clientIdentifierNotValid) }
         if packet.properties.authenticationMethod != nil { return refuse(client, .badAuthenticationMethod) }
         if let gone = sessions[clientIdentifier], gone.client == nil, gone.expiresAt <= now {
             publishDueWill(of: gone, now: now, wall: wall)
@@ -84,10 +85,19 @@ extension Broker {
         return true
     }
 
+    /// Identifiers of this program's own parts.
+    private static func isReserved(_ clientIdentifier: String) -> Bool {
+        clientIdentifier.hasPrefix("$martlet/") || clientIdentifier.hasPrefix("$bridge/")
+    }
+
     /// Connects a part of this program, which needs no CONNECT, under an identifier of its own that network clients
     /// cannot take. The session ends with the connection.
     public func attach(_ client: Client, identifier: String) {
-        precondition(sessions[identifier] == nil, "\(identifier) is connected already")
+        if let old = sessions[identifier] {
+            precondition(old.client == nil, "\(identifier) is connected already")
+            // Of a network client, from before this part was configured.
+            end(old)
+        }
         attach(client, to: makeSession(identifier))
         client.isInternal = true
         internalClients += 1
