@@ -32,6 +32,8 @@ final class BrokerLoop {
     private var isTurnScheduled = false
     private var underWay: PendingCommit?
     private var timer: Scheduled<Void>?
+    /// Commits that failed one after the other.
+    private var failures = 0
     private var isFailing = false
 
     /// A batch on its way to the store.
@@ -42,6 +44,8 @@ final class BrokerLoop {
 
     /// How long after a failed commit the next is tried.
     private static let retryInterval = Duration.seconds(1)
+    /// Failed commits for each line in the log.
+    private static let failuresPerLine = 60
 
     init(
         eventLoop: any EventLoop, broker: Broker, commits: AsyncStream<PendingCommit>.Continuation,
@@ -112,9 +116,9 @@ final class BrokerLoop {
     func commitDone(_ report: CommitReport) {
         guard let pending = underWay else { return }
         underWay = nil
-        if isFailing {
-            isFailing = false
-            logger.notice("the disk takes data again")
+        if failures > 0 {
+            logger.notice("the disk takes data again", metadata: ["failures": "\(failures)"])
+            failures = 0
         }
         finish(pending.number, losses: report.cache.losses, lanes: report.lanes)
     }
@@ -131,7 +135,11 @@ final class BrokerLoop {
         guard let pending = underWay else { return }
         underWay = nil
         for alarm in alarms { logger.critical("a damaged file was set aside", metadata: ["detail": "\(alarm)"]) }
-        logger.error("cannot store data; it is kept in memory and tried again", metadata: ["error": "\(error)"])
+        // At once, then every minute: a disk that stays full must not fill the log too.
+        if failures % BrokerLoop.failuresPerLine == 0 {
+            logger.error("cannot store data; it is kept in memory and tried again", metadata: ["error": "\(error)"])
+        }
+        failures += 1
         for bridge in bridges { bridge.commitFailed() }
         if alarms.contains(where: { $0.file.hasSuffix("sessions.db") }) {
             broker.commitFailed(broker.everything(now: SystemClock.monotonic(), wall: SystemClock.wall()))
