@@ -35,6 +35,8 @@ final class BrokerLoop {
     private var timer: Scheduled<Void>?
     /// Why the last commit failed; nil once one has succeeded.
     private var failure: StoreError?
+    /// Commits that failed one after the other.
+    private var failures = 0
 
     /// A batch on its way to the store.
     struct PendingCommit: Sendable {
@@ -44,6 +46,8 @@ final class BrokerLoop {
 
     /// How long after a failed commit the next is tried.
     private static let retryInterval = Duration.seconds(1)
+    /// Failed commits for each line in the log.
+    private static let failuresPerLine = 60
 
     init(
         eventLoop: any EventLoop, broker: Broker, commitInterval: Duration, logger: Logger,
@@ -117,8 +121,9 @@ final class BrokerLoop {
         guard let pending = underWay else { return }
         underWay = nil
         if failure != nil {
+            logger.notice("the disk takes data again", metadata: ["failures": "\(failures)"])
             failure = nil
-            logger.notice("the disk takes data again")
+            failures = 0
         }
         finish(pending.number, losses: report.cache.losses, lanes: report.lanes)
     }
@@ -135,10 +140,12 @@ final class BrokerLoop {
         guard let pending = underWay else { return }
         underWay = nil
         for alarm in alarms { logger.critical("a damaged file was set aside", metadata: ["detail": "\(alarm)"]) }
-        if error != failure {
-            failure = error
+        // At once, when it fails otherwise, then every minute: a disk that stays full must not fill the log too.
+        if error != failure || failures % BrokerLoop.failuresPerLine == 0 {
             logger.error("cannot store data; it is kept in memory and tried again", metadata: ["error": "\(error)"])
         }
+        failure = error
+        failures += 1
         for bridge in bridges { bridge.commitFailed() }
         if alarms.contains(where: { $0.file.hasSuffix("sessions.db") }) {
             broker.commitFailed(broker.everything(now: SystemClock.monotonic(), wall: SystemClock.wall()))

@@ -53,8 +53,11 @@ public final class Bridge {
     var laneStatus: LaneStatus?
     var rates = (at: MonotonicTime.zero, sent: UInt64(0), received: UInt64(0), sentPerSecond: 0.0, receivedPerSecond: 0.0)
     var lastSkippedTopic = ""
-    /// The lane's statistics as of the last look for losses.
+    /// The lane's statistics as of the last lines about losses.
     var logged = BridgeLaneStatistics()
+    /// Lost by the cache since then.
+    var lostByCache: [CacheLoss.Reason: Int64] = [:]
+    var nextLossLine = MonotonicTime.zero
 
     /// An acknowledgement owed upstream.
     enum Owed {
@@ -139,7 +142,7 @@ public final class Bridge {
         if lane.isStalled(now: now) { connection?.close(.stalled) }
         if reconnection.shouldConnect(now: now) { connect() }
         measure(now)
-        logLosses()
+        logLosses(now)
         pump()
         if needsBatch { environment.scheduleTurn() }
     }
@@ -166,8 +169,7 @@ public final class Bridge {
         var dropped: Int64 = 0
         for loss in losses where loss.lane == lane.name {
             if loss.reason == .refused { refused += loss.messages } else { dropped += loss.messages }
-            logger.warning(
-                "cache lost messages", metadata: ["messages": "\(loss.messages)", "reason": "\(loss.reason.rawValue)"])
+            lostByCache[loss.reason, default: 0] += loss.messages
         }
         if let status = lanes.first(where: { $0.lane == lane.name }) { laneStatus = status }
         lane.committed(number, refused: refused, dropped: dropped)
@@ -198,24 +200,31 @@ public final class Bridge {
         )
     }
 
-    /// What was lost since the last time, in one line.
-    private func logLosses() {
-        let lane = lane.statistics
-        let skipped = lane.refused &- logged.refused
+    /// What was lost since the last time, at most once a minute: a cache that is full loses something with every commit.
+    private func logLosses(_ now: MonotonicTime) {
+        guard now >= nextLossLine else { return }
+        let before = logged
+        logged = lane.statistics
+        let skipped = logged.refused &- before.refused
+        let tooLarge = logged.tooLarge &- before.tooLarge
+        let overflowed = logged.overflowed &- before.overflowed
+        guard skipped > 0 || tooLarge > 0 || overflowed > 0 || !lostByCache.isEmpty else { return }
+        nextLossLine = now + .seconds(60)
         if skipped > 0 {
             logger.warning(
                 "upstream refuses messages; they are skipped",
                 metadata: ["messages": "\(skipped)", "last-topic": "\(lastSkippedTopic)"])
         }
-        let tooLarge = lane.tooLarge &- logged.tooLarge
         if tooLarge > 0 {
             logger.warning(
                 "messages are larger than the upstream takes; they are skipped", metadata: ["messages": "\(tooLarge)"])
         }
-        let overflowed = lane.overflowed &- logged.overflowed
         if overflowed > 0 {
             logger.error("the disk cannot keep up; messages are lost", metadata: ["messages": "\(overflowed)"])
         }
-        logged = lane
+        for (reason, messages) in lostByCache.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
+            logger.warning("cache lost messages", metadata: ["messages": "\(messages)", "reason": "\(reason.rawValue)"])
+        }
+        lostByCache.removeAll()
     }
 }

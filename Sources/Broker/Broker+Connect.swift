@@ -99,7 +99,11 @@ extension Broker {
     /// Connects a part of this program, which needs no CONNECT, under an identifier of its own that begins with `$`,
     /// as network clients' cannot. The session ends with the connection.
     public func attach(_ client: Client, identifier: String) {
-        precondition(sessions[identifier] == nil, "\(identifier) is connected already")
+        if let old = sessions[identifier] {
+            precondition(old.client == nil, "\(identifier) is connected already")
+            // Of a network client, from before this part was configured.
+            end(old)
+        }
         attach(client, to: makeSession(identifier))
         client.isInternal = true
         internalClients += 1

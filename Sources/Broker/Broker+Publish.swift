@@ -144,12 +144,12 @@ extension Broker {
         }
         if qos == .atMostOnce {
             guard let client = session.client, !client.isClosing else { return }
-            guard client.outboxBytes + message.byteCount <= limits.maximumOutboxBytes else {
+            guard client.outboxBytes + Client.cost(of: message) <= limits.maximumOutboxBytes else {
                 statistics.dropped &+= 1
                 session.dropped &+= 1
                 return
             }
-            client.outboxBytes += message.byteCount
+            client.outboxBytes += Client.cost(of: message)
             statistics.delivered &+= 1
             append(
                 .publish(
@@ -160,7 +160,9 @@ extension Broker {
         }
         guard session.client != nil || session.isPersistent else { return }
         guard session.queue.count < limits.maximumQueuedMessages,
-            session.queue.byteCount + message.byteCount <= limits.maximumQueuedBytes
+            session.queue.byteCount + message.byteCount <= limits.maximumQueuedBytes,
+            // Network clients are refused before; this program's own messages are not.
+            !session.isPersistent || !isOverflowing
         else {
             statistics.dropped &+= 1
             session.dropped &+= 1
@@ -191,6 +193,7 @@ extension Broker {
         nextMessageNumber += 1
         operations.append(
             .putMessage(number: stored.number, message, expiresAt: expiry(of: message, now: now, wall: wall)))
+        operationBytes += message.byteCount
         return stored
     }
 
@@ -228,7 +231,7 @@ extension Broker {
             }
             session.queue.markSent()
             statistics.delivered &+= 1
-            client.outboxBytes += entry.message.byteCount
+            client.outboxBytes += Client.cost(of: entry.message)
             append(
                 .publish(
                     OutboundPublish(
@@ -271,14 +274,17 @@ extension Broker {
             if retained.remove(topic) { operations.append(.deleteRetained(topic: topic)) }
             return
         }
-        let isNew = !retained.contains(topic)
-        guard !isNew || retained.count < limits.maximumRetainedMessages,
-            retained.byteCount + message.byteCount <= limits.maximumRetainedBytes
+        let old = retained.message(of: topic)
+        guard old != nil || retained.count < limits.maximumRetainedMessages,
+            retained.byteCount - (old?.byteCount ?? 0) + message.byteCount <= limits.maximumRetainedBytes,
+            // QoS 0 messages are not refused when the disk does not keep up, but they cannot be kept.
+            !isBacklogged || message.qos != .atMostOnce
         else {
             statistics.retainedRefused &+= 1
             return
         }
         retained.put(message)
         operations.append(.putRetained(message, expiresAt: expiry(of: message, now: now, wall: wall)))
+        operationBytes += message.byteCount
     }
 }

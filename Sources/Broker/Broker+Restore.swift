@@ -30,7 +30,8 @@ extension Broker {
         sessions[session.clientIdentifier] = session
         nextSessionNumber = max(nextSessionNumber, session.number + 1)
         if session.expiryInterval != .max {
-            let since = kept.session.disconnectedAt ?? wall
+            // A time from a clock that was not set yet says nothing.
+            let since = kept.session.disconnectedAt.flatMap { $0.milliseconds < CacheLimits.earliestPlausibleTime ? nil : $0 } ?? wall
             // A clock that was set back must not make a session live longer than its interval.
             let gone = min(max(0, wall.milliseconds - since.milliseconds), Int64(session.expiryInterval) * 1000)
             session.expiresAt = now + .milliseconds(Int64(session.expiryInterval) * 1000 - gone)

@@ -34,6 +34,8 @@ public final class Broker {
 
     /// Changes that belong to the batch being filled.
     var operations: [SessionOperation] = []
+    /// Bytes of the messages in ``operations``.
+    var operationBytes = 0
     /// Number of the batch being filled.
     var batch: Int64 = 1
     var committedBatch: Int64 = 0
@@ -79,6 +81,7 @@ public final class Broker {
         guard hasBatch else { return nil }
         let taken = (batch, operations)
         operations = []
+        operationBytes = 0
         isBatchTouched = false
         isCommitUrgent = false
         batch += 1
@@ -87,9 +90,15 @@ public final class Broker {
 
     /// The store could not keep a batch: what it held goes into the batch being filled, in front of the rest.
     public func commitFailed(_ operations: [SessionOperation]) {
-        self.operations = operations + self.operations
+        let all = operations + self.operations
+        // The store may have kept some of it all the same, so nothing that it is to delete may be left out.
+        self.operations =
+            all.count > Broker.worthCoalescing ? SessionOperation.coalesced(all, keepingDeletes: true) : all
+        operationBytes = self.operations.reduce(0) { $0 + $1.messageBytes }
         isBatchTouched = true
     }
+
+    private static let worthCoalescing = 10_000
 
     /// A part of this program that stores messages of its own has so much waiting for the disk that it will soon take no
     /// more. Meanwhile QoS 1 and 2 messages are refused as at ``BrokerLimits/maximumPendingOperations``: what nobody can keep
@@ -97,7 +106,15 @@ public final class Broker {
     public var isStoreBehind = false
 
     /// Whether so much waits for the disk that publishers have to be refused.
-    var isBacklogged: Bool { isStoreBehind || operations.count >= limits.maximumPendingOperations }
+    var isBacklogged: Bool {
+        isStoreBehind || operations.count >= limits.maximumPendingOperations
+            || operationBytes >= limits.maximumPendingBytes
+    }
+
+    /// Whether so much waits for the disk that nothing more is stored for anybody.
+    var isOverflowing: Bool {
+        operations.count >= 2 * limits.maximumPendingOperations || operationBytes >= 2 * limits.maximumPendingBytes
+    }
 
     /// The batch with this number, and all before it, are on disk.
     public func committed(_ number: Int64, now: MonotonicTime) {
@@ -175,5 +192,15 @@ public final class Broker {
         }
         append(.disconnect(reason), to: client)
         client.isClosing = true
+    }
+}
+
+extension SessionOperation {
+    /// Bytes of the message that it stores.
+    fileprivate var messageBytes: Int {
+        switch self {
+        case .putMessage(_, let message, _), .putRetained(let message, _): message.byteCount
+        default: 0
+        }
     }
 }

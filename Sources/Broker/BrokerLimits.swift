@@ -28,6 +28,8 @@ public struct BrokerLimits: Sendable {
     public var maximumKeepAlive: UInt16 = 0
     /// Changes that wait for the disk; while there are more, QoS 1 and 2 messages are refused with Quota exceeded.
     public var maximumPendingOperations = 200_000
+    /// Bytes of messages that wait for the disk; as above.
+    public var maximumPendingBytes = 64 << 20
     /// Topic aliases that an MQTT 5.0 client may set on its connection.
     public var topicAliasMaximum: UInt16 = 16
     /// Messages unacknowledged from one client, our Receive Maximum.

@@ -14,7 +14,7 @@ open class Client {
     public internal(set) var version: ProtocolVersion = .v311
     /// What waits to be sent. The broker appends, ``flush()`` takes.
     public internal(set) var outbox = Deque<Outbound>()
-    /// Bytes of the messages in ``outbox``.
+    /// Memory that the messages in ``outbox`` take, in bytes, about.
     public internal(set) var outboxBytes = 0
     /// Largest packet that the client takes; its MQTT 5.0 Maximum Packet Size.
     public internal(set) var maximumPacketSize = Int.max
@@ -52,9 +52,12 @@ open class Client {
     /// Takes the oldest thing to send.
     public func popOutbound() -> Outbound? {
         guard let first = outbox.popFirst() else { return nil }
-        if case .publish(let publish) = first { outboxBytes -= publish.message.byteCount }
+        if case .publish(let publish) = first { outboxBytes -= Client.cost(of: publish.message) }
         return first
     }
+
+    /// What a message costs in ``outboxBytes``: its bytes, and its place in the outbox, which of a small one is the most.
+    static func cost(of message: Message) -> Int { message.byteCount + 192 }
 
     /// To be called for every packet that arrives, for keep-alive.
     public func touch(at now: MonotonicTime) { lastActivity = now }

@@ -34,12 +34,13 @@ struct DeliveryQueue {
     }
 
     struct Entry {
-        let message: Message
+        /// Given up when the entry is done: it may stay here for as long as one before it is not.
+        fileprivate(set) var message: Message
         let qos: QoS
         let retain: Bool
         let subscriptionIdentifiers: [UInt32]?
         /// nil if the session does not outlive its connection.
-        let stored: StoredMessage?
+        fileprivate(set) var stored: StoredMessage?
         /// The batch whose commit makes the entry durable.
         let batch: Int64
         var state = State.queued
@@ -138,10 +139,17 @@ struct DeliveryQueue {
         }
     }
 
+    /// Stands for the message of an entry that is done.
+    private static let noMessage = Message.create(
+        topic: UnsafeRawBufferPointer(start: nil, count: 0), payload: UnsafeRawBufferPointer(start: nil, count: 0),
+        qos: .atMostOnce, retain: false, publishedAt: Timestamp(milliseconds: 0))
+
     private mutating func finish(_ index: Int) {
         entries[index].state = .done
         count -= 1
         byteCount -= entries[index].message.byteCount
+        entries[index].message = DeliveryQueue.noMessage
+        entries[index].stored = nil
         while let first = entries.first, first.state == .done, sentCount > 0 {
             entries.removeFirst()
             headSequence += 1
@@ -162,6 +170,8 @@ struct DeliveryQueue {
         while nextSequence < sequence {
             var hole = entry
             hole.state = .done
+            hole.message = DeliveryQueue.noMessage
+            hole.stored = nil
             entries.append(hole)
         }
         _ = append(entry)

@@ -11,13 +11,13 @@ struct RetainedMessages {
     private(set) var count = 0
     private(set) var byteCount = 0
 
-    func contains(_ topic: String) -> Bool {
+    func message(of topic: String) -> Message? {
         var node = root
         for level in topic.split(separator: "/", omittingEmptySubsequences: false) {
-            guard let next = node.children[String(level)] else { return false }
+            guard let next = node.children[String(level)] else { return nil }
             node = next
         }
-        return node.message != nil
+        return node.message
     }
 
     /// Puts a message in, in place of an older one of its topic.

@@ -2,14 +2,15 @@ import Core
 
 /// Routes by topic: an open-addressing hash table whose keys are compared as bytes, without making a `String`.
 ///
-/// Bounded: at ``maximumCount`` topics or ``maximumBytes`` of them it is emptied and fills again with those in use.
+/// Bounded: at ``maximumCount`` topics or ``maximumBytes`` it is emptied and fills again with those in use.
 struct RouteTable {
     static let maximumCount = 65_536
-    static let maximumBytes = 8 << 20
+    /// Of topics and targets: long topics and many subscribers make routes large.
+    static let maximumBytes = 32 << 20
 
     private var slots: [Route?]
-    private var count = 0
-    private var bytes = 0
+    private(set) var count = 0
+    private(set) var byteCount = 0
     private let seed: UInt64
 
     init() {
@@ -73,15 +74,15 @@ struct RouteTable {
 
     /// Puts a route in, in place of the one of the same topic.
     mutating func insert(_ route: Route) {
-        if count >= RouteTable.maximumCount || bytes >= RouteTable.maximumBytes {
+        if count >= RouteTable.maximumCount || byteCount + RouteTable.size(of: route) > RouteTable.maximumBytes {
             slots = Array(repeating: nil, count: 256)
             count = 0
-            bytes = 0
+            byteCount = 0
         } else if (count + 1) * 2 > slots.count {
             let old = slots
             slots = Array(repeating: nil, count: old.count * 2)
             count = 0
-            bytes = 0
+            byteCount = 0
             for case let route? in old { place(route) }
         }
         place(route)
@@ -93,12 +94,18 @@ struct RouteTable {
         while let other = slots[index] {
             if other.hash == route.hash, other.topic == route.topic {
                 slots[index] = route
+                byteCount += RouteTable.size(of: route) - RouteTable.size(of: other)
                 return
             }
             index = (index + 1) & mask
         }
         slots[index] = route
         count += 1
-        bytes += route.topic.count
+        byteCount += RouteTable.size(of: route)
+    }
+
+    /// What a route takes in memory, about.
+    private static func size(of route: Route) -> Int {
+        128 + route.topic.count + route.targets.count * MemoryLayout<Target>.stride
     }
 }

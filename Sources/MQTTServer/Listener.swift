@@ -25,6 +25,12 @@ public struct Listener: Sendable {
             .serverChannelOption(.backlog, value: 1024)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .serverChannelOption(.maxMessagesPerRead, value: 64)
+            .serverChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    let pause = AcceptPause(logger: bound.value.logger, listener: name)
+                    try channel.pipeline.syncOperations.addHandler(pause)
+                }
+            }
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     let connection = MQTTConnection(shared: bound.value, listener: name)

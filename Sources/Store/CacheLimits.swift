@@ -30,8 +30,8 @@ public struct CacheLimits: Sendable, Hashable {
         self.blockBytes = min(max(1, blockBytes), CacheLimits.maximumBlockBytes)
     }
 
-    /// Earlier times come from a clock that was not set yet; such messages have no age.
-    static let earliestPlausibleTime: Int64 = 1_577_836_800_000  // 2020-01-01
+    /// Earlier times (ms) come from a clock that was not set yet; such messages have no age.
+    public static let earliestPlausibleTime: Int64 = 1_577_836_800_000  // 2020-01-01
 
     /// Blocks whose newest message is earlier are too old; nil when none is.
     func oldestAllowed(at now: Timestamp) -> Int64? {

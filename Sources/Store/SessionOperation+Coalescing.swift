@@ -9,7 +9,7 @@ extension SessionOperation {
     ///
     /// - Parameter keepingDeletes: keeps the delete of such a pair, for when an earlier commit failed and may have
     ///   stored the put all the same.
-    static func coalesced(_ operations: [SessionOperation], keepingDeletes: Bool) -> [SessionOperation] {
+    public static func coalesced(_ operations: [SessionOperation], keepingDeletes: Bool) -> [SessionOperation] {
         guard operations.count > 1 else { return operations }
         var state = Coalescing(keepingDeletes: keepingDeletes)
         // From the last to the first: what comes later decides whether an operation still matters.

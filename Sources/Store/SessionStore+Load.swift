@@ -13,6 +13,12 @@ private struct SessionLoader {
     let database: Database
     let now: Moment
     var snapshot = SessionSnapshot()
+    /// What the numbers of sessions, messages and queue entries can be.
+    private static let numbers: ClosedRange<Int64> = 1...1 << 53
+    private static let times: ClosedRange<Int64> = 0...1 << 53
+    /// Entries that may be over between two that are not. The broker fills holes, and its own are smaller.
+    private static let largestHole: Int64 = 1 << 20
+
     private var damagedMessages: [Int64] = []
     private var damagedTopics: [String] = []
 
@@ -55,7 +61,9 @@ private struct SessionLoader {
         let select = try database.statement("SELECT number, data, expires_at FROM message")
         while try select.step() {
             let expiresAt = now.monotonicTime(of: select.optionalInteger(2).map { Timestamp(milliseconds: $0) })
-            if let message = select.withBytes(1, { MessageRecord.decode($0, expiresAt: expiresAt) }) {
+            if SessionLoader.numbers.contains(select.integer(0)),
+                let message = select.withBytes(1, { MessageRecord.decode($0, expiresAt: expiresAt) })
+            {
                 snapshot.messages[select.integer(0)] = message
             } else {
                 snapshot.damagedRecords += 1
@@ -68,10 +76,15 @@ private struct SessionLoader {
         let select = try database.statement(
             "SELECT number, client_identifier, expiry_interval, disconnected_at FROM session ORDER BY number")
         while try select.step() {
+            guard SessionLoader.numbers.contains(select.integer(0)) else {
+                snapshot.damagedRecords += 1
+                continue
+            }
+            let disconnectedAt = select.optionalInteger(3).flatMap { SessionLoader.times.contains($0) ? $0 : nil }
             let session = StoredSession(
                 number: select.integer(0), clientIdentifier: select.text(1),
                 expiryInterval: UInt32(clamping: select.integer(2)),
-                disconnectedAt: select.optionalInteger(3).map { Timestamp(milliseconds: $0) })
+                disconnectedAt: disconnectedAt.map { Timestamp(milliseconds: $0) })
             snapshot.sessions.append(SessionSnapshot.Session(session: session))
         }
     }
@@ -107,6 +120,8 @@ private struct SessionLoader {
         while try entries.step() {
             guard let session = index[entries.integer(0)] else { continue }
             guard let entry = SessionSnapshot.QueueEntry(row: entries),
+                SessionLoader.numbers.contains(entry.sequence),
+                entry.sequence - (snapshot.sessions[session].queue.last?.sequence ?? entry.sequence) <= SessionLoader.largestHole,
                 entry.released || snapshot.messages[entry.message] != nil
             else {
                 snapshot.damagedRecords += 1

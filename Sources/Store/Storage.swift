@@ -48,6 +48,7 @@ public actor Storage {
         cache = try Storage.openFile(Storage.cacheFile, directory, now, &alarms) { path, check throws(StoreError) in
             try BreakpointCache(path: path, limits: limits, vfs: vfs, checkIntegrity: check)
         }
+        directory.makeReserve()
         try directory.sync()
         self.directory = directory
         self.limits = limits
@@ -70,10 +71,15 @@ public actor Storage {
     /// it may be: give the same batch again, alone or with later operations behind it, and what is there already is
     /// recognised.
     public func commit(_ batch: CommitBatch, now: Moment) throws(StoreError) -> CommitReport {
-        let cache = try openCache()
+        var cache = try openCache()
         let sessions = try openSessions()
         let start = SystemClock.monotonic()
         do throws(StoreError) {
+            if mayRepeat, !batch.acknowledgements.isEmpty {
+                // By themselves: they free what a full disk needs for the rest.
+                try acknowledgeFirst(batch.acknowledgements, now: now)
+                cache = try openCache()
+            }
             let report = try use(Storage.cacheFile) { () throws(StoreError) in
                 try cache.commit(batch.appends, acknowledgements: batch.acknowledgements, now: now)
             }
@@ -91,6 +97,26 @@ public actor Storage {
             mayRepeat = true
             throw error
         }
+    }
+
+    /// Applies acknowledgements alone, if need be in the space that is kept in reserve for them.
+    private func acknowledgeFirst(_ acknowledgements: [LaneAcknowledgement], now: Moment) throws(StoreError) {
+        do throws(StoreError) {
+            try acknowledge(acknowledgements, now: now)
+        } catch {
+            guard case .full = error else { throw error }
+            directory?.releaseReserve()
+            try acknowledge(acknowledgements, now: now)
+        }
+        directory?.makeReserve()
+    }
+
+    private func acknowledge(_ acknowledgements: [LaneAcknowledgement], now: Moment) throws(StoreError) {
+        let cache = try openCache()
+        let report = try use(Storage.cacheFile) { () throws(StoreError) in
+            try cache.commit([], acknowledgements: acknowledgements, now: now)
+        }
+        unreported.add(report)
     }
 
     /// Reads messages of a bridge's lane in order, from `sequence` or the first one that is not acknowledged, whichever

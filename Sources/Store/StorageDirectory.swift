@@ -45,6 +45,23 @@ final class StorageDirectory {
         Glibc.close(descriptor)
     }
 
+    /// Bytes of the reserve, if there are so many, or fewer.
+    private static let reserveSizes: [off_t] = [1 << 20, 1 << 18, 1 << 16]
+
+    /// Takes space that is given back when the disk is full: even to delete needs some, for the journal.
+    ///
+    /// Without effect when the reserve is there, or there is no space for it either.
+    func makeReserve() {
+        let path = file("reserve")
+        if access(path, F_OK) == 0 { return }
+        let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { return }
+        defer { Glibc.close(descriptor) }
+        if !StorageDirectory.reserveSizes.contains(where: { posix_fallocate(descriptor, 0, $0) == 0 }) { unlink(path) }
+    }
+
+    func releaseReserve() { unlink(file("reserve")) }
+
     /// Writes the names of new files to the disk.
     func sync() throws(StoreError) {
         let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)

@@ -32,6 +32,8 @@ struct RunCommand: AsyncParsableCommand {
     }
 
     mutating func run() async throws {
+        ProcessLimits.openStandardStreams()
+        ProcessLimits.raiseOpenFiles()
         let sink = LogfmtHandler.Sink()
         let scratch = file == nil && dataDirectory == nil ? try ScratchDirectory() : nil
         defer { scratch?.remove() }

@@ -1,6 +1,7 @@
 import Broker
 import Core
 import MQTTCodec
+import Store
 import Testing
 
 @Suite("Connections")
@@ -141,6 +142,27 @@ struct ConnectionTests {
         #expect(waiting.version == .v311, "which says that nothing is sent before the connection ends")
         harness.settle()
         #expect(next.take().map(\.text) == ["CONNACK 0 0"])
+    }
+
+    @Test("an identifier of this program's parts is refused, and a session that has it from before makes room")
+    func reservedIdentifiers() {
+        let harness = BrokerHarness()
+        for identifier in ["$martlet/rule/later", "$bridge/later/forward"] {
+            let intruder = harness.connect(identifier, cleanStart: false, expiry: 3600)
+            harness.settle()
+            #expect(intruder.take().map(\.text) == ["CONNACK 0 133"])
+        }
+        var snapshot = SessionSnapshot()
+        let kept = StoredSession(number: 7, clientIdentifier: "$bridge/later/forward", expiryInterval: .max, disconnectedAt: nil)
+        snapshot.sessions = [SessionSnapshot.Session(session: kept)]
+        snapshot.sessions[0].subscriptions = [StoredSubscription(filter: "a", options: 1, identifier: 0)]
+        harness.broker = Broker(limits: BrokerLimits(), seed: 1)
+        harness.broker.restore(snapshot, now: harness.now, wall: harness.wall)
+        let part = RecordingClient()
+        harness.broker.attach(part, identifier: "$bridge/later/forward")
+        harness.publish(harness.connect("p"), "a", "for the session that is gone")
+        harness.settle()
+        #expect(part.takePublishes().isEmpty)
     }
 
     @Test("an invalid filter and one too many are refused, the others of the packet granted")

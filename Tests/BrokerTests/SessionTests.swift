@@ -231,4 +231,18 @@ struct SessionTests {
         harness.lose(subscriber)
         #expect(session.queue.byteCount == 0)
     }
+
+    @Test("a session that was left while the clock was not set has its whole interval once it is")
+    func clockNotSet() {
+        let harness = BrokerHarness()
+        var snapshot = SessionSnapshot()
+        let kept = StoredSession(
+            number: 1, clientIdentifier: "s", expiryInterval: 60, disconnectedAt: Timestamp(milliseconds: 5_000))
+        snapshot.sessions = [SessionSnapshot.Session(session: kept)]
+        harness.broker.restore(snapshot, now: harness.now, wall: harness.wall)
+        harness.advance(.seconds(59))
+        let client = harness.connect("s", cleanStart: false, expiry: 60)
+        harness.settle()
+        #expect(client.take().first?.text == "CONNACK 1 0")
+    }
 }

@@ -1,9 +1,11 @@
 #include "CStorageFaults.h"
 
+#include <dirent.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 struct storage_faults {
     sqlite3_vfs vfs;
@@ -14,6 +16,8 @@ struct storage_faults {
     int sticky;
     int full;
     long failures;
+    const char *directory;
+    int64_t size_limit;
     int recording;
     storage_record *log;
     size_t count;
@@ -71,6 +75,23 @@ static int file_read(sqlite3_file *file, void *bytes, int count, sqlite3_int64 o
     return self->real->pMethods->xRead(self->real, bytes, count, offset);
 }
 
+/// Whether the directory would be larger than its limit if the file grew to `end`.
+static int is_over_limit(faulty_file *self, sqlite3_int64 end) {
+    storage_faults *faults = self->faults;
+    sqlite3_int64 total = end;
+    sqlite3_int64 own = 0;
+    if (!faults->size_limit || self->real->pMethods->xFileSize(self->real, &own) != SQLITE_OK || end <= own) return 0;
+    total -= own;
+    DIR *directory = opendir(faults->directory);
+    if (!directory) return 0;
+    for (struct dirent *entry = readdir(directory); entry; entry = readdir(directory)) {
+        struct stat status;
+        if (fstatat(dirfd(directory), entry->d_name, &status, 0) == 0 && S_ISREG(status.st_mode)) total += status.st_size;
+    }
+    closedir(directory);
+    return total > faults->size_limit;
+}
+
 static int file_write(sqlite3_file *file, const void *bytes, int count, sqlite3_int64 offset) {
     faulty_file *self = (faulty_file *)file;
     if (must_fail(self->faults, STORAGE_WRITE)) {
@@ -80,6 +101,7 @@ static int file_write(sqlite3_file *file, const void *bytes, int count, sqlite3_
         }
         return self->faults->full ? SQLITE_FULL : SQLITE_IOERR_WRITE;
     }
+    if (is_over_limit(self, offset + count)) return SQLITE_FULL;
     int code = self->real->pMethods->xWrite(self->real, bytes, count, offset);
     if (code == SQLITE_OK) record(self->faults, STORAGE_WRITE, self->name, offset, bytes, (size_t)count);
     return code;
@@ -209,6 +231,7 @@ void storage_faults_destroy(storage_faults *faults) {
         free((void *)faults->log[index].bytes);
     }
     free(faults->log);
+    free((void *)faults->directory);
     free(faults);
 }
 
@@ -218,6 +241,12 @@ void storage_faults_fail(storage_faults *faults, int kinds, long nth, int sticky
     faults->sticky = sticky;
     faults->full = full;
     faults->failures = 0;
+}
+
+void storage_faults_limit_size(storage_faults *faults, const char *directory, int64_t bytes) {
+    free((void *)faults->directory);
+    faults->directory = strdup(directory);
+    faults->size_limit = bytes;
 }
 
 long storage_faults_failures(const storage_faults *faults) { return faults->failures; }

@@ -96,6 +96,35 @@ struct FaultTests {
         }
     }
 
+    @Test("acknowledgements are stored on a full disk, for they make room")
+    func acknowledgementsOnFullDisk() async throws {
+        let faults = Faults()
+        let directory = TemporaryDirectory()
+        defer { withExtendedLifetime((faults, directory)) {} }
+        let storage = try Storage(directory: directory.path, limits: CacheLimits(), now: start.wall, vfs: faults.name)
+        faults.limitSize(directory.path, 3_000_000)
+        var next = 1
+        var pending = CommitBatch()
+        do {
+            while next < 100_000 {
+                let messages = makeMessages(next...next + 39, size: 1000)
+                pending = CommitBatch(appends: [LaneAppend(lane: "cloud", firstSequence: Int64(next), messages: messages)])
+                _ = try await storage.commit(pending, now: start)
+                next += 40
+            }
+            Issue.record("the disk is never full")
+        } catch {
+            guard case .full = error else { throw error }
+        }
+        var isFull = false
+        do { _ = try await storage.commit(pending, now: start) } catch { isFull = true }
+        #expect(isFull)
+        // The upstream has taken all that is on disk; the disk stays as full as it is.
+        let acknowledgement = LaneAcknowledgement(lane: "cloud", through: Int64(next - 1))
+        let report = try await storage.commit(CommitBatch(acknowledgements: [acknowledgement]), now: start)
+        #expect(report.lanes.first?.acknowledgedSequence == Int64(next - 1))
+    }
+
     @Test("what a failed commit has stored all the same is deleted when its delete comes with the next try")
     func storedAllTheSame() async throws {
         let faults = Faults()

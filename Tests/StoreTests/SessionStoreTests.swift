@@ -94,6 +94,34 @@ struct SessionStoreTests {
         #expect(try store.load(at: start).damagedRecords == 0)
     }
 
+    @Test("numbers that nobody has given are damage and left out")
+    func wildNumbers() throws {
+        let store = try open()
+        try store.commit(
+            [
+                .putSession(StoredSession(number: 1, clientIdentifier: "c", expiryInterval: 9, disconnectedAt: start.wall)),
+                .putMessage(number: 1, makeMessage("t", [1]), expiresAt: nil),
+                .enqueue(session: 1, sequence: 1, message: 1, qos: .atLeastOnce, retain: false, subscriptionIdentifiers: []),
+                .enqueue(session: 1, sequence: 2, message: 1, qos: .atLeastOnce, retain: false, subscriptionIdentifiers: []),
+                .enqueue(session: 1, sequence: 3, message: 2, qos: .atLeastOnce, retain: false, subscriptionIdentifiers: []),
+                .putMessage(number: 2, makeMessage("t", [1]), expiresAt: nil),
+            ], mayRepeat: false)
+        try store.database.execute(
+            """
+            INSERT INTO session VALUES (9223372036854775807, 'd', 9, NULL);
+            UPDATE session SET disconnected_at = -9223372036854775808 WHERE number = 1;
+            UPDATE queue SET sequence = 4611686018427387904 WHERE sequence = 2;
+            UPDATE queue SET message = 9223372036854775807 WHERE sequence = 3;
+            UPDATE message SET number = 9223372036854775807 WHERE number = 2;
+            """)
+        let loaded = try store.load(at: start)
+        #expect(loaded.sessions.map(\.session.number) == [1])
+        #expect(loaded.sessions[0].session.disconnectedAt == nil)
+        #expect(loaded.sessions[0].queue.map(\.sequence) == [1])
+        #expect(Array(loaded.messages.keys) == [1])
+        #expect(loaded.damagedRecords == 4)
+    }
+
     @Test("a message that no queue refers to is deleted at the start")
     func orphan() throws {
         let store = try open()

@@ -88,6 +88,9 @@ final class Faults {
 
     func stopFailing() { storage_faults_fail(handle, 0, 0, 0, 0) }
 
+    /// The files of a directory have so many bytes in all; 0 for no limit.
+    func limitSize(_ directory: String, _ bytes: Int64) { storage_faults_limit_size(handle, directory, bytes) }
+
     var failures: Int { storage_faults_failures(handle) }
 }
 

@@ -31,6 +31,9 @@ void storage_faults_destroy(storage_faults *faults);
 /// From now on the `nth` operation (1 is the next) of the kinds in `kinds` fails, once, or with `sticky` all after it too.
 /// `full` makes failing writes say that the disk is full. 0 lets nothing fail. A write that fails writes its first half.
 void storage_faults_fail(storage_faults *faults, int kinds, long nth, int sticky, int full);
+/// From now on the files of a directory have `bytes` in all: writes that would make them grow beyond say that the disk is
+/// full. 0 for no limit.
+void storage_faults_limit_size(storage_faults *faults, const char *directory, int64_t bytes);
 /// How many operations have failed since `storage_faults_fail`.
 long storage_faults_failures(const storage_faults *faults);
 
