@@ -73,6 +73,7 @@ public actor Storage {
     public func commit(_ batch: CommitBatch, now: Moment) throws(StoreError) -> CommitReport {
         var cache = try openCache()
         let sessions = try openSessions()
+        try openDirectory().checkPresence(of: [Storage.sessionsFile, Storage.cacheFile])
         let start = SystemClock.monotonic()
         do throws(StoreError) {
             if mayRepeat, !batch.acknowledgements.isEmpty {

@@ -45,6 +45,17 @@ final class StorageDirectory {
         Glibc.close(descriptor)
     }
 
+    /// Whether what is written into the open files is still found by a later start: they, or the directory, may have been
+    /// deleted meanwhile.
+    func checkPresence(of names: [String]) throws(StoreError) {
+        var status = stat()
+        let isHere = fstat(lock, &status) == 0 && status.st_nlink > 0 && names.allSatisfy { access(file($0), F_OK) == 0 }
+        guard isHere else {
+            throw .failed(
+                code: .cannotOpen, message: "\(path) or files in it were deleted while in use; restart martlet", sql: "")
+        }
+    }
+
     /// Bytes of the reserve, if there are so many, or fewer.
     private static let reserveSizes: [off_t] = [1 << 20, 1 << 18, 1 << 16]
 

@@ -20,6 +20,17 @@ struct StorageTests {
         ],
         appends: [LaneAppend(lane: "cloud", firstSequence: 1, messages: makeMessages(1...100))])
 
+    @Test("a batch is not taken for stored when its file was deleted", arguments: ["sessions.db", "cache.db", "lock"])
+    func deletedFile(name: String) async throws {
+        let directory = TemporaryDirectory()
+        defer { withExtendedLifetime(directory) {} }
+        let storage = try Storage(directory: directory.path, now: start.wall)
+        let batch = CommitBatch(appends: [LaneAppend(lane: "cloud", firstSequence: 1, messages: makeMessages(1...1))])
+        _ = try await storage.commit(batch, now: start)
+        unlink(directory.file(name))
+        await #expect(throws: StoreError.self) { _ = try await storage.commit(batch, now: start) }
+    }
+
     @Test("a batch is there after a restart, and may be given twice")
     func roundTrip() async throws {
         var storage = try open()
