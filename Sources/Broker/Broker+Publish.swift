@@ -151,11 +151,16 @@ extension Broker {
             }
             client.outboxBytes += Client.cost(of: message)
             statistics.delivered &+= 1
-            append(
-                .publish(
-                    OutboundPublish(
-                        message: message, packetIdentifier: 0, qos: .atMostOnce, retain: retain, duplicate: false,
-                        subscriptionIdentifiers: subscriptionIdentifiers)), to: client)
+            let publish = OutboundPublish(
+                message: message, packetIdentifier: 0, qos: .atMostOnce, retain: retain, duplicate: false,
+                subscriptionIdentifiers: subscriptionIdentifiers)
+            if client.awaitsConnack {
+                append(.publish(publish), to: client)
+            } else {
+                // As `append` would: this is the way of most messages, and the call costs a tenth of it.
+                client.outbox.append(.publish(publish))
+                markDirty(client)
+            }
             return
         }
         guard session.client != nil || session.isPersistent else { return }
