@@ -58,9 +58,15 @@ public final class Appliance: Sendable {
         var lanes: [String: LaneStatus] = [:]
         do throws(StoreError) {
             snapshot = try await storage.load(at: Moment.now())
-            for bridge in plan.bridges { lanes[bridge.name] = try await storage.laneStatus(Bridge.laneName(bridge.name)) }
+            for lane in try await storage.status().cache.lanes { lanes[lane.lane] = lane }
         } catch {
             throw .storage("\(error)")
+        }
+        let names = Set(plan.bridges.map { Bridge.laneName($0.name) })
+        for lane in lanes.values where !names.contains(lane.lane) && lane.messages > 0 {
+            log.warning(
+                "the cache holds messages for a bridge that is not configured; they stay until they are too old",
+                metadata: ["bridge": "\(lane.lane)", "messages": "\(lane.messages)", "bytes": "\(lane.bytes)"])
         }
         let core = await makeCore(group.next(), snapshot: snapshot, lanes: lanes)
         let channels = try await openListeners(core, group: group)

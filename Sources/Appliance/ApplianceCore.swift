@@ -27,6 +27,8 @@ final class ApplianceCore: @unchecked Sendable {
     private let loggers: Loggers
     private let startedAt = SystemClock.monotonic()
     private let stopFlag = Atomic(false)
+    /// By bus: the stream ends when polling is to end.
+    private let pollStops: [String: (stream: AsyncStream<Void>, continuation: AsyncStream<Void>.Continuation)]
 
     private let loop: BrokerLoop
     private let context: ServerContext
@@ -76,6 +78,8 @@ final class ApplianceCore: @unchecked Sendable {
             inputs[bus.name] = input
             for device in bus.devices { byDevice[device.identifier] = input }
         }
+        pollStops = Dictionary(
+            uniqueKeysWithValues: plan.buses.map { ($0.name, AsyncStream.makeStream(of: Void.self)) })
         commandQueues = queues
         commandInputs = inputs
         commands = CommandClient(broker: broker, queues: byDevice)
@@ -95,7 +99,7 @@ final class ApplianceCore: @unchecked Sendable {
             }, scheduleTurn: { loop.scheduleTurn() })
         bridges = plan.bridges.map { configuration in
             Bridge(
-                configuration: configuration, laneStatus: lanes[configuration.name], broker: broker, eventLoop: eventLoop,
+                configuration: configuration, laneStatus: lanes[Bridge.laneName(configuration.name)], broker: broker, eventLoop: eventLoop,
                 environment: environment, logger: loggers.bridge, seed: UInt64.random(in: 0...UInt64.max))
         }
         loop.bridges = bridges
@@ -184,7 +188,7 @@ final class ApplianceCore: @unchecked Sendable {
                         }
                     }, events: { log.report($0, bus: bus) })
             }
-            while !isStopping { try? await Task.sleep(for: .milliseconds(50)) }
+            if let stop = pollStops[driver.name] { for await _ in stop.stream {} }
             tasks.cancelAll()
         }
     }
@@ -212,6 +216,7 @@ final class ApplianceCore: @unchecked Sendable {
 
     func stopInput() {
         stopFlag.store(true, ordering: .relaxed)
+        for stop in pollStops.values { stop.continuation.finish() }
         for input in commandInputs.values { input.finish() }
     }
 

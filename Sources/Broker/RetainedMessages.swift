@@ -10,6 +10,8 @@ struct RetainedMessages {
     private let root = Node()
     private(set) var count = 0
     private(set) var byteCount = 0
+    /// Whether any message may expire; without one nobody has to look.
+    private var mayExpire = false
 
     func message(of topic: String) -> Message? {
         var node = root
@@ -22,6 +24,7 @@ struct RetainedMessages {
 
     /// Puts a message in, in place of an older one of its topic.
     mutating func put(_ message: Message) {
+        if message.expiresAt != .distantFuture { mayExpire = true }
         var node = root
         for level in message.topic.split(separator: "/", omittingEmptySubsequences: false) {
             let key = String(level)
@@ -106,14 +109,24 @@ struct RetainedMessages {
     }
 
     /// The topics whose messages have expired.
-    func expired(now: MonotonicTime) -> [String] {
+    mutating func expired(now: MonotonicTime) -> [String] {
+        guard mayExpire else { return [] }
         var topics: [String] = []
-        RetainedMessages.collectExpired(root, now: now, into: &topics)
+        mayExpire = false
+        RetainedMessages.collectExpired(root, now: now, into: &topics, others: &mayExpire)
         return topics
     }
 
-    private static func collectExpired(_ node: Node, now: MonotonicTime, into topics: inout [String]) {
-        if let message = node.message, message.expiresAt <= now { topics.append(message.topic) }
-        for child in node.children.values { collectExpired(child, now: now, into: &topics) }
+    private static func collectExpired(
+        _ node: Node, now: MonotonicTime, into topics: inout [String], others mayExpire: inout Bool
+    ) {
+        if let message = node.message {
+            if message.expiresAt <= now {
+                topics.append(message.topic)
+            } else if message.expiresAt != .distantFuture {
+                mayExpire = true
+            }
+        }
+        for child in node.children.values { collectExpired(child, now: now, into: &topics, others: &mayExpire) }
     }
 }

@@ -31,7 +31,9 @@ enum StopSignals {
 
     /// Does only what a signal handler may.
     private static let handler: @convention(c) (Int32) -> Void = { number in
+        let interrupted = errno
         var byte = UInt8(truncatingIfNeeded: number)
         _ = write(pipeEnd.load(ordering: .acquiring), &byte, 1)
+        errno = interrupted
     }
 }

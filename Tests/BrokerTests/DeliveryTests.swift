@@ -145,6 +145,23 @@ struct DeliveryTests {
         #expect(again.takeTexts() == ["long"])
     }
 
+    @Test("a retained message goes when its time has passed, and one without an end stays")
+    func retainedExpiry() {
+        let harness = BrokerHarness()
+        let publisher = harness.connect("p")
+        harness.publish(publisher, "a/short", "1", retain: true, expiry: 5)
+        harness.publish(publisher, "a/long", "2", retain: true, expiry: 50)
+        harness.publish(publisher, "a/forever", "3", retain: true)
+        harness.advance(.seconds(6))
+        harness.advance(.seconds(60))
+        harness.settle()
+        harness.restart()
+        let subscriber = harness.connect("s")
+        harness.subscribe(subscriber, "a/+")
+        harness.settle()
+        #expect(subscriber.takeTexts() == ["3"])
+    }
+
     @Test("a slow client's QoS 0 messages are dropped beyond the limit, and nobody else's")
     func slowConsumer() {
         final class StuckClient: Client {}
