@@ -221,7 +221,8 @@ def test_a_line_that_dies_silently_is_noticed_and_replaced(upstream, cloud, mart
     received = [cloud.receive(40).text]
     while received[-1] != "19":
         received.append(cloud.receive(40).text)
-    assert list(dict.fromkeys(received)) == [str(n) for n in range(20)]
+    # What was acknowledged as the line died may come once more.
+    assert [text for text in dict.fromkeys(received) if text != "before"] == [str(n) for n in range(20)]
     assert line.accepted > connections
 
 
