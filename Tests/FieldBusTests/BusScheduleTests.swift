@@ -12,16 +12,16 @@ struct BusScheduleTests {
         var now = MonotonicTime.zero
         var dead: Set<Int> = []
         var answerTime = Duration.milliseconds(10)
-        var retries = 2
-        /// Start of each poll, per device.
+        /// Start of each request of a poll, per device.
         var polls: [Int: [MonotonicTime]] = [:]
         var probes: [Int: [MonotonicTime]] = [:]
         var reports: [Int: [MonotonicTime]] = [:]
         var answers: [Int: [MonotonicTime]] = [:]
 
-        init(_ intervals: [[Duration]], maxBackOff: Duration = .seconds(60)) {
+        init(_ intervals: [[Duration]], maxBackOff: Duration = .seconds(60), retries: Int = 2) {
             schedule = BusSchedule(
-                devices: intervals.map { .init(intervals: $0, probeCost: timeout) }, maxBackOff: maxBackOff, start: .zero)
+                devices: intervals.map { .init(intervals: $0, probeCost: timeout, retries: retries) },
+                maxBackOff: maxBackOff, start: .zero)
         }
 
         mutating func run(until end: MonotonicTime) {
@@ -30,11 +30,12 @@ struct BusScheduleTests {
                 case .wait(let until):
                     precondition(until > now, "a wait that does not wait")
                     now = min(until, end)
-                case .poll(let device, let group, let mayRetry):
+                case .poll(let device, let group):
                     polls[device, default: []].append(now)
                     let started = now
                     if dead.contains(device) {
-                        now += timeout * (mayRetry ? retries + 1 : 1)
+                        now += timeout
+                        if schedule.unanswered(device: device, group: group, lineIsDown: false, now: now) { continue }
                         if schedule.failed(device: device, reason: .timeout, started: started, now: now) {
                             reports[device, default: []].append(now)
                         }
@@ -114,12 +115,12 @@ struct BusScheduleTests {
     @Test("a poll of many requests does not hold up a short group")
     func longPoll() {
         var schedule = BusSchedule(
-            devices: [.init(intervals: [.seconds(60)], probeCost: .seconds(1)), .init(intervals: [.milliseconds(100)], probeCost: .seconds(1))],
+            devices: [.init(intervals: [.seconds(60)], probeCost: .seconds(1), retries: 2), .init(intervals: [.milliseconds(100)], probeCost: .seconds(1), retries: 2)],
             maxBackOff: .seconds(60), start: .zero)
         var now = MonotonicTime.zero
         var turns: [Int] = []
         for request in 0..<200 {
-            guard case .poll(let device, let group, _) = schedule.next(now: now) else { break }
+            guard case .poll(let device, let group) = schedule.next(now: now) else { break }
             turns.append(device)
             now += .milliseconds(100)
             schedule.answered(device: device, group: group, finished: device == 1 || request > 190)
@@ -128,11 +129,12 @@ struct BusScheduleTests {
         #expect(turns.prefix(190).filter { $0 == 1 }.count == 95)
     }
 
-    @Test("a device that does not answer is reported at once, after its retries")
+    @Test("a device that does not answer is reported when its last try has failed, without a pause if nothing else is due")
     func badAtOnce() {
         var bus = Bus([[.seconds(1)]])
         bus.dead = [0]
-        bus.run(until: at(.seconds(3)))
+        bus.run(until: at(.milliseconds(2400)))
+        #expect(bus.polls[0] == [at(.zero), at(.milliseconds(500)), at(.seconds(1))])
         #expect(bus.reports[0] == [at(.milliseconds(1500))])
     }
 
@@ -145,7 +147,7 @@ struct BusScheduleTests {
         let gaps = zip(probes.dropFirst(), probes).map { ($0 - $1 - BusScheduleTests.timeout).components.seconds }
         #expect(probes.first == at(.milliseconds(2500)))
         #expect(gaps.prefix(5) == [2, 4, 8, 8, 8])
-        #expect(bus.polls[0]?.count == 1)
+        #expect(bus.polls[0]?.count == 3)
     }
 
     @Test("a device that stays bad is reported again once a minute")
@@ -160,7 +162,7 @@ struct BusScheduleTests {
 
     @Test("a new reason is reported at once")
     func newReason() {
-        var schedule = BusSchedule(devices: [.init(intervals: [.seconds(1)], probeCost: .seconds(1))], maxBackOff: .seconds(60), start: .zero)
+        var schedule = BusSchedule(devices: [.init(intervals: [.seconds(1)], probeCost: .seconds(1), retries: 2)], maxBackOff: .seconds(60), start: .zero)
         expect(true, schedule.failed(device: 0, reason: .notConnected, started: .zero, now: at(.seconds(1))))
         expect(false, schedule.failed(device: 0, reason: .notConnected, started: .zero, now: at(.seconds(3))))
         expect(true, schedule.failed(device: 0, reason: .timeout, started: .zero, now: at(.seconds(5))))
@@ -183,7 +185,7 @@ struct BusScheduleTests {
 
     @Test("a device that comes and goes gets no retries and a growing back-off")
     func flapping() {
-        var schedule = BusSchedule(devices: [.init(intervals: [.seconds(1)], probeCost: .seconds(1))], maxBackOff: .seconds(60), start: .zero)
+        var schedule = BusSchedule(devices: [.init(intervals: [.seconds(1)], probeCost: .seconds(1), retries: 2)], maxBackOff: .seconds(60), start: .zero)
         var now = MonotonicTime.zero
         var backOffs: [Duration] = []
         for _ in 0..<4 {
@@ -191,11 +193,11 @@ struct BusScheduleTests {
             backOffs.append(schedule.backOff(device: 0, now: now) ?? .zero)
             now += .seconds(100)
             schedule.recovered(device: 0, now: now)
-            guard case .poll(_, _, let mayRetry) = schedule.next(now: now) else {
+            guard case .poll(let device, let group) = schedule.next(now: now) else {
                 Issue.record("not polled after recovery")
                 return
             }
-            #expect(!mayRetry)
+            expect(false, schedule.unanswered(device: device, group: group, lineIsDown: false, now: now))
         }
         #expect(backOffs == [.seconds(1), .seconds(2), .seconds(4), .seconds(8)])
     }
@@ -257,7 +259,7 @@ struct BusScheduleTests {
     @Test("when the line opens again, the devices that were not connected are polled without waiting")
     func lineOpens() {
         var schedule = BusSchedule(
-            devices: Array(repeating: .init(intervals: [.seconds(1)], probeCost: .seconds(1)), count: 3),
+            devices: Array(repeating: .init(intervals: [.seconds(1)], probeCost: .seconds(1), retries: 2), count: 3),
             maxBackOff: .seconds(60), start: .zero)
         for device in 0..<3 {
             _ = schedule.failed(
@@ -275,14 +277,14 @@ struct BusScheduleTests {
     @Test("a request out of turn to a dead device waits for the share of the time that probes may take")
     func outOfTurn() {
         var schedule = BusSchedule(
-            devices: Array(repeating: .init(intervals: [.seconds(1)], probeCost: .seconds(1)), count: 2),
+            devices: Array(repeating: .init(intervals: [.seconds(1)], probeCost: .seconds(1), retries: 2), count: 2),
             maxBackOff: .seconds(60), start: .zero)
         _ = schedule.failed(device: 0, reason: .timeout, started: .zero, now: at(.seconds(1)))
         expect(true, schedule.mayRequest(device: 0, now: at(.seconds(1))))
         expect(true, schedule.mayRequest(device: 1, now: at(.seconds(1))))
         _ = schedule.failed(device: 0, reason: .timeout, started: at(.seconds(1)), now: at(.seconds(2)))
         expect(false, schedule.mayRequest(device: 0, now: at(.seconds(2))))
-        guard case .poll(let device, let group, _) = schedule.next(now: at(.seconds(2))) else {
+        guard case .poll(let device, let group) = schedule.next(now: at(.seconds(2))) else {
             Issue.record("not polled")
             return
         }

@@ -145,6 +145,20 @@ def test_other_devices_of_the_line_keep_their_rate_beside_a_silent_one(field, ma
         assert len(times) >= 24 and longest < 1.0
 
 
+def test_a_device_is_polled_between_any_two_tries_of_one_that_falls_silent(field, martlet, connect):
+    devices = {1: Device(), 2: Device()}
+    box = martlet(configuration(field(devices).bus, devices, timeout="300ms", retries=5, max_back_off="60s"))
+    posts = Posts(connect(at=box))
+    for unit in devices:
+        posts.good("temp", device=f"m{unit}")
+    devices[2].silent = True
+    posts.bad("temp", device="m2")
+    tries = [request.time for request in devices[2].requests[-6:]]
+    reads = [request.time for request in devices[1].requests]
+    for earlier, later in zip(tries, tries[1:]):
+        assert any(earlier < read < later for read in reads)
+
+
 def test_the_devices_beside_a_silent_one_stay_good(field, martlet, connect):
     devices = {1: Device(), 2: Device()}
     box = martlet(configuration(field(devices).bus, devices))

@@ -5,17 +5,24 @@ import Glibc
 // The silence between frames and answers that come too late, which only a serial line knows.
 
 extension ModbusConnection {
-    /// Waits until the line has been silent for long enough, and until a late answer to another request has passed.
+    /// Until when this device's answer to an earlier request may come; nil if none can.
+    func answerIsOwed(by unit: Int) -> MonotonicTime? { owed[unit]?.until }
+
+    /// Waits until the line has been silent for long enough, and until a late answer to another request has passed. What
+    /// came meanwhile is thrown away.
     mutating func awaitSilence(_ timing: SerialTiming, before request: Request, timeout: Duration) {
-        if let owed, owed.request.unitIdentifier == request.unitIdentifier {
-            if owed.request == request {
+        if let debt = owed[request.unitIdentifier] {
+            let now = SystemClock.monotonic()
+            if debt.until > now, debt.request == request {
                 // The answer to this repetition may be that of the first try; its own is then still to come.
-                self.owed = (request, SystemClock.monotonic() + timeout + timeout)
+                owed[request.unitIdentifier] = (request, now + timeout + timeout)
             } else {
-                discardInput(until: owed.until)
-                self.owed = nil
+                // Polls were put off until then, so only a write waits here.
+                discardInput(until: debt.until)
+                owed[request.unitIdentifier] = nil
             }
         }
+        if discard(waiting: .zero) { drain(timing) }
         let ready = lastActivity + timing.silence
         var now = SystemClock.monotonic()
         while now < ready {

@@ -10,8 +10,9 @@ import Glibc
 //   such. A connection therefore takes one low descriptor when it is made, at start-up, and keeps it: what is opened later
 //   is moved there with dup2(), and /dev/null holds the place meanwhile.
 // * It takes whatever comes next for the answer, except for the transaction identifier of Modbus TCP. After a time-out or a
-//   frame that does not fit, a TCP connection is opened anew; a serial line is drained, and a device that owes a late answer
-//   is not asked anything else before that answer must have come.
+//   frame that does not fit, a TCP connection is opened anew; a serial line is drained, before each request too, and a device
+//   that owes a late answer is not asked anything else before that answer must have come. If the answer comes while another
+//   device is asked, its unit identifier gives it away (§2.2 of Modbus over Serial Line 1.02).
 // * It does not keep the 3.5 characters of silence between two frames that Modbus RTU demands (Modbus over Serial Line 1.02
 //   §2.5.1.1).
 
@@ -35,8 +36,9 @@ struct ModbusConnection: ~Copyable {
     private(set) var opens: UInt64 = 0
     /// When the last byte was on the serial line.
     var lastActivity = MonotonicTime.zero
-    /// A request on a serial line that timed out, and until when its answer may still come.
-    var owed: (request: Request, until: MonotonicTime)?
+    /// By unit identifier (so no more than 256), the last request on a serial line that timed out, and until when its
+    /// answer may still come. Of several devices, because others are asked between the tries of one.
+    var owed: [Int: (request: Request, until: MonotonicTime)] = [:]
 
     init(_ transport: ModbusTransport) throws(FieldBusError) {
         let context: OpaquePointer?
@@ -164,7 +166,7 @@ struct ModbusConnection: ~Copyable {
         let message = cmodbus_message(result).map { String(cString: $0) } ?? "error \(-result)"
         if result == -ETIMEDOUT {
             if let timing {
-                owed = (request, lastActivity + timeout)
+                owed[request.unitIdentifier] = (request, lastActivity + timeout)
                 drain(timing)
             } else {
                 close()
@@ -204,7 +206,7 @@ struct ModbusConnection: ~Copyable {
         }
         isOpen = true
         opens += 1
-        owed = nil
+        owed.removeAll()
     }
 
     /// Moves a descriptor to the low one.
@@ -221,7 +223,7 @@ struct ModbusConnection: ~Copyable {
     mutating func close() {
         guard isOpen else { return }
         isOpen = false
-        owed = nil
+        owed.removeAll()
         if timing != nil {
             // Lets libmodbus give the port its old settings back, on a copy that it may close.
             let copy = dup(descriptor)

@@ -1,18 +1,23 @@
 import Core
 
 extension ModbusDriver {
-    /// Makes the next request of a group's poll, and delivers the group when it was the last.
-    func poll(device: Int, group: Int, mayRetry: Bool) {
+    /// Makes the next request of a group's poll, once, and delivers the group when it was the last.
+    func poll(device: Int, group: Int) {
         let now = SystemClock.monotonic()
         skipRefused(device: device, group: group, now: now)
         let position = devices[device].groups[group].position
         if position < devices[device].groups[group].plan.blocks.count {
             let block = devices[device].groups[group].plan.blocks[position]
             do throws(RequestFailure) {
-                try read(block, device: device, tries: mayRetry ? devices[device].retries + 1 : 1)
+                try read(block, device: device, tries: 1)
                 take(block, device: device, group: group)
             } catch {
                 let now = SystemClock.monotonic()
+                if !error.isAnswer,
+                    schedule.unanswered(device: device, group: group, lineIsDown: error.isLine, now: now)
+                {
+                    return
+                }
                 guard refused(by: error, device: device, group: group, now: now) else {
                     devices[device].groups[group].plan.update(block: position) { $0.wasSilent = true }
                     deviceFailed(device, error, started: now)
@@ -157,11 +162,10 @@ extension ModbusDriver {
         deliver(DeviceReading(device: devices[device].identifier, samples: samples))
     }
 
-    /// The device did not answer: all its points are bad, at once. A line that cannot be opened makes all devices bad.
+    /// The device did not answer its last try: all its points are bad, at once. A line that cannot be opened makes all devices bad.
     func deviceFailed(_ index: Int, _ failure: RequestFailure, started: MonotonicTime) {
         let now = SystemClock.monotonic()
-        var isLine = false
-        if case .openFailed = failure { isLine = true }
+        let isLine = failure.isLine
         for device in isLine ? 0..<devices.count : index..<index + 1 {
             devices[device].abandonPolls()
             let isNew = schedule.reason(device: device) != failure.reason

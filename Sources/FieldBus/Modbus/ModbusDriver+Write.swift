@@ -63,9 +63,7 @@ extension ModbusDriver {
                 schedule.recovered(device: device, now: SystemClock.monotonic())
                 return .failed(error.reason)
             }
-            var isLine = false
-            if case .openFailed = error { isLine = true }
-            if isLine || schedule.reason(device: device) != nil {
+            if error.isLine || schedule.reason(device: device) != nil {
                 silent = error.reason
                 deviceFailed(device, error, started: started)
                 return .failed(error.reason)
@@ -178,6 +176,11 @@ extension ModbusDriver {
         devices[device].lacksMaskWrite = true
     }
 
+    /// Its tries follow each other in a row, because a write is one command and its caller waits for the outcome. What that
+    /// costs: the first write to a device that has fallen silent keeps all others off the line for (retries + 2) response
+    /// time-outs, the write's own and those of this, and where function 22 is tried first for one more. The device is dead
+    /// then, and a further write to it is refused or makes one try, as a probe does. On a serial line a write also waits,
+    /// for at most two response time-outs, while a late answer of its device may come.
     private func readBack(_ point: ModbusPoint, device: Int) throws(RequestFailure) -> [UInt16] {
         let block = ReadBlock(
             area: point.area, startingAddress: point.address, quantity: point.quantity, points: 0..<0)

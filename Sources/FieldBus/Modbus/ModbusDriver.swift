@@ -49,7 +49,8 @@ public actor ModbusDriver: FieldBusDriver {
             devices.enumerated().map { ($1.identifier, $0) }, uniquingKeysWith: { first, _ in first })
         schedule = BusSchedule(
             devices: devices.map {
-                BusSchedule.Device(intervals: $0.groups.map(\.interval), probeCost: $0.responseTimeout)
+                BusSchedule.Device(
+                    intervals: $0.groups.map(\.interval), probeCost: $0.responseTimeout, retries: $0.retries)
             }, maxBackOff: bus.maxBackOff, start: made)
         executor = ThreadExecutor(name: bus.name)
     }
@@ -63,8 +64,8 @@ public actor ModbusDriver: FieldBusDriver {
         while !Task.isCancelled {
             let now = SystemClock.monotonic()
             switch schedule.next(now: now) {
-            case .poll(let device, let group, let mayRetry):
-                poll(device: device, group: group, mayRetry: mayRetry)
+            case .poll(let device, let group):
+                poll(device: device, group: group)
                 await Task.yield()
             case .probe(let device):
                 probe(device: device)
@@ -95,7 +96,8 @@ public actor ModbusDriver: FieldBusDriver {
             })
     }
 
-    /// Makes one request, and repeats it up to `tries` times in all while nothing believable comes back.
+    /// Makes one request, and repeats it up to `tries` times in all while nothing believable comes back. More than one try
+    /// keeps everything else off the line meanwhile.
     func attempt(
         device index: Int, tries: Int,
         _ operation: (inout ModbusConnection) throws(RequestFailure) -> Void
@@ -107,7 +109,10 @@ public actor ModbusDriver: FieldBusDriver {
             devices[index].requests += 1
             let started = SystemClock.monotonic()
             do throws(RequestFailure) {
-                defer { counters.busy += SystemClock.monotonic() - started }
+                defer {
+                    counters.busy += SystemClock.monotonic() - started
+                    schedule.hold(device: index, until: connection.answerIsOwed(by: devices[index].unitIdentifier))
+                }
                 try operation(&connection)
             } catch {
                 noteLine(error)

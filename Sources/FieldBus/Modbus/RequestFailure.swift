@@ -18,6 +18,11 @@ enum RequestFailure: Error, Sendable, Hashable {
         if case .exception(let code) = self { code != 10 && code != 11 } else { false }
     }
 
+    /// Whether no device could have been asked.
+    var isLine: Bool {
+        if case .openFailed = self { true } else { false }
+    }
+
     var reason: QualityReason {
         switch self {
         case .exception(let code):

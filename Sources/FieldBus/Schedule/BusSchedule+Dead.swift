@@ -8,21 +8,20 @@ extension BusSchedule {
         case at(MonotonicTime)
     }
 
-    /// When to probe the dead device that has waited longest.
+    /// When to probe the dead device that has waited longest, if no poll is owed a turn before.
     func nextProbe(now: MonotonicTime, pollIsDue: Bool, nextDue: MonotonicTime) -> Probe? {
         var candidate: Int?
         for index in devices.indices where devices[index].reason != nil {
-            if candidate.map({ devices[index].retryAt < devices[$0].retryAt }) ?? true { candidate = index }
+            if candidate.map({ devices[index].probeAt < devices[$0].probeAt }) ?? true { candidate = index }
         }
         guard let candidate else { return nil }
         let device = devices[candidate]
         // With nobody left to disturb only the back-off counts.
-        if deadCount == devices.count { return device.retryAt <= now ? .now(device: candidate) : .at(device.retryAt) }
-        let earliest = max(device.retryAt, probesAllowedFrom)
+        if deadCount == devices.count { return device.probeAt <= now ? .now(device: candidate) : .at(device.probeAt) }
+        let earliest = max(device.probeAt, probesAllowedFrom)
         if earliest > now { return .at(earliest) }
-        if pollIsDue && probedLast { return nil }
         let fits = !pollIsDue && now + device.probeCost <= nextDue
-        let patienceEnds = device.retryAt + BusSchedule.probePatience
+        let patienceEnds = device.probeAt + BusSchedule.probePatience
         if fits || patienceEnds <= now { return .now(device: candidate) }
         return .at(patienceEnds)
     }
@@ -30,7 +29,7 @@ extension BusSchedule {
     /// Whether a device may be sent one request now, out of turn: always if it answers, and if it is dead only as often
     /// as a probe might be.
     public func mayRequest(device: Int, now: MonotonicTime) -> Bool {
-        devices[device].reason == nil || deadCount == devices.count || (!probedLast && probesAllowedFrom <= now)
+        devices[device].reason == nil || deadCount == devices.count || (lastTry < turns && probesAllowedFrom <= now)
     }
 
     /// The device did not answer.
@@ -42,7 +41,7 @@ extension BusSchedule {
         if wasDead {
             let cost = (now - started).wholeNanoseconds
             probesAllowedFrom = now + .nanoseconds(cost > Int64.max / 4 ? Int64.max / 4 : 3 * cost)
-            probedLast = true
+            noteTry(isProbe: true)
         } else {
             deadCount += 1
             for group in devices[index].groups { groups[group].isActive = false }
@@ -57,6 +56,7 @@ extension BusSchedule {
         let report =
             devices[index].reason != reason || now - devices[index].reportedAt >= BusSchedule.repeatReport
         devices[index].reason = reason
+        devices[index].retry = nil
         devices[index].recoveredAt = nil
         if report { devices[index].reportedAt = now }
         return report

@@ -13,11 +13,21 @@ public import Core
 //     └──────┘ ◀─────────────── └──────┘
 //              recovered (any answer)
 //
-// A dead device is only probed: a single request without retries. Other devices keep their intervals, because a probe
-//   1. runs in the idle time before the next poll if it fits there, and
-//   2. if it never fits, takes a turn after having waited for `probePatience`, never two between two polls, and
+// A request of a good device that goes unanswered is tried again; the device is dead when its last try has failed. A dead
+// device is only probed: a single request without retries. A try is a retry or a probe; either may cost a whole response
+// time-out. Other devices keep their intervals, because
+//   1. between two tries, of one device or of two, each group that is due has a turn of one request, and
+//   2. a probe runs in the idle time before the next poll if it fits there, and if it never fits, waits for `probePatience`,
+//      and
 //   3. all probes that fail together take at most a quarter of the time: after one that took t, none for 3t.
-// So a poll is never later than one probe (one response time-out) because of dead devices, however many there are.
+// So a request is never later than one response time-out because of devices that are known not to answer, however many
+// there are. (Nobody knows it before the first request that goes unanswered, which has the turn of any other.)
+//
+// Tries do not starve either: there is no more than that one round of turns between two of them, the retry that has waited
+// longest goes first, and of a probe and a retry that both wait, the kind that did not go last. With nothing else due they
+// follow each other without a pause. With r retries, a time-out of t and rounds that take at most p, a device that falls
+// silent alone is bad (r + 1)t + rp after its first try; each dead device's probe in between adds t + p, and s devices that
+// fall silent together take s times as long.
 
 /// The schedule of one bus. A value that takes time as an argument and does no I/O.
 public struct BusSchedule: ~Copyable {
@@ -27,17 +37,20 @@ public struct BusSchedule: ~Copyable {
         public var intervals: [Duration]
         /// How long a probe takes if the device does not answer: its response time-out.
         public var probeCost: Duration
+        /// How many times a request that goes unanswered is tried again before the device is dead.
+        public var retries: Int
 
-        public init(intervals: [Duration], probeCost: Duration) {
+        public init(intervals: [Duration], probeCost: Duration, retries: Int) {
             self.intervals = intervals
             self.probeCost = probeCost
+            self.retries = retries
         }
     }
 
     /// What to do next.
     public enum Step: Sendable, Hashable {
-        /// Make the next request of this group's poll. With `mayRetry` a request that fails may be repeated.
-        case poll(device: Int, group: Int, mayRetry: Bool)
+        /// Make the next request of this group's poll, once; the same one again if it went unanswered.
+        case poll(device: Int, group: Int)
         /// Make one request, without retries, to a device that does not answer.
         case probe(device: Int)
         /// Nothing to do before then.
@@ -59,13 +72,19 @@ public struct BusSchedule: ~Copyable {
         var due: MonotonicTime
         /// A poll has started and still has requests to make.
         var isActive = false
-        /// When it last got a turn, as a number that grows.
+        /// Its last turn, as a number that grows.
         var served: UInt64 = 0
     }
 
     struct DeviceState {
         let probeCost: Duration
+        let retries: Int
         let groups: Range<Int>
+        /// A request that went unanswered and is tried again; nil when there is none. No other group of the device has a
+        /// turn meanwhile.
+        var retry: Retry?
+        /// Asked nothing new before then, only the same again.
+        var heldUntil = MonotonicTime.zero
         /// nil while the device answers.
         var reason: QualityReason?
         var retryAt = MonotonicTime.zero
@@ -73,16 +92,21 @@ public struct BusSchedule: ~Copyable {
         var reportedAt = MonotonicTime.zero
         /// When it answered again after a failure.
         var recoveredAt: MonotonicTime?
+
+        /// When a dead device may be probed at the earliest.
+        var probeAt: MonotonicTime { max(retryAt, heldUntil) }
     }
 
     var groups: [Group] = []
     var devices: [DeviceState] = []
     let maxBackOff: Duration
     var deadCount = 0
-    /// The last step was a probe.
-    var probedLast = false
+    /// The turn of the last try. A group that is due and had its own before is owed one before the next try.
+    var lastTry: UInt64 = 0
+    var lastTryWasProbe = false
     var probesAllowedFrom = MonotonicTime.zero
-    private var turns: UInt64 = 0
+    /// The last turn.
+    var turns: UInt64 = 1
     /// Slots left out because the bus was too slow.
     public private(set) var overruns: UInt64 = 0
 
@@ -97,7 +121,7 @@ public struct BusSchedule: ~Copyable {
                 groups.append(
                     Group(device: index, number: number, interval: max(1_000_000, interval.wholeNanoseconds), due: start))
             }
-            self.devices.append(DeviceState(probeCost: device.probeCost, groups: first..<groups.count))
+            self.devices.append(DeviceState(probeCost: device.probeCost, retries: device.retries, groups: first..<groups.count))
         }
     }
 
@@ -106,27 +130,40 @@ public struct BusSchedule: ~Copyable {
         for index in groups.indices { groups[index].due = start }
     }
 
-    /// The next step. After `.poll` the caller reports ``answered(device:group:finished:)`` or ``failed(device:reason:started:now:)``,
-    /// after `.probe` ``recovered(device:now:)`` or ``failed(device:reason:started:now:)``.
+    /// The next step. After `.poll` the caller reports ``answered(device:group:finished:)`` or
+    /// ``unanswered(device:group:lineIsDown:now:)``, after `.probe` ``recovered(device:now:)`` or
+    /// ``failed(device:reason:started:now:)``.
     public mutating func next(now: MonotonicTime) -> Step {
-        var chosen: Int?
+        var poll: Int?
+        var retry: Int?
         var nextDue = MonotonicTime.distantFuture
         for index in groups.indices where devices[groups[index].device].reason == nil {
-            if groups[index].isActive || groups[index].due <= now {
-                if chosen.map({ groups[index].served < groups[$0].served }) ?? true { chosen = index }
+            if let waiting = devices[groups[index].device].retry {
+                guard waiting.group == index else { continue }
+                // Nobody else could use the line.
+                if waiting.lineIsDown { return serve(retry: index) }
+                if retry.map({ groups[index].served < groups[$0].served }) ?? true { retry = index }
+                continue
+            }
+            let held = devices[groups[index].device].heldUntil
+            let from = groups[index].isActive ? held : max(groups[index].due, held)
+            if from <= now {
+                if poll.map({ groups[index].served < groups[$0].served }) ?? true { poll = index }
             } else {
-                nextDue = min(nextDue, groups[index].due)
+                nextDue = min(nextDue, from)
             }
         }
-        let probe = deadCount == 0 ? nil : nextProbe(now: now, pollIsDue: chosen != nil, nextDue: nextDue)
+        let turnIsOwed = poll.map { groups[$0].served < max(lastTry, retry.map { groups[$0].served } ?? 0) } ?? false
+        var probe: Probe?
+        if deadCount > 0, !turnIsOwed, retry == nil || !lastTryWasProbe {
+            probe = nextProbe(now: now, pollIsDue: poll != nil || retry != nil, nextDue: nextDue)
+        }
         if case .now(let device) = probe {
-            probedLast = true
+            noteTry(isProbe: true)
             return .probe(device: device)
         }
-        if let chosen {
-            probedLast = false
-            return serve(chosen, now: now)
-        }
+        if let retry, !turnIsOwed { return serve(retry: retry) }
+        if let poll { return serve(poll, now: now) }
         if case .at(let time) = probe { return .wait(until: min(time, nextDue)) }
         return .wait(until: nextDue)
     }
@@ -139,10 +176,19 @@ public struct BusSchedule: ~Copyable {
             overruns += skipMissedSlots(index, now: now)
             groups[index].due += .nanoseconds(groups[index].interval)
         }
-        let device = devices[groups[index].device]
-        // A device that comes and goes gets no retries until it has answered for as long as its last back-off.
-        let isSteady = device.recoveredAt.map { now - $0 >= device.backOff } ?? true
-        return .poll(device: groups[index].device, group: groups[index].number, mayRetry: isSteady)
+        return .poll(device: groups[index].device, group: groups[index].number)
+    }
+
+    private mutating func serve(retry index: Int) -> Step {
+        noteTry(isProbe: false)
+        groups[index].served = turns
+        return .poll(device: groups[index].device, group: groups[index].number)
+    }
+
+    mutating func noteTry(isProbe: Bool) {
+        turns += 1
+        lastTry = turns
+        lastTryWasProbe = isProbe
     }
 
     /// Moves a group to the latest slot that is not after `now`; returns how many it left out.
@@ -157,6 +203,7 @@ public struct BusSchedule: ~Copyable {
     ///
     /// - Parameter finished: whether that was the last request of the group's poll.
     public mutating func answered(device: Int, group: Int, finished: Bool) {
+        devices[device].retry = nil
         if finished { groups[devices[device].groups.lowerBound + group].isActive = false }
     }
 }
