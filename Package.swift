@@ -37,31 +37,35 @@ let package = Package(
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
         .target(name: "CTOML"),
 
+        // What the tests of several targets share
+        .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),
+
         // Layer 1: the nouns
         .target(name: "Core", swiftSettings: settings),
         .testTarget(name: "CoreTests", dependencies: ["Core"], swiftSettings: settings),
 
         // Layer 2
         .target(name: "Configuration", dependencies: ["Core", "CTOML"], swiftSettings: settings),
-        .testTarget(name: "ConfigurationTests", dependencies: ["Configuration", "Core"], swiftSettings: settings),
+        .testTarget(name: "ConfigurationTests", dependencies: ["Configuration", "Core", "TestSupport"], swiftSettings: settings),
         .target(name: "MQTTCodec", dependencies: ["Core", byteBuffer], swiftSettings: settings),
         .testTarget(
-            name: "MQTTCodecTests", dependencies: ["MQTTCodec", "Core", byteBuffer], swiftSettings: settings),
+            name: "MQTTCodecTests", dependencies: ["MQTTCodec", "Core", "TestSupport", byteBuffer],
+            swiftSettings: settings),
         .target(name: "Payload", dependencies: ["Core"], swiftSettings: settings),
-        .testTarget(name: "PayloadTests", dependencies: ["Core", "Payload"], swiftSettings: settings),
+        .testTarget(name: "PayloadTests", dependencies: ["Core", "Payload", "TestSupport"], swiftSettings: settings),
         .target(name: "Store", dependencies: ["Core", "CSQLite"], swiftSettings: settings),
         .target(name: "CStorageFaults", dependencies: ["CSQLite"], path: "Tests/CStorageFaults"),
-        .testTarget(name: "StoreTests", dependencies: ["Core", "Store", "CStorageFaults"], swiftSettings: settings),
+        .testTarget(name: "StoreTests", dependencies: ["Core", "Store", "CStorageFaults", "TestSupport"], swiftSettings: settings),
 
         // Layer 3
         .target(name: "Broker", dependencies: ["Core", "MQTTCodec", "Store", deque], swiftSettings: settings),
         .testTarget(
             name: "BrokerTests", dependencies: ["Broker", "Core", "MQTTCodec", "Store", deque], swiftSettings: settings),
         .target(name: "FieldBus", dependencies: ["CModbus", "Core"], swiftSettings: settings),
-        .testTarget(name: "FieldBusTests", dependencies: ["Core", "FieldBus"], swiftSettings: settings),
+        .testTarget(name: "FieldBusTests", dependencies: ["Core", "FieldBus", "TestSupport"], swiftSettings: settings),
         .target(name: "Rules", dependencies: ["Core", "Payload"], swiftSettings: settings),
         .target(name: "CAllocationCount", path: "Tests/CAllocationCount"),
-        .testTarget(name: "RulesTests", dependencies: ["CAllocationCount", "Core", "Payload", "Rules"], swiftSettings: settings),
+        .testTarget(name: "RulesTests", dependencies: ["CAllocationCount", "Core", "Payload", "Rules", "TestSupport"], swiftSettings: settings),
 
         // Layer 4
         .target(
@@ -70,14 +74,14 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(
             name: "BridgeTests",
-            dependencies: ["Core", "MQTTCodec", "Store", "Broker", "Bridge", byteBuffer, embedded, logging],
+            dependencies: ["Core", "MQTTCodec", "Store", "Broker", "Bridge", "TestSupport", byteBuffer, embedded, logging],
             swiftSettings: settings),
         .target(
             name: "MQTTServer", dependencies: ["Core", "MQTTCodec", "Broker", byteBuffer, eventLoop, logging],
             swiftSettings: settings),
         .testTarget(
             name: "MQTTServerTests",
-            dependencies: ["Core", "MQTTCodec", "Broker", "MQTTServer", byteBuffer, embedded, logging],
+            dependencies: ["Core", "MQTTCodec", "Broker", "MQTTServer", "TestSupport", byteBuffer, embedded, logging],
             swiftSettings: settings),
 
         // Layer 5: the composition root
@@ -105,13 +109,13 @@ let package = Package(
             ],
             swiftSettings: settings),
         .testTarget(
-            name: "MartletTests", dependencies: ["martlet", "Core", "MQTTCodec", byteBuffer, eventLoop],
+            name: "MartletTests", dependencies: ["martlet", "Core", "MQTTCodec", "TestSupport", byteBuffer, eventLoop],
             swiftSettings: settings),
 
         // Across layers
         .testTarget(name: "ArchitectureTests", swiftSettings: settings),
         .testTarget(
-            name: "SimulationTests", dependencies: ["Core", "MQTTCodec", "Store", "Broker", "Bridge", deque],
+            name: "SimulationTests", dependencies: ["Core", "MQTTCodec", "Store", "Broker", "Bridge", "TestSupport", deque],
             swiftSettings: settings),
     ],
     swiftLanguageModes: [.v6],

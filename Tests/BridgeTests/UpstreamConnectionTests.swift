@@ -2,6 +2,7 @@ import Core
 import MQTTCodec
 import NIOCore
 import NIOEmbedded
+import TestSupport
 import Testing
 
 @testable import Bridge
@@ -83,10 +84,8 @@ struct UpstreamConnectionTests {
 
     @Test("the same conversation in drips of any size says the same", arguments: [1, 2, 3, 7, 64])
     func drips(size: Int) throws {
-        var rest = UpstreamConnectionTests.conversation[...]
-        while !rest.isEmpty {
-            try channel.writeInbound(ByteBuffer(bytes: rest.prefix(size)))
-            rest = rest.dropFirst(size)
+        for piece in UpstreamConnectionTests.conversation.pieces(of: size) {
+            try channel.writeInbound(ByteBuffer(bytes: piece))
         }
         #expect(owner.withoutTurns == UpstreamConnectionTests.told)
         #expect(owner.failure == nil)
@@ -112,14 +111,14 @@ struct UpstreamConnectionTests {
     @Test("flipped bits and random bytes close the connection or are understood, never more")
     func garbage() throws {
         let seed = UInt64.random(in: 0...UInt64.max)
-        var random = SplitMix64(seed: seed)
+        var random = SeededRandom(seed: seed)
         for _ in 0..<2_000 {
             var bytes = UpstreamConnectionTests.conversation
             if random.next() % 4 == 0 {
-                bytes = (0..<64).map { _ in UInt8(truncatingIfNeeded: random.next()) }
+                bytes = random.bytes(64)
             } else {
                 for _ in 0...Int(random.next() % 3) {
-                    bytes[Int(random.next() % UInt64(bytes.count))] ^= 1 << UInt8(random.next() % 8)
+                    bytes = bytes.flipping(bit: random.below(bytes.count * 8))
                 }
             }
             let owner = Recorder()

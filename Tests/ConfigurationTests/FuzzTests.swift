@@ -1,4 +1,5 @@
 import Core
+import TestSupport
 import Testing
 
 @testable import Configuration
@@ -17,9 +18,7 @@ struct FuzzTests {
         let bytes = Array(fullExample.utf8)
         var refused = 0
         for index in bytes.indices {
-            var damaged = bytes
-            damaged[index] ^= 1 << bit
-            refused += check(damaged, "bit \(bit) of byte \(index) flipped") ? 0 : 1
+            refused += check(bytes.flipping(bit: 8 * index + bit), "bit \(bit) of byte \(index) flipped") ? 0 : 1
         }
         // The most of the file has a meaning.
         #expect(refused > bytes.count / 4)
@@ -27,16 +26,17 @@ struct FuzzTests {
 
     @Test("random bytes are refused with positions")
     func randomBytes() {
-        var random = SeededRandom()
+        let seed = UInt64.random(in: 0...UInt64.max)
+        var random = SeededRandom(seed: seed)
         for _ in 0..<2000 {
-            let count = Int.random(in: 0...200, using: &random)
-            check((0..<count).map { _ in UInt8.random(in: 0...255, using: &random) }, random.label)
+            check(random.bytes(random.below(201)), "seed \(seed)")
         }
     }
 
     @Test("pieces of the file in any order are decoded or refused with positions")
     func shuffledPieces() {
-        var random = SeededRandom()
+        let seed = UInt64.random(in: 0...UInt64.max)
+        var random = SeededRandom(seed: seed)
         let lines = fullExample.split(separator: "\n", omittingEmptySubsequences: false)
         let words = ["[", "]", "[[", "{", "}", ",", "=", "\"", "'''", "\"\"\"", "-1", "1e999", "é", "\u{0}", "99999999999999999999", "nan"]
         for _ in 0..<1000 {
@@ -45,7 +45,7 @@ struct FuzzTests {
                 text += Bool.random(using: &random) ? lines.randomElement(using: &random)! : ""
                 text += Int.random(in: 0..<4, using: &random) == 0 ? words.randomElement(using: &random)! : "\n"
             }
-            check(Array(text.utf8), random.label)
+            check(Array(text.utf8), "seed \(seed)")
         }
     }
 
@@ -89,27 +89,5 @@ struct FuzzTests {
             }
             return false
         }
-    }
-}
-
-/// SplitMix64, whose seed is in every failure.
-struct SeededRandom: RandomNumberGenerator {
-    let seed: UInt64
-    private var state: UInt64
-
-    init(seed: UInt64 = .random(in: 0 ... .max)) {
-        self.seed = seed
-        state = seed
-        print("seed \(seed)")
-    }
-
-    var label: String { "seed \(seed)" }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
     }
 }

@@ -1,5 +1,6 @@
 import Core
 import FieldBus
+import TestSupport
 import Testing
 
 /// Simulated time only: the bus is a function of the step.

@@ -1,6 +1,7 @@
 import Core
 import FieldBus
 import Synchronization
+import TestSupport
 import Testing
 
 /// Whatever a server answers, the driver goes on, and no wrong value is good.
@@ -56,11 +57,7 @@ struct ModbusGarbageTests {
         // The nine bytes before the values. libmodbus 3.1.6 looks at neither protocol, length nor unit identifier, none of
         // which is needed to find the values.
         for bit in 0..<72 {
-            let samples = try await read { _, answer in
-                var answer = answer
-                answer[bit / 8] ^= 1 << UInt8(bit % 8)
-                return [.send(answer)]
-            }
+            let samples = try await read { _, answer in [.send(answer.flipping(bit: bit))] }
             for sample in samples { #expect(!sample.quality.isGood || isTrue(sample), "bit \(bit)") }
             // Transaction, function and byte count must be right.
             if bit < 16 || bit >= 56 { #expect(samples.allSatisfy { !$0.quality.isGood }, "bit \(bit)") }
@@ -81,7 +78,7 @@ struct ModbusGarbageTests {
         let server = FakeServer { request in
             guard isRandom.withLock({ $0 }) else { return [.send(request.values { UInt16(0x4100 + $0) })] }
             return random.withLock { random in
-                var bytes = (0..<Int.random(in: 0...300, using: &random)).map { _ in UInt8.random(in: 0...255, using: &random) }
+                var bytes = random.bytes(random.below(301))
                 // Half of them get further: a header that fits.
                 if Bool.random(using: &random) {
                     bytes = Array(request.bytes[..<4]) + bytes

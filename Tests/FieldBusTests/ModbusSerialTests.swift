@@ -49,7 +49,8 @@ struct ModbusSerialTests {
 
     @Test("a device that is always late never has an old answer taken for a new one")
     func lateAnswers() async throws {
-        // Answers each request after 340 ms, one after the other, while the driver waits for 300 ms.
+        // Answers each request after 340 ms, one after the other, while the driver waits for 300 ms. The wait is what is
+        // tested: only time makes an answer late.
         let serial = FakeSerialDevice { request, _ in
             usleep(340_000)
             return FakeSerialDevice.registers(request)

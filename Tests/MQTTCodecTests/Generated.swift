@@ -1,20 +1,15 @@
 import Core
 import MQTTCodec
+import TestSupport
 
-/// Packets made from a seed (SplitMix64).
+/// Packets made from a seed.
 struct Generator: RandomNumberGenerator {
-    private var state: UInt64
-    init(seed: UInt64) { state = seed }
+    private var random: SeededRandom
+    init(seed: UInt64) { random = SeededRandom(seed: seed) }
 
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
-    }
+    mutating func next() -> UInt64 { random.next() }
 
-    mutating func below(_ bound: Int) -> Int { Int.random(in: 0..<bound, using: &self) }
+    mutating func below(_ bound: Int) -> Int { random.below(bound) }
     mutating func bool() -> Bool { Bool.random(using: &self) }
     mutating func perhaps<T>(_ make: (inout Generator) -> T) -> T? { bool() ? make(&self) : nil }
     mutating func identifier() -> UInt16 { UInt16.random(in: 1...UInt16.max, using: &self) }

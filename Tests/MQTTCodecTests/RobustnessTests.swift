@@ -1,5 +1,6 @@
 import Core
 import MQTTCodec
+import TestSupport
 import Testing
 
 /// Decoders against bytes that are late, missing or wrong. All bytes lie before a guard page.
@@ -60,11 +61,7 @@ struct RobustnessTests {
         let (seed, packets) = try generated(version, rounds: 2)
         for packet in packets {
             let bytes = try packet.encoded(version: version)
-            for bit in 0..<(bytes.count * 8) {
-                var flipped = bytes
-                flipped[bit / 8] ^= 1 << UInt8(bit % 8)
-                try check(flipped, version: version, seed: seed)
-            }
+            for flipped in bytes.bitFlips { try check(flipped, version: version, seed: seed) }
         }
     }
 

@@ -1,6 +1,7 @@
 import Broker
 import Core
 import MQTTCodec
+import TestSupport
 import Testing
 
 @testable import MQTTServer
@@ -52,7 +53,7 @@ struct FramingTests {
 
     @Test("byte by byte", arguments: [ProtocolVersion.v31, .v311, .v5])
     func drip(version: ProtocolVersion) throws {
-        let pieces = try Self.conversation(version: version).joined().map { [$0] }
+        let pieces = Array(try Self.conversation(version: version).joined()).pieces(of: 1)
         #expect(try answers(to: pieces, version: version) == Self.answers(version: version))
     }
 
@@ -73,9 +74,7 @@ struct FramingTests {
         try peer.subscribe("a")
         let text = String(repeating: "0123456789", count: 20_000)
         let bytes = Packets.publish("a", text, version: .v5) + Packets.pingreq
-        for start in stride(from: 0, to: bytes.count, by: 777) {
-            try peer.send(Array(bytes[start..<min(start + 777, bytes.count)]))
-        }
+        for piece in bytes.pieces(of: 777) { try peer.send(piece) }
         #expect(try peer.take() == ["PUBLISH a \(text)", "PINGRESP"])
     }
 

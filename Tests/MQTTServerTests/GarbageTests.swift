@@ -1,6 +1,7 @@
 import Broker
 import Core
 import MQTTCodec
+import TestSupport
 import Testing
 
 @testable import MQTTServer
@@ -44,7 +45,7 @@ struct GarbageTests {
             // Some connect in good order first.
             if Bool.random(using: &random) { try peer.connect("c", version: Bool.random(using: &random) ? .v5 : .v311) }
             for _ in 0..<20 where peer.isOpen {
-                try peer.send((0..<Int.random(in: 1...64, using: &random)).map { _ in UInt8.random(in: 0...255, using: &random) })
+                try peer.send(random.bytes(1 + random.below(64)))
             }
             peer.lose()
             #expect(server.broker.clientCount == 0, "seed \(seed)")

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import martlet
@@ -25,7 +26,7 @@ struct LatencyHistogramTests {
     @Test("a percentile is never below the true one and at most 1/64 above it")
     func precision() {
         let seed = UInt64.random(in: 0...UInt64.max)
-        var generator = SplitMix64(seed: seed)
+        var generator = SeededRandom(seed: seed)
         var histogram = LatencyHistogram()
         var samples: [Int64] = []
         for _ in 0..<5000 {
@@ -50,20 +51,5 @@ struct LatencyHistogramTests {
         #expect(histogram.maximum == .max)
         #expect(histogram.percentile(0.5) == 0)
         #expect(histogram.percentile(1) == LatencyHistogram.largest)
-    }
-}
-
-/// A generator that a seed repeats.
-struct SplitMix64: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var value = state
-        value = (value ^ (value >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        value = (value ^ (value >> 27)) &* 0x94D0_49BB_1331_11EB
-        return value ^ (value >> 31)
     }
 }

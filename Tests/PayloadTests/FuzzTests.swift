@@ -1,4 +1,5 @@
 import Payload
+import TestSupport
 import Testing
 
 @Suite("Payloads that are damaged")
@@ -50,20 +51,14 @@ struct FuzzTests {
 
     @Test("with every bit flipped")
     func flipped() {
-        for index in Self.command.indices {
-            for bit in 0..<8 {
-                var bytes = Self.command
-                bytes[index] ^= 1 << bit
-                exercise(bytes)
-            }
-        }
+        for bytes in Self.command.bitFlips { exercise(bytes) }
     }
 
     @Test("made at random from the characters of JSON")
     func random() {
         let seed = UInt64.random(in: 0...UInt64.max)
         print("seed \(seed)")
-        var generator = SeededGenerator(seed: seed)
+        var generator = SeededRandom(seed: seed)
         let pieces: [[UInt8]] = ["{", "}", "[", "]", ",", ":", "\"", "\\", "u00", "1", "-", ".", "e", "true", "null", "\"a\"", "\"a\":", " "]
             .map { Array($0.utf8) } + [[0xC3], [0xA9], [0xFF], [0]]
         for _ in 0..<20_000 {
@@ -76,7 +71,7 @@ struct FuzzTests {
     @Test("a random tree that was written is accepted and reads back the same")
     func trees() {
         let seed = UInt64.random(in: 0...UInt64.max)
-        var generator = SeededGenerator(seed: seed)
+        var generator = SeededRandom(seed: seed)
         for _ in 0..<300 {
             var writer = JSONWriter()
             var strings: [String] = []
@@ -91,7 +86,7 @@ struct FuzzTests {
         }
     }
 
-    private func write(_ writer: inout JSONWriter, depth: Int, _ strings: inout [String], _ generator: inout SeededGenerator) {
+    private func write(_ writer: inout JSONWriter, depth: Int, _ strings: inout [String], _ generator: inout SeededRandom) {
         func text() -> String {
             String(String.UnicodeScalarView((0..<Int.random(in: 0...6, using: &generator)).map { _ in
                 Unicode.Scalar(UInt32.random(in: 0...0x2FF, using: &generator)) ?? "x"

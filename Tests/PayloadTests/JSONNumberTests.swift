@@ -1,4 +1,5 @@
 import Payload
+import TestSupport
 import Testing
 
 func number(_ text: String) -> JSONNumber? { Array(text.utf8).withUnsafeBytes { JSONNumber($0) } }
@@ -31,7 +32,7 @@ struct JSONNumberTests {
     @Test("any decimal reads as the nearest Double")
     func decimals() {
         let seed = UInt64.random(in: 0...UInt64.max)
-        var generator = SeededGenerator(seed: seed)
+        var generator = SeededRandom(seed: seed)
         for _ in 0..<5000 {
             let digits = String((0..<Int.random(in: 1...25, using: &generator)).map { _ in "0123456789".randomElement(using: &generator) ?? "0" })
             let exponent = Bool.random(using: &generator) ? "e\(Int.random(in: -330...310, using: &generator))" : ""
@@ -44,7 +45,7 @@ struct JSONNumberTests {
     @Test("a Double and a Float read back as exactly what was written, in the fewest digits")
     func roundTrip() {
         let seed = UInt64.random(in: 0...UInt64.max)
-        var generator = SeededGenerator(seed: seed)
+        var generator = SeededRandom(seed: seed)
         for index in 0..<5000 {
             let random = Double(bitPattern: generator.next())
             let value = index % 3 == 0 ? random : index % 3 == 1

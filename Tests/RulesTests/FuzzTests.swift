@@ -1,6 +1,7 @@
 import Core
 import Payload
 import Rules
+import TestSupport
 import Testing
 
 @Suite("Damaged rules and payloads")
@@ -37,21 +38,14 @@ struct FuzzTests {
 
     @Test("a rule with every bit flipped is refused or is a rule", arguments: rules)
     func flipped(rule: String) {
-        let bytes = Array(rule.utf8)
-        for index in bytes.indices {
-            for bit in 0..<8 {
-                var changed = bytes
-                changed[index] ^= 1 << bit
-                exercise(changed, Array(devicePost.utf8))
-            }
-        }
+        for changed in Array(rule.utf8).bitFlips { exercise(changed, Array(devicePost.utf8)) }
     }
 
     @Test("words of the language in random order are refused or are a rule")
     func random() {
         let seed = UInt64.random(in: 0...UInt64.max)
         print("seed \(seed)")
-        var generator = SeededGenerator(seed: seed)
+        var generator = SeededRandom(seed: seed)
         let words = [
             "a", "b.c", "1", "2.5", "'x'", "NULL", "TRUE", "(", ")", ",", "+", "-", "*", "/", "%", "||", "=", "<", ">=", "AND", "OR", "NOT", "IS", "IN",
             "BETWEEN", "LIKE", "ESCAPE", "CASE", "WHEN", "THEN", "ELSE", "END", "CAST(", "AS", "INT", "coalesce(", "iif(", "abs(", "substr(", "topic(",
@@ -74,13 +68,7 @@ struct FuzzTests {
             check(evaluate(program, bytes, context: &context), rule, bytes)
             check(evaluate(always, bytes, context: &context), always.sql, bytes)
         }
-        for count in 0..<post.count {
-            run(Array(post[..<count]))
-            for bit in 0..<8 {
-                var changed = post
-                changed[count] ^= 1 << bit
-                run(changed)
-            }
-        }
+        for count in 0..<post.count { run(Array(post[..<count])) }
+        for changed in post.bitFlips { run(changed) }
     }
 }

@@ -1,4 +1,5 @@
 import Rules
+import TestSupport
 import Testing
 
 // A second evaluator, written in the plainest way over a tree, and random expressions for both. It shares nothing with the
@@ -146,7 +147,7 @@ private indirect enum Tree {
         }
     }
 
-    static func random(_ depth: Int, _ generator: inout SeededGenerator) -> Tree {
+    static func random(_ depth: Int, _ generator: inout SeededRandom) -> Tree {
         func next() -> Tree { random(depth - 1, &generator) }
         switch Int.random(in: depth > 0 ? 0...11 : 12...12, using: &generator) {
         case 0...5:
@@ -163,7 +164,7 @@ private indirect enum Tree {
         }
     }
 
-    private static func leaf(_ generator: inout SeededGenerator) -> Tree {
+    private static func leaf(_ generator: inout SeededRandom) -> Tree {
         switch Int.random(in: 0...9, using: &generator) {
         case 0: return .literal("NULL", .null)
         case 1: return .literal("missing.path", .null)
@@ -186,7 +187,7 @@ struct ReferenceTests {
     @Test("random expressions have the value that a plain evaluator gives them")
     func agrees() throws {
         let seed = UInt64.random(in: 0...UInt64.max)
-        var generator = SeededGenerator(seed: seed)
+        var generator = SeededRandom(seed: seed)
         for _ in 0..<2000 {
             let tree = Tree.random(Int.random(in: 1...4, using: &generator), &generator)
             let expected: String =

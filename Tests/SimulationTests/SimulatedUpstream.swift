@@ -1,6 +1,7 @@
 import Bridge
 import Core
 import MQTTCodec
+import TestSupport
 
 /// The upstream broker: slow, restarted now and then, with what it has not acknowledged lost or kept as it falls.
 final class SimulatedUpstream {

@@ -3,6 +3,7 @@ import Broker
 import Core
 import MQTTCodec
 import Store
+import TestSupport
 
 // One run: some publishers and subscribers, a box, its disk and an upstream, all in one thread and driven by one seed.
 //

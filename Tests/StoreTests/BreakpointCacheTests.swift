@@ -1,4 +1,5 @@
 import Core
+import TestSupport
 import Testing
 
 @testable import Store
@@ -256,7 +257,7 @@ struct BreakpointCacheTests {
     func model(seed: UInt64) throws {
         let directory = TemporaryDirectory()
         defer { withExtendedLifetime(directory) {} }
-        var random = SeededGenerator(seed: seed)
+        var random = SeededRandom(seed: seed)
         let limits = CacheLimits(blockBytes: Int.random(in: 100...3000, using: &random))
         var cache = try BreakpointCache(path: directory.file("cache.db"), limits: limits)
         var last = 0

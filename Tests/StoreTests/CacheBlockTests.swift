@@ -1,4 +1,5 @@
 import Core
+import TestSupport
 import Testing
 
 @testable import Store
@@ -21,11 +22,11 @@ struct CacheBlockTests {
         return (messages, decoder.isDamaged)
     }
 
-    private func randomMessages(_ random: inout SeededGenerator) -> [Message] {
+    private func randomMessages(_ random: inout SeededRandom) -> [Message] {
         (0..<Int.random(in: 1...200, using: &random)).map { _ in
             makeMessage(
                 String(repeating: "t", count: Int.random(in: 1...5, using: &random)) + "/\(random.next() % 30)",
-                (0..<Int.random(in: 0...40, using: &random)).map { _ in UInt8.random(in: 0...255, using: &random) },
+                random.bytes(random.below(41)),
                 properties: Bool.random(using: &random) ? [] : [1, 1, 2],
                 qos: QoS.allCases.randomElement(using: &random) ?? .atMostOnce, retain: Bool.random(using: &random),
                 expiresAt: Bool.random(using: &random) ? .distantFuture : start.monotonic + .seconds(random.next() % 9),
@@ -35,7 +36,7 @@ struct CacheBlockTests {
 
     @Test("messages come back from a block as they went in", arguments: 1...20)
     func roundTrip(seed: UInt64) throws {
-        var random = SeededGenerator(seed: seed)
+        var random = SeededRandom(seed: seed)
         let messages = randomMessages(&random)
         let key = CacheKey.key(lane: 3, sequence: 70)
         let decoded = try #require(decode(encode(messages, key: key), key: key, last: 69 + Int64(messages.count)))
@@ -67,13 +68,7 @@ struct CacheBlockTests {
     @Test("one wrong bit anywhere in a block is found out")
     func bitFlips() {
         let block = encode(makeMessages(1...20), key: 1)
-        for index in block.indices {
-            for bit in 0..<8 {
-                var damaged = block
-                damaged[index] ^= 1 << bit
-                #expect(decode(damaged, key: 1, last: 20) == nil)
-            }
-        }
+        for damaged in block.bitFlips { #expect(decode(damaged, key: 1, last: 20) == nil) }
     }
 
     @Test("a block in the place of another one is found out")
@@ -85,7 +80,7 @@ struct CacheBlockTests {
 
     @Test("bytes of a block that make no sense under a right check sum end the walk", arguments: 1...200)
     func fuzz(seed: UInt64) {
-        var random = SeededGenerator(seed: seed)
+        var random = SeededRandom(seed: seed)
         let messages = randomMessages(&random)
         var block = encode(messages, key: 1)
         for _ in 0..<Int.random(in: 1...8, using: &random) {
@@ -155,12 +150,6 @@ struct MessageRecordTests {
     @Test("a record cut short, or with one wrong bit, is found out")
     func damage() {
         for length in record.indices { #expect(decode(Array(record[..<length])) == nil) }
-        for index in record.indices {
-            for bit in 0..<8 {
-                var damaged = record
-                damaged[index] ^= 1 << bit
-                #expect(decode(damaged) == nil)
-            }
-        }
+        for damaged in record.bitFlips { #expect(decode(damaged) == nil) }
     }
 }

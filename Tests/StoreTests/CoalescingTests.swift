@@ -1,4 +1,5 @@
 import Core
+import TestSupport
 import Testing
 
 @testable import Store
@@ -45,7 +46,7 @@ struct CoalescingTests {
 
     @Test("the result is the same with and without coalescing", arguments: 1...300)
     func equivalence(seed: UInt64) {
-        var random = SeededGenerator(seed: seed)
+        var random = SeededRandom(seed: seed)
         var generator = OperationGenerator()
         var plain = StoreModel()
         var coalesced = StoreModel()
@@ -59,7 +60,7 @@ struct CoalescingTests {
 
     @Test("a batch that was stored already may come again with more behind it", arguments: 1...300)
     func repeated(seed: UInt64) {
-        var random = SeededGenerator(seed: seed)
+        var random = SeededRandom(seed: seed)
         var generator = OperationGenerator()
         var plain = StoreModel()
         var repeated = StoreModel()
@@ -140,13 +141,13 @@ struct OperationGenerator {
     private var nextSession: Int64 = 1
     private var nextMessage: Int64 = 1
 
-    mutating func batch(_ count: Int, _ random: inout SeededGenerator) -> [SessionOperation] {
+    mutating func batch(_ count: Int, _ random: inout SeededRandom) -> [SessionOperation] {
         var operations: [SessionOperation] = []
         for _ in 0..<count { step(&operations, &random) }
         return operations
     }
 
-    private mutating func step(_ operations: inout [SessionOperation], _ random: inout SeededGenerator) {
+    private mutating func step(_ operations: inout [SessionOperation], _ random: inout SeededRandom) {
         let kind = random.next() % 12
         guard kind > 0, let number = live.keys.sorted().randomElement(using: &random) else {
             let session = nextSession
@@ -198,7 +199,7 @@ struct OperationGenerator {
     }
 
     private mutating func publish(
-        to session: Int64, _ operations: inout [SessionOperation], _ random: inout SeededGenerator
+        to session: Int64, _ operations: inout [SessionOperation], _ random: inout SeededRandom
     ) {
         let message = nextMessage
         nextMessage += 1

@@ -1,5 +1,6 @@
 import CStorageFaults
 import Core
+import TestSupport
 import Testing
 
 @testable import Store
@@ -32,7 +33,7 @@ private struct CutDisk {
         }
     }
 
-    func leave(in directory: TemporaryDirectory, _ random: inout SeededGenerator) {
+    func leave(in directory: TemporaryDirectory, _ random: inout SeededRandom) {
         for name in directory.names { directory.write([], to: name) }
         for (name, file) in files.sorted(by: { $0.key < $1.key }) {
             if !file.isDurable, Bool.random(using: &random) { continue }
@@ -73,7 +74,7 @@ struct PowerCutTests {
     ) throws {
         let afterwards = Faults()
         defer { withExtendedLifetime(afterwards) {} }
-        var random = SeededGenerator(seed: seed)
+        var random = SeededRandom(seed: seed)
         var disk = CutDisk()
         let directory = TemporaryDirectory()
         for index in 0..<storage_faults_record_count(faults.handle) {
@@ -100,7 +101,7 @@ struct PowerCutTests {
         // Nothing is promised before the file has been opened once.
         for name in directory.names { replay(directory.read(name), as: name, to: faults) }
         storage_faults_record(faults.handle)
-        var random = SeededGenerator(seed: seed)
+        var random = SeededRandom(seed: seed)
         var acknowledged: [Int64: Int64] = [0: 0]
         var last = 0
         for round in 0..<24 {
@@ -143,7 +144,7 @@ struct PowerCutTests {
         let store = try SessionStore(path: directory.file("sessions.db"), vfs: faults.name)
         for name in directory.names { replay(directory.read(name), as: name, to: faults) }
         storage_faults_record(faults.handle)
-        var random = SeededGenerator(seed: seed)
+        var random = SeededRandom(seed: seed)
         var generator = OperationGenerator()
         var models = [StoreModel()]
         for round in 1...20 {

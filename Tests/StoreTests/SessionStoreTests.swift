@@ -1,4 +1,5 @@
 import Core
+import TestSupport
 import Testing
 
 @testable import Store
@@ -13,7 +14,7 @@ struct SessionStoreTests {
     func roundTrip(seed: UInt64) throws {
         let directory = TemporaryDirectory()
         defer { withExtendedLifetime(directory) {} }
-        var random = SeededGenerator(seed: seed)
+        var random = SeededRandom(seed: seed)
         var generator = OperationGenerator()
         var model = StoreModel()
         for _ in 0..<6 {
@@ -30,7 +31,7 @@ struct SessionStoreTests {
 
     @Test("the same batch may be stored twice")
     func idempotence() throws {
-        var random = SeededGenerator(seed: 4)
+        var random = SeededRandom(seed: 4)
         var generator = OperationGenerator()
         let batch = generator.batch(300, &random)
         var model = StoreModel()

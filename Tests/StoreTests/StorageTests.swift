@@ -1,5 +1,6 @@
 import Core
 import Glibc
+import TestSupport
 import Testing
 
 @testable import Store
@@ -158,7 +159,7 @@ struct DamagedFileTests {
         let disk = Faults()
         defer { withExtendedLifetime(disk) {} }
         let storage = try Storage(directory: directory.path, limits: CacheLimits(), now: start.wall, vfs: disk.name)
-        var random = SeededGenerator(seed: 11)
+        var random = SeededRandom(seed: 11)
         var generator = OperationGenerator()
         for round in 0..<40 {
             let first = round * 20 + 1
@@ -205,7 +206,7 @@ struct DamagedFileTests {
         let source = TemporaryDirectory()
         try await makeFiles(in: source)
         let files = source.names.filter { $0 != "lock" }.map { ($0, source.read($0)) }
-        var random = SeededGenerator(seed: 5)
+        var random = SeededRandom(seed: 5)
         let size = source.read(name).count
         var alarms = 0
         for page in 0..<min(size / 1024, 150) {
