@@ -15,7 +15,7 @@ extension MQTTConnection {
         var at = 0
         while at < bytes.count {
             let rest = UnsafeRawBufferPointer(rebasing: bytes[at...])
-            switch FrameReader.read(rest, maximumPacketSize: shared.broker.limits.maximumPacketSize, version: version) {
+            switch FrameReader.read(rest, maximumPacketSize: maximumInput, version: version) {
             case .needMoreBytes:
                 return at
             case .failure(let error):
@@ -33,6 +33,13 @@ extension MQTTConnection {
             }
         }
         return at
+    }
+
+    /// Bytes of the largest packet taken now: little from somebody who has not said who he is.
+    private var maximumInput: Int {
+        let limit = shared.broker.limits.maximumPacketSize
+        if case .awaitingConnect = phase { return min(limit, ServerContext.maximumConnectSize) }
+        return limit
     }
 
     /// Whether the broker has given up this connection.

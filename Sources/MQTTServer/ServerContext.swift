@@ -21,6 +21,8 @@ public final class ServerContext {
     static let connectTimeout = Duration.seconds(10)
     /// Connections that may be without CONNECT at once; with one more the one that has waited longest is closed.
     static let maximumUnconnected = 2_000
+    /// Bytes of the largest CONNECT taken: all its fields of 64 KiB fit.
+    static let maximumConnectSize = 512 * 1024
     /// A connection's output is written in pieces of about this many bytes.
     static let outputChunk = 128 * 1024
     /// A client that takes nothing is not read from while so many packets wait for it. It is our Receive Maximum: a client

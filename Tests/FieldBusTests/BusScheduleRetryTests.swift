@@ -1,5 +1,6 @@
 import Core
 import FieldBus
+import TestSupport
 import Testing
 
 /// What the retries of a device that falls silent cost the others of its bus, in simulated time.
