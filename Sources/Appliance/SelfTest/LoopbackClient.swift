@@ -40,6 +40,12 @@ struct LoopbackClient: ~Copyable {
     }
 
     private init(port: Int) throws {
+        self.init(socket: try LoopbackClient.connected(port: port))
+    }
+
+    private init(socket: Int32) { self.socket = socket }
+
+    private static func connected(port: Int) throws -> Int32 {
         let descriptor = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         guard descriptor >= 0 else { throw SelfTestError("no socket: errno \(errno)") }
         var address = sockaddr_in()
@@ -55,7 +61,7 @@ struct LoopbackClient: ~Copyable {
             close(descriptor)
             throw SelfTestError("cannot connect to port \(port)")
         }
-        socket = descriptor
+        return descriptor
     }
 
     deinit { close(socket) }

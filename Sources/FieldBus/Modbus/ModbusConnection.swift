@@ -40,29 +40,50 @@ struct ModbusConnection: ~Copyable {
     /// answer may still come. Of several devices, because others are asked between the tries of one.
     var owed: [Int: (request: Request, until: MonotonicTime)] = [:]
 
+    /// What can fail of the initialization, by itself: the compiler of Swift 6.2 does not get over an error thrown while
+    /// only some properties of a noncopyable struct have their values.
+    private struct Resources {
+        let context: OpaquePointer
+        let descriptor: Int32
+        let timing: SerialTiming?
+
+        init(_ transport: ModbusTransport) throws(FieldBusError) {
+            let context: OpaquePointer?
+            let timing: SerialTiming?
+            switch transport {
+            case .tcp(let host, let port):
+                context = modbus_new_tcp_pi(host, "\(port)")
+                timing = nil
+            case .rtu(let line):
+                context = modbus_new_rtu(
+                    line.serialPort, Int32(clamping: line.baudRate), line.parity.letter,
+                    Int32(clamping: line.dataBits), Int32(clamping: line.stopBits))
+                timing = SerialTiming(line)
+            }
+            guard let context else {
+                throw .unavailable(what: "libmodbus", detail: "does not accept \(transport)")
+            }
+            let descriptor = Glibc.open("/dev/null", O_RDWR | O_CLOEXEC)
+            guard descriptor >= 0, descriptor < FD_SETSIZE else {
+                if descriptor >= 0 { Glibc.close(descriptor) }
+                modbus_free(context)
+                throw .unavailable(
+                    what: "file descriptor for a Modbus line", detail: "none below \(FD_SETSIZE) is free")
+            }
+            self.context = context
+            self.descriptor = descriptor
+            self.timing = timing
+        }
+    }
+
     init(_ transport: ModbusTransport) throws(FieldBusError) {
-        let context: OpaquePointer?
-        switch transport {
-        case .tcp(let host, let port):
-            context = modbus_new_tcp_pi(host, "\(port)")
-            timing = nil
-        case .rtu(let line):
-            context = modbus_new_rtu(
-                line.serialPort, Int32(clamping: line.baudRate), line.parity.letter, Int32(clamping: line.dataBits),
-                Int32(clamping: line.stopBits))
-            timing = SerialTiming(line)
-        }
-        guard let context else {
-            throw .unavailable(what: "libmodbus", detail: "does not accept \(transport)")
-        }
-        let descriptor = Glibc.open("/dev/null", O_RDWR | O_CLOEXEC)
-        guard descriptor >= 0, descriptor < FD_SETSIZE else {
-            if descriptor >= 0 { Glibc.close(descriptor) }
-            modbus_free(context)
-            throw .unavailable(what: "file descriptor for a Modbus line", detail: "none below \(FD_SETSIZE) is free")
-        }
-        self.context = context
-        self.descriptor = descriptor
+        self.init(try Resources(transport), transport)
+    }
+
+    private init(_ resources: Resources, _ transport: ModbusTransport) {
+        context = resources.context
+        descriptor = resources.descriptor
+        timing = resources.timing
         self.transport = transport
         registerBuffer = .allocate(capacity: 125)
         registerBuffer.initialize(repeating: 0)
