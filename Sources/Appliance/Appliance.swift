@@ -18,7 +18,6 @@ import Store
 
 /// The whole appliance, from a checked plan.
 public final class Appliance: Sendable {
-    /// What it was made of; `make` gives a component its logger.
     private let plan: AppliancePlan
     private let sink: LogfmtHandler.Sink
     private let showsSummary: Bool
@@ -100,7 +99,12 @@ public final class Appliance: Sendable {
         let loggers = ApplianceCore.Loggers(
             broker: logger("broker"), bridge: logger("bridge"), rules: logger("rules"), bus: logger("bus"),
             store: logger("store"))
-        return await eventLoop.run { ApplianceCore(plan: plan, eventLoop: eventLoop, loggers: loggers, snapshot: snapshot, lanes: lanes) }
+        let keepsLatest = showsSummary
+        return await eventLoop.run {
+            ApplianceCore(
+                plan: plan, eventLoop: eventLoop, loggers: loggers, snapshot: snapshot, lanes: lanes,
+                keepsLatest: keepsLatest)
+        }
     }
 
     private func openListeners(

@@ -45,9 +45,11 @@ final class ApplianceCore: @unchecked Sendable {
     private let commandInputs: [String: AsyncStream<CommandClient.Command>.Continuation]
 
     /// Makes and wires everything; to be called on the event loop.
+    ///
+    /// - Parameter keepsLatest: whether ``snapshot(buses:)`` will be asked for the points' values.
     init(
         plan: AppliancePlan, eventLoop: any EventLoop, loggers: Loggers, snapshot: SessionSnapshot,
-        lanes: [String: LaneStatus]
+        lanes: [String: LaneStatus], keepsLatest: Bool
     ) {
         self.plan = plan
         self.eventLoop = eventLoop
@@ -67,7 +69,7 @@ final class ApplianceCore: @unchecked Sendable {
         // The plan has checked what a driver refuses.
         drivers = plan.buses.compactMap { try? ModbusDriver(bus: $0) }
         let devices = plan.buses.flatMap { $0.devices.map(\.identifier) }
-        publisher = PointPublisher(broker: broker, devices: devices)
+        publisher = PointPublisher(broker: broker, devices: devices, keepsLatest: keepsLatest)
         var queues: [String: AsyncStream<CommandClient.Command>] = [:]
         var inputs: [String: AsyncStream<CommandClient.Command>.Continuation] = [:]
         var byDevice: [DeviceIdentifier: AsyncStream<CommandClient.Command>.Continuation] = [:]
@@ -143,9 +145,7 @@ final class ApplianceCore: @unchecked Sendable {
                 let report = try await storage.commit(pending.batch, now: .now())
                 eventLoop.execute { self.loop.commitDone(report) }
             } catch {
-                var alarms: [StorageAlarm] = []
-                if case .damaged = error { alarms = (try? await storage.replaceDamagedFiles(now: SystemClock.wall())) ?? [] }
-                let replaced = alarms
+                let replaced = await ApplianceCore.replaceDamagedFiles(of: storage, after: error)
                 eventLoop.execute { self.loop.commitFailed(error, replaced: replaced) }
             }
         }
@@ -161,15 +161,19 @@ final class ApplianceCore: @unchecked Sendable {
                 eventLoop.execute { request.completion.value(reading) }
             } catch {
                 loggers.store.error("cannot read the cache", metadata: ["bridge": "\(read.lane)", "error": "\(error)"])
-                var alarms: [StorageAlarm] = []
-                if case .damaged = error { alarms = (try? await storage.replaceDamagedFiles(now: SystemClock.wall())) ?? [] }
-                let replaced = alarms
+                let replaced = await ApplianceCore.replaceDamagedFiles(of: storage, after: error)
                 eventLoop.execute {
                     self.loop.filesReplaced(replaced)
                     request.completion.value(nil)
                 }
             }
         }
+    }
+
+    /// If a file is damaged, an empty one takes its place.
+    private static func replaceDamagedFiles(of storage: Storage, after error: StoreError) async -> [StorageAlarm] {
+        guard case .damaged = error else { return [] }
+        return (try? await storage.replaceDamagedFiles(now: SystemClock.wall())) ?? []
     }
 
     // MARK: Field buses

@@ -18,8 +18,12 @@ final class PointPublisher {
     private(set) var latest: [DeviceIdentifier: [String: Sample]] = [:]
     private(set) var samples: UInt64 = 0
 
-    init(broker: Broker, devices: [DeviceIdentifier]) {
+    private let keepsLatest: Bool
+
+    /// - Parameter keepsLatest: whether ``latest`` is kept; without a summary nobody asks for it.
+    init(broker: Broker, devices: [DeviceIdentifier], keepsLatest: Bool) {
         self.broker = broker
+        self.keepsLatest = keepsLatest
         for device in devices {
             if let topic = DeviceTopic.measurepointPost.name(of: device) { topics[device] = Array(topic.text.utf8) }
         }
@@ -28,7 +32,9 @@ final class PointPublisher {
     func publish(_ reading: DeviceReading, now: MonotonicTime, wall: Timestamp) {
         guard let topic = topics[reading.device] else { return }
         samples &+= UInt64(reading.samples.count)
-        for sample in reading.samples { latest[reading.device, default: [:]][sample.point] = sample }
+        if keepsLatest {
+            for sample in reading.samples { latest[reading.device, default: [:]][sample.point] = sample }
+        }
         post.write(reading.samples, identifier: &nextIdentifier) { payload, time in
             let message = topic.withUnsafeBytes { topic in
                 Message.create(topic: topic, payload: payload, qos: .atLeastOnce, retain: false, publishedAt: wall)
