@@ -25,7 +25,7 @@ extension Broker {
         // The program's own clients have such identifiers: a session left under one would keep them from starting.
         if clientIdentifier.hasPrefix("$") { return refuse(client, .clientIdentifierNotValid) }
         if packet.properties.authenticationMethod != nil { return refuse(client, .badAuthenticationMethod) }
-        if let will = packet.will, will.topic.utf8.lazy.filter({ $0 == UInt8(ascii: "/") }).count >= limits.maximumTopicLevels {
+        if let will = packet.will, TopicLevels.depth(will.topic.utf8) > limits.maximumTopicLevels {
             return refuse(client, .topicNameInvalid)
         }
         if let gone = sessions[clientIdentifier], gone.client == nil, gone.expiresAt <= now {
@@ -214,7 +214,7 @@ extension Broker {
     /// Forgets a session and all that it holds.
     func end(_ session: Session) {
         if sessions[session.clientIdentifier] === session { sessions[session.clientIdentifier] = nil }
-        for filter in session.subscriptions.keys { _ = subscriptions.remove(filter, session: session) }
+        for filter in session.subscriptions.keys { subscriptions.remove(filter, session: session) }
         session.subscriptions = [:]
         var wasStored = session.isPersistent
         for entry in session.queue.entries where entry.state != .done {

@@ -146,7 +146,6 @@ extension Broker {
             guard let client = session.client, !client.isClosing else { return }
             guard client.outboxBytes + Client.cost(of: message) <= limits.maximumOutboxBytes else {
                 statistics.dropped &+= 1
-                session.dropped &+= 1
                 return
             }
             client.outboxBytes += Client.cost(of: message)
@@ -170,7 +169,6 @@ extension Broker {
             !session.isPersistent || !isOverflowing
         else {
             statistics.dropped &+= 1
-            session.dropped &+= 1
             return
         }
         var entryStored: StoredMessage?
@@ -202,9 +200,9 @@ extension Broker {
         return stored
     }
 
-    private func expiry(of message: Message, now: MonotonicTime, wall: Timestamp) -> Timestamp? {
-        guard message.expiresAt != .distantFuture else { return nil }
-        return Timestamp(milliseconds: wall.milliseconds + (message.expiresAt - now).wholeMilliseconds)
+    /// When a message expires, as the store keeps it.
+    func expiry(of message: Message, now: MonotonicTime, wall: Timestamp) -> Timestamp? {
+        Moment(wall: wall, monotonic: now).wallTime(of: message.expiresAt)
     }
 
     /// Sends from a session's queue as far as the client's Receive Maximum allows.

@@ -40,7 +40,7 @@ extension Broker {
             let held = Subscription(
                 options: SubscriptionOptions(encoded: subscription.options), identifier: subscription.identifier)
             session.subscriptions[subscription.filter] = held
-            _ = subscriptions.insert(subscription.filter, held, session: session)
+            subscriptions.insert(subscription.filter, held, session: session)
         }
         session.received = Set(kept.receivedPacketIdentifiers)
         for entry in kept.queue {

@@ -32,7 +32,7 @@ extension Broker {
             for (index, entry) in session.queue.entries.enumerated() where entry.state != .done {
                 guard let stored = entry.stored else { continue }
                 if written.insert(stored.number).inserted {
-                    let expiresAt = Moment(wall: wall, monotonic: now).wallTime(of: entry.message.expiresAt)
+                    let expiresAt = expiry(of: entry.message, now: now, wall: wall)
                     all.append(.putMessage(number: stored.number, entry.message, expiresAt: expiresAt))
                 }
                 let sequence = session.queue.headSequence + Int64(index)
@@ -44,8 +44,7 @@ extension Broker {
             }
         }
         for message in retained.all {
-            let expiresAt = Moment(wall: wall, monotonic: now).wallTime(of: message.expiresAt)
-            all.append(.putRetained(message, expiresAt: expiresAt))
+            all.append(.putRetained(message, expiresAt: expiry(of: message, now: now, wall: wall)))
         }
         return all
     }

@@ -38,7 +38,7 @@ extension Broker {
         wanted: inout [(filter: String, subscription: Subscription)]
     ) -> ReasonCode {
         guard TopicFilter(request.filter) != nil,
-            request.filter.utf8.lazy.filter({ $0 == UInt8(ascii: "/") }).count < limits.maximumTopicLevels
+            TopicLevels.depth(request.filter.utf8) <= limits.maximumTopicLevels
         else { return .topicFilterInvalid }
         if request.filter.hasPrefix("$share/") { return .sharedSubscriptionsNotSupported }
         let isNew = session.subscriptions[request.filter] == nil
@@ -47,7 +47,7 @@ extension Broker {
         // [MQTT-3.8.4-3] a subscription of the same filter is replaced.
         let subscription = Subscription(options: request.options, identifier: identifier)
         session.subscriptions[request.filter] = subscription
-        _ = subscriptions.insert(request.filter, subscription, session: session)
+        subscriptions.insert(request.filter, subscription, session: session)
         if session.isPersistent {
             operations.append(
                 .putSubscription(
@@ -80,7 +80,7 @@ extension Broker {
         guard let session = client.session else { return }
         let codes = packet.filters.map { filter -> ReasonCode in
             guard session.subscriptions.removeValue(forKey: filter) != nil else { return .noSubscriptionExisted }
-            _ = subscriptions.remove(filter, session: session)
+            subscriptions.remove(filter, session: session)
             if session.isPersistent {
                 operations.append(.deleteSubscription(session: session.number, filter: filter))
             }

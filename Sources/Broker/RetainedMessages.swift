@@ -2,10 +2,13 @@ import Core
 
 /// The last retained message of each topic, found by topic or by filter.
 struct RetainedMessages {
-    private final class Node {
-        var children: [String: Node] = [:]
+    private struct Content: TopicNodeContent {
         var message: Message?
+
+        var isEmpty: Bool { message == nil }
     }
+
+    private typealias Node = TopicNode<Content>
 
     private let root = Node()
     private(set) var count = 0
@@ -13,63 +16,37 @@ struct RetainedMessages {
     /// Whether any message may expire; without one nobody has to look.
     private var mayExpire = false
 
-    func message(of topic: String) -> Message? {
-        var node = root
-        for level in topic.split(separator: "/", omittingEmptySubsequences: false) {
-            guard let next = node.children[String(level)] else { return nil }
-            node = next
-        }
-        return node.message
-    }
+    func message(of topic: String) -> Message? { root.find(Node.levels(topic))?.content.message }
 
     /// Puts a message in, in place of an older one of its topic.
     mutating func put(_ message: Message) {
         if message.expiresAt != .distantFuture { mayExpire = true }
-        var node = root
-        for level in message.topic.split(separator: "/", omittingEmptySubsequences: false) {
-            let key = String(level)
-            if let next = node.children[key] {
-                node = next
-            } else {
-                let next = Node()
-                node.children[key] = next
-                node = next
-            }
-        }
-        if let old = node.message {
+        let node = root.make(Node.levels(message.topic))
+        if let old = node.content.message {
             byteCount -= old.byteCount
         } else {
             count += 1
         }
         byteCount += message.byteCount
-        node.message = message
+        node.content.message = message
     }
 
     /// Removes the message of a topic; false if there was none.
     mutating func remove(_ topic: String) -> Bool {
-        let levels = topic.split(separator: "/", omittingEmptySubsequences: false)
-        guard let old = RetainedMessages.remove(levels[...], from: root) else { return false }
+        let old = root.take(Node.levels(topic)) { content in
+            defer { content.message = nil }
+            return content.message
+        }
+        guard let old else { return false }
         count -= 1
         byteCount -= old.byteCount
         return true
     }
 
-    private static func remove(_ levels: ArraySlice<Substring>, from node: Node) -> Message? {
-        guard let level = levels.first else {
-            defer { node.message = nil }
-            return node.message
-        }
-        let key = String(level)
-        guard let child = node.children[key], let old = remove(levels.dropFirst(), from: child) else { return nil }
-        if child.children.isEmpty && child.message == nil { node.children[key] = nil }
-        return old
-    }
-
     /// The messages of the topics that a filter matches and that have not expired.
     func matching(_ filter: String, now: MonotonicTime) -> [Message] {
         var found: [Message] = []
-        let levels = filter.split(separator: "/", omittingEmptySubsequences: false)
-        RetainedMessages.collect(root, levels[...], isRoot: true, now: now, into: &found)
+        RetainedMessages.collect(root, Node.levels(filter), isRoot: true, now: now, into: &found)
         return found
     }
 
@@ -77,12 +54,12 @@ struct RetainedMessages {
         _ node: Node, _ levels: ArraySlice<Substring>, isRoot: Bool, now: MonotonicTime, into found: inout [Message]
     ) {
         guard let level = levels.first else {
-            if let message = node.message, message.expiresAt > now { found.append(message) }
+            if let message = node.content.message, message.expiresAt > now { found.append(message) }
             return
         }
         switch level {
         case "#":
-            if let message = node.message, message.expiresAt > now { found.append(message) }
+            if let message = node.content.message, message.expiresAt > now { found.append(message) }
             for (key, child) in node.children where !(isRoot && key.utf8.first == UInt8(ascii: "$")) {
                 collect(child, levels, isRoot: false, now: now, into: &found)
             }
@@ -104,7 +81,7 @@ struct RetainedMessages {
     }
 
     private static func collectAll(_ node: Node, into found: inout [Message]) {
-        if let message = node.message { found.append(message) }
+        if let message = node.content.message { found.append(message) }
         for child in node.children.values { collectAll(child, into: &found) }
     }
 
@@ -120,7 +97,7 @@ struct RetainedMessages {
     private static func collectExpired(
         _ node: Node, now: MonotonicTime, into topics: inout [String], others mayExpire: inout Bool
     ) {
-        if let message = node.message {
+        if let message = node.content.message {
             if message.expiresAt <= now {
                 topics.append(message.topic)
             } else if message.expiresAt != .distantFuture {

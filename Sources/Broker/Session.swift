@@ -19,7 +19,6 @@ public final class Session {
     var willDue: (at: MonotonicTime, will: Will)?
     /// Waits for a commit before more of its queue may be sent.
     var waitsForCommit = false
-    var dropped: UInt64 = 0
 
     init(number: Int64, clientIdentifier: String, expiryInterval: UInt32) {
         self.number = number

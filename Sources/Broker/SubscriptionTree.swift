@@ -32,19 +32,20 @@ final class Route {
         self.hash = hash
         self.generation = generation
         self.targets = targets
-        depth = topic.reduce(1) { $1 == UInt8(ascii: "/") ? $0 + 1 : $0 }
+        depth = TopicLevels.depth(topic)
     }
 }
 
 struct SubscriptionTree {
-    private final class Node {
-        var children: [String: Node] = [:]
+    private struct Content: TopicNodeContent {
         /// Subscriptions that end here, and those that go on with `#`.
         var subscribers: [Int64: Subscriber] = [:]
         var anyBelow: [Int64: Subscriber] = [:]
 
-        var isEmpty: Bool { children.isEmpty && subscribers.isEmpty && anyBelow.isEmpty }
+        var isEmpty: Bool { subscribers.isEmpty && anyBelow.isEmpty }
     }
+
+    private typealias Node = TopicNode<Content>
 
     private struct Subscriber {
         let session: Session
@@ -55,52 +56,33 @@ struct SubscriptionTree {
     private var routes = RouteTable()
     private(set) var generation: UInt64 = 1
 
-    /// Adds or replaces a session's subscription; true if it is new.
-    mutating func insert(_ filter: String, _ subscription: Subscription, session: Session) -> Bool {
+    /// Adds or replaces a session's subscription.
+    mutating func insert(_ filter: String, _ subscription: Subscription, session: Session) {
         generation += 1
-        var (levels, below) = SubscriptionTree.split(filter)
-        var node = root
-        while let level = levels.popFirst() {
-            let key = String(level)
-            if let next = node.children[key] {
-                node = next
-            } else {
-                let next = Node()
-                node.children[key] = next
-                node = next
-            }
-        }
-        let subscriber = Subscriber(session: session, subscription: subscription)
-        let old = below
-            ? node.anyBelow.updateValue(subscriber, forKey: session.number)
-            : node.subscribers.updateValue(subscriber, forKey: session.number)
-        return old == nil
-    }
-
-    /// Removes a session's subscription; false if there was none.
-    mutating func remove(_ filter: String, session: Session) -> Bool {
         let (levels, below) = SubscriptionTree.split(filter)
-        guard SubscriptionTree.remove(levels, below: below, session: session.number, from: root) else { return false }
-        generation += 1
-        return true
+        let node = root.make(levels)
+        let subscriber = Subscriber(session: session, subscription: subscription)
+        if below {
+            node.content.anyBelow[session.number] = subscriber
+        } else {
+            node.content.subscribers[session.number] = subscriber
+        }
     }
 
-    private static func remove(_ levels: ArraySlice<Substring>, below: Bool, session: Int64, from node: Node) -> Bool {
-        guard let level = levels.first else {
-            let old = below
-                ? node.anyBelow.removeValue(forKey: session) : node.subscribers.removeValue(forKey: session)
-            return old != nil
+    /// Removes a session's subscription, if it has it.
+    mutating func remove(_ filter: String, session: Session) {
+        let (levels, below) = SubscriptionTree.split(filter)
+        let old = root.take(levels) { content in
+            below
+                ? content.anyBelow.removeValue(forKey: session.number)
+                : content.subscribers.removeValue(forKey: session.number)
         }
-        let key = String(level)
-        guard let child = node.children[key] else { return false }
-        let removed = remove(levels.dropFirst(), below: below, session: session, from: child)
-        if child.isEmpty { node.children[key] = nil }
-        return removed
+        if old != nil { generation += 1 }
     }
 
     /// Splits a filter at `/`; a last level `#` is taken off and told apart.
     private static func split(_ filter: String) -> (levels: ArraySlice<Substring>, below: Bool) {
-        var levels = filter.split(separator: "/", omittingEmptySubsequences: false)[...]
+        var levels = Node.levels(filter)
         let below = levels.last == "#"
         if below { levels.removeLast() }
         return (levels, below)
@@ -118,19 +100,18 @@ struct SubscriptionTree {
     }
 
     private func match(_ topic: String) -> [Target] {
-        let levels = topic.split(separator: "/", omittingEmptySubsequences: false)
         var found: [Int64: Target] = [:]
         // [MQTT-4.7.2-1] wildcards at the start do not match topics that begin with `$`.
-        SubscriptionTree.collect(root, levels[...], isReserved: topic.utf8.first == UInt8(ascii: "$"), into: &found)
+        SubscriptionTree.collect(root, Node.levels(topic), isReserved: topic.utf8.first == UInt8(ascii: "$"), into: &found)
         return found.values.sorted { $0.session.number < $1.session.number }
     }
 
     private static func collect(
         _ node: Node, _ levels: ArraySlice<Substring>, isReserved: Bool, into found: inout [Int64: Target]
     ) {
-        if !isReserved { add(node.anyBelow, to: &found) }
+        if !isReserved { add(node.content.anyBelow, to: &found) }
         guard let level = levels.first else {
-            add(node.subscribers, to: &found)
+            add(node.content.subscribers, to: &found)
             return
         }
         let rest = levels.dropFirst()

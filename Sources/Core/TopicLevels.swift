@@ -23,4 +23,9 @@ public enum TopicLevels {
             from = to + 1
         }
     }
+
+    /// How many levels a topic or filter has for MQTT, the empty one before a leading slash included.
+    public static func depth(_ topic: some Sequence<UInt8>) -> Int {
+        topic.reduce(1) { $1 == UInt8(ascii: "/") ? $0 + 1 : $0 }
+    }
 }
