@@ -129,7 +129,8 @@ final class Peer {
         }
     }
 
-    private func takePackets() throws -> [ReceivedPacket] {
+    /// The packets that came since the last call.
+    func takePackets() throws -> [ReceivedPacket] {
         while var buffer = try channel.readOutbound(as: ByteBuffer.self) { unread.writeBuffer(&buffer) }
         var packets: [ReceivedPacket] = []
         while unread.readableBytes > 0 {
