@@ -60,11 +60,13 @@ extension Broker {
     public func ping(from client: Client) { append(.pingresp, to: client) }
 
     /// A QoS 0 message's time passed in an outbox.
-    public func discardExpired() { statistics.expired &+= 1 }
+    public func discardExpired(_ publish: OutboundPublish, of client: Client) {
+        drop(.expired, for: client.session, topic: publish.message.topic)
+    }
 
     /// A message turned out to be larger than its client takes: it counts as delivered and acknowledged.
     public func discard(_ publish: OutboundPublish, of client: Client, now: MonotonicTime) {
-        statistics.dropped &+= 1
+        drop(.tooLarge, for: client.session, topic: publish.message.topic)
         guard let session = client.session, publish.qos != .atMostOnce,
             let finished = session.queue.acknowledge(publish.packetIdentifier, qos: publish.qos)
         else { return }

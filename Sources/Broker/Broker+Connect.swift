@@ -16,30 +16,30 @@ extension Broker {
         if clientIdentifier.isEmpty {
             // [MQTT-3.1.3-8] before MQTT 5.0 an empty identifier needs a clean session.
             guard packet.version == .v5 || packet.cleanStart else {
-                return refuse(client, .clientIdentifierNotValid)
+                return refuse(client, packet, .clientIdentifierNotValid)
             }
             clientIdentifier = assignedIdentifierPrefix + String(nextSessionNumber, radix: 36)
             // [MQTT-3.2.2-16]
             answer.assignedClientIdentifier = clientIdentifier
         }
         // The program's own clients have such identifiers: a session left under one would keep them from starting.
-        if clientIdentifier.hasPrefix("$") { return refuse(client, .clientIdentifierNotValid) }
-        if packet.properties.authenticationMethod != nil { return refuse(client, .badAuthenticationMethod) }
+        if clientIdentifier.hasPrefix("$") { return refuse(client, packet, .clientIdentifierNotValid) }
+        if packet.properties.authenticationMethod != nil { return refuse(client, packet, .badAuthenticationMethod) }
         if let will = packet.will, TopicLevels.depth(will.topic.utf8) > limits.maximumTopicLevels {
-            return refuse(client, .topicNameInvalid)
+            return refuse(client, packet, .topicNameInvalid)
         }
         if let gone = sessions[clientIdentifier], gone.client == nil, gone.expiresAt <= now {
             publishDueWill(of: gone, now: now, wall: wall)
             end(gone)
         }
         let old = sessions[clientIdentifier]
-        guard clientCount < limits.maximumConnections || old?.client != nil else { return refuse(client, .serverBusy) }
-        guard old != nil || sessions.count < limits.maximumSessions else { return refuse(client, .quotaExceeded) }
+        guard clientCount < limits.maximumConnections || old?.client != nil else { return refuse(client, packet, .serverBusy) }
+        guard old != nil || sessions.count < limits.maximumSessions else { return refuse(client, packet, .quotaExceeded) }
 
         // [MQTT-3.1.4-3] the newer connection takes the session over, the older one ends.
         if let oldClient = old?.client {
             close(oldClient, .sessionTakenOver)
-            detach(oldClient, publishWill: true, now: now, wall: wall)
+            detach(oldClient, .byBroker(.sessionTakenOver), publishWill: true, now: now, wall: wall)
         }
 
         let asked: UInt32 =
@@ -90,7 +90,7 @@ extension Broker {
         // a session that this one does away with must not come back after a power cut [MQTT-3.1.2-4].
         acknowledge(.connack(connack), to: client, after: forgetsStored ? batch : 0)
         client.awaitsConnack = !client.gated.isEmpty
-        statistics.connections &+= 1
+        noteConnected(client, packet: packet, sessionPresent: kept != nil, keepAlive: keepAlive)
         session.queue.restart()
         pump(session, now: now)
         return true
@@ -117,7 +117,8 @@ extension Broker {
         connected += 1
     }
 
-    private func refuse(_ client: Client, _ reason: ReasonCode) -> Bool {
+    private func refuse(_ client: Client, _ packet: ConnectPacket, _ reason: ReasonCode) -> Bool {
+        noteRefused(client, packet: packet, reason)
         append(.connack(ConnackPacket(sessionPresent: false, reasonCode: reason)), to: client)
         client.isClosing = true
         return false
@@ -143,7 +144,7 @@ extension Broker {
             // [MQTT-3.14.2-2] an interval that was 0 cannot be raised at the end.
             guard session.expiryInterval > 0 || interval == 0 else {
                 close(client, .protocolError)
-                detach(client, publishWill: true, now: now, wall: wall)
+                detach(client, .byBroker(.protocolError), publishWill: true, now: now, wall: wall)
                 return
             }
             session.expiryInterval = min(interval, limits.maximumSessionExpiryInterval)
@@ -151,23 +152,26 @@ extension Broker {
             if interval == 0 { operations.append(.deleteSession(session.number)) }
         }
         client.isClosing = true
-        detach(client, publishWill: packet.reasonCode != .success, now: now, wall: wall)
+        detach(client, .byClient(packet.reasonCode), publishWill: packet.reasonCode != .success, now: now, wall: wall)
     }
 
     /// A client's connection ended without DISCONNECT, or broke a rule.
     public func connectionLost(_ client: Client, now: MonotonicTime, wall: Timestamp) {
         client.isClosing = true
-        detach(client, publishWill: true, now: now, wall: wall)
+        detach(client, .connectionLost, publishWill: true, now: now, wall: wall)
     }
 
     /// Ends a connection for a reason of our own (malformed packet, shutdown): the client is told if its version can be.
     public func close(_ client: Client, reason: ReasonCode, now: MonotonicTime, wall: Timestamp) {
         close(client, reason)
-        detach(client, publishWill: true, now: now, wall: wall)
+        detach(client, .byBroker(reason), publishWill: true, now: now, wall: wall)
     }
 
-    private func detach(_ client: Client, publishWill: Bool, now: MonotonicTime, wall: Timestamp) {
+    private func detach(
+        _ client: Client, _ cause: DisconnectCause, publishWill: Bool, now: MonotonicTime, wall: Timestamp
+    ) {
         guard let session = client.session else { return }
+        noteDisconnected(client, session, cause)
         client.session = nil
         session.client = nil
         connected -= 1

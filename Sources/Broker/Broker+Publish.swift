@@ -93,7 +93,7 @@ extension Broker {
     /// publish, so that the acknowledgement covers it. A chain of more than 8 is cut.
     public func generate(_ message: Message) {
         guard hops < 8 else {
-            statistics.dropped &+= 1
+            drop(.ruleChain, for: nil, topic: message.topic)
             return
         }
         generated.append((message, hops + 1))
@@ -116,7 +116,7 @@ extension Broker {
     private func deliverOne(_ message: Message, along route: Route, now: MonotonicTime, wall: Timestamp) {
         // From a client it has been refused; what the program itself makes of a message may have become deeper.
         guard route.depth <= limits.maximumTopicLevels else {
-            statistics.dropped &+= 1
+            drop(.topicTooDeep, for: nil, topic: message.topic)
             return
         }
         if message.retain { retain(message, now: now, wall: wall) }
@@ -145,7 +145,7 @@ extension Broker {
         if qos == .atMostOnce {
             guard let client = session.client, !client.isClosing else { return }
             guard client.outboxBytes + Client.cost(of: message) <= limits.maximumOutboxBytes else {
-                statistics.dropped &+= 1
+                drop(.outboxFull, for: session, topic: message.topic)
                 return
             }
             client.outboxBytes += Client.cost(of: message)
@@ -168,7 +168,7 @@ extension Broker {
             // Network clients are refused before; this program's own messages are not.
             !session.isPersistent || !isOverflowing
         else {
-            statistics.dropped &+= 1
+            drop(session.isPersistent && isOverflowing ? .storage : .queueFull, for: session, topic: message.topic)
             return
         }
         var entryStored: StoredMessage?
@@ -228,7 +228,7 @@ extension Broker {
             }
             if entry.state == .queued, entry.message.expiresAt <= now {
                 // [MQTT-3.3.2-5] a message whose time has passed is not started to be delivered.
-                statistics.expired &+= 1
+                drop(.expired, for: session, topic: entry.message.topic)
                 finish(session.queue.discardNext(), of: session)
                 continue
             }
@@ -283,7 +283,7 @@ extension Broker {
             // QoS 0 messages are not refused when the disk does not keep up, but they cannot be kept.
             !isBacklogged || message.qos != .atMostOnce
         else {
-            statistics.retainedRefused &+= 1
+            drop(.retainedFull, for: nil, topic: topic)
             return
         }
         retained.put(message)

@@ -54,6 +54,7 @@ extension Broker {
                     session: session.number,
                     StoredSubscription(filter: request.filter, options: request.options.encoded, identifier: identifier)))
         }
+        noteSubscribed(session, filter: request.filter, options: request.options)
         switch request.options.retainHandling {
         case .sendAtSubscribe: wanted.append((request.filter, subscription))
         case .sendIfNew: if isNew { wanted.append((request.filter, subscription)) }
@@ -81,6 +82,7 @@ extension Broker {
         let codes = packet.filters.map { filter -> ReasonCode in
             guard session.subscriptions.removeValue(forKey: filter) != nil else { return .noSubscriptionExisted }
             subscriptions.remove(filter, session: session)
+            noteUnsubscribed(session, filter: filter)
             if session.isPersistent {
                 operations.append(.deleteSubscription(session: session.number, filter: filter))
             }

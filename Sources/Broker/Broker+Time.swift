@@ -23,12 +23,14 @@ extension Broker {
         for client in silent { close(client, reason: .keepAliveTimeout, now: now, wall: wall) }
         for session in ended {
             publishDueWill(of: session, now: now, wall: wall)
+            statistics.expiredSessions &+= 1
             end(session)
         }
         for topic in retained.expired(now: now) {
             _ = retained.remove(topic)
             operations.append(.deleteRetained(topic: topic))
         }
+        reportDrops()
         return silent
     }
 }

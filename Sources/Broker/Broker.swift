@@ -21,6 +21,8 @@ public import Store
 public final class Broker {
     public var limits: BrokerLimits
     public internal(set) var statistics = BrokerStatistics()
+    /// Is told what happens to clients; not kept alive.
+    public weak var observer: (any BrokerObserver)?
 
     var sessions: [String: Session] = [:]
     var subscriptions = SubscriptionTree()
@@ -50,6 +52,9 @@ public final class Broker {
     /// Published by in-process clients while they were receiving, with the number of publishes they derive from.
     var generated: [(message: Message, hops: Int)] = []
     var hops = 0
+    /// Sessions with messages lost since the last report, and what was lost that is nobody's.
+    var unreportedDrops: [(clientIdentifier: String?, record: DropRecord)] = []
+    let otherDrops = DropRecord()
     /// Random part of client identifiers that the broker assigns.
     let assignedIdentifierPrefix: String
 

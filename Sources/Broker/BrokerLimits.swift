@@ -37,17 +37,3 @@ public struct BrokerLimits: Sendable {
 
     public init() {}
 }
-
-/// What the broker has counted since it started.
-public struct BrokerStatistics: Sendable, Equatable {
-    public var received: UInt64 = 0
-    public var delivered: UInt64 = 0
-    /// Dropped because a queue or outbox was full.
-    public var dropped: UInt64 = 0
-    /// Not delivered because their time had passed.
-    public var expired: UInt64 = 0
-    public var retainedRefused: UInt64 = 0
-    public var connections: UInt64 = 0
-
-    public init() {}
-}

@@ -19,6 +19,11 @@ open class Client {
     /// Largest packet that the client takes; its MQTT 5.0 Maximum Packet Size.
     public internal(set) var maximumPacketSize = Int.max
 
+    /// The name that it gave at CONNECT.
+    public internal(set) var userName: String?
+    /// Where it connects from, for people to read.
+    open var peerAddress: String? { nil }
+
     /// Messages that may be unacknowledged towards the client: the smaller of its Receive Maximum and the configured limit.
     var receiveMaximum = 1
     var keepAlive: Duration?

@@ -17,6 +17,8 @@ public final class Session {
     var received: Set<UInt16> = []
     var expiresAt = MonotonicTime.distantFuture
     var willDue: (at: MonotonicTime, will: Will)?
+    /// Messages lost, if any ever were, for the observer.
+    var drops: DropRecord?
     /// Waits for a commit before more of its queue may be sent.
     var waitsForCommit = false
 

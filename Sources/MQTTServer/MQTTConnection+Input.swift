@@ -22,6 +22,7 @@ extension MQTTConnection {
                 fail(error, now: now, wall: wall)
                 return bytes.count
             case .frame(let frame):
+                shared.traffic.packetsReceived &+= 1
                 let body = UnsafeRawBufferPointer(rebasing: rest[frame.body])
                 do throws(DecodeError) {
                     try handle(frame, body, now: now, wall: wall)
@@ -143,6 +144,8 @@ extension MQTTConnection {
         wall: Timestamp
     ) {
         let payload = UnsafeRawBufferPointer(rebasing: body[view.payload])
+        shared.traffic.publishesReceived.count(view.qos)
+        shared.traffic.publishBytesReceived &+= UInt64(payload.count)
         var publish = Broker.Publish(
             topic: topic, properties: UnsafeRawBufferPointer(start: nil, count: 0), payload: payload, qos: view.qos,
             retain: view.retain, packetIdentifier: view.packetIdentifier,

@@ -20,6 +20,7 @@ extension MQTTConnection {
                 }
             }
             if buffer.readableBytes == 0 { break }
+            shared.traffic.bytesSent &+= UInt64(buffer.readableBytes)
             context.writeAndFlush(wrapOutboundOut(buffer), promise: nil)
             if outbox.isEmpty { break }
         }
@@ -41,6 +42,7 @@ extension MQTTConnection {
 
     /// - Returns: whether the connection ends after this.
     private func encode(_ outbound: Outbound, into buffer: inout ByteBuffer) -> Bool {
+        shared.traffic.packetsSent &+= 1
         switch outbound {
         case .publish(let publish):
             encode(publish, into: &buffer)
@@ -73,7 +75,7 @@ extension MQTTConnection {
             let left = message.expiresAt - SystemClock.monotonic()
             if left <= .zero, publish.qos == .atMostOnce {
                 // [MQTT-3.3.2-5] its time passed while it waited to be written.
-                shared.broker.discardExpired()
+                shared.broker.discardExpired(publish, of: self)
                 return
             }
             expiry = UInt32(clamping: max(0, (left.wholeMilliseconds + 999) / 1000))
@@ -90,8 +92,13 @@ extension MQTTConnection {
                 dup: publish.duplicate, version: version, messageExpiryInterval: expiry,
                 maximumPacketSize: maximumPacketSize, into: &buffer)
         }
-        // [MQTT-3.1.2-25] what is too large for the client counts as delivered.
-        if !isWritten { shared.broker.discard(publish, of: self, now: SystemClock.monotonic()) }
+        if isWritten {
+            shared.traffic.publishesSent.count(publish.qos)
+            shared.traffic.publishBytesSent &+= UInt64(message.payloadLength)
+        } else {
+            // [MQTT-3.1.2-25] what is too large for the client counts as delivered.
+            shared.broker.discard(publish, of: self, now: SystemClock.monotonic())
+        }
     }
 
     /// What this broker says by itself is within the limits of a packet.

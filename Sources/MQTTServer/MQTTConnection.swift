@@ -40,6 +40,11 @@ final class MQTTConnection: Client, ChannelDuplexHandler {
         super.init()
     }
 
+    override var peerAddress: String? {
+        guard let address = context?.channel.remoteAddress, let host = address.ipAddress, let port = address.port else { return nil }
+        return host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
+    }
+
     // MARK: Channel
 
     func handlerAdded(context: ChannelHandlerContext) { self.context = context }
@@ -47,11 +52,13 @@ final class MQTTConnection: Client, ChannelDuplexHandler {
     func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
 
     func channelActive(context: ChannelHandlerContext) {
+        shared.opened(listener)
         shared.expectConnect(self, now: SystemClock.monotonic())
         context.fireChannelActive()
     }
 
     func channelInactive(context: ChannelHandlerContext) {
+        shared.closed(listener)
         shared.connectIsSettled(self)
         if session != nil {
             log(.info, "connection lost")
@@ -91,6 +98,7 @@ final class MQTTConnection: Client, ChannelDuplexHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         if case .closed = phase { return }
         var buffer = unwrapInboundIn(data)
+        shared.traffic.bytesReceived &+= UInt64(buffer.readableBytes)
         let isContinued = partial != nil
         if var begun = partial {
             partial = nil

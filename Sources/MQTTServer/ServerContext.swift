@@ -12,6 +12,9 @@ public final class ServerContext {
     let logger: Logger
     /// Called when the broker may have something to flush or to commit; the turn's owner coalesces the calls.
     private let scheduleTurn: () -> Void
+    public internal(set) var traffic = Traffic()
+    /// Open connections by listener.
+    public private(set) var connections: [String: Int] = [:]
     /// An output buffer that nobody uses now.
     private var spare: ByteBuffer?
     /// Connections that have not sent CONNECT.
@@ -50,6 +53,15 @@ public final class ServerContext {
     func giveBack(_ buffer: ByteBuffer) {
         if buffer.capacity <= 2 * ServerContext.outputChunk { spare = buffer }
     }
+
+    /// A connection of a listener is open.
+    func opened(_ listener: String) {
+        traffic.accepted &+= 1
+        connections[listener, default: 0] += 1
+    }
+
+    /// It is open no more.
+    func closed(_ listener: String) { connections[listener, default: 1] -= 1 }
 
     /// A connection is there and has to send CONNECT in time.
     func expectConnect(_ connection: MQTTConnection, now: MonotonicTime) {

@@ -44,7 +44,7 @@ struct LiveSummaryTests {
         snapshot.uptime += .seconds(2)
         snapshot.broker.received = 100
         snapshot.broker.delivered = 301
-        snapshot.broker.dropped = 4
+        snapshot.broker.drops[.queueFull] = 4
         snapshot.samples = 10
         let second = summary.lines(snapshot, log: [], rows: 24, columns: 120)
         #expect(second[1] == "clients 3   messages/s in 50 out 150.5   points/s 5   dropped 4")
