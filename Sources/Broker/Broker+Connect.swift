@@ -56,22 +56,23 @@ extension Broker {
             end(ended)
         }
         let session = kept ?? makeSession(clientIdentifier)
-        // MQTT 5.0 §3.1.3.2.2: reconnecting in time cancels a delayed will.
+        // MQTT 5.0 §3.1.3.2.2: reconnecting in time cancels a delayed will; one whose time has come goes out.
+        if let due = session.willDue, due.at <= now { publishDueWill(of: session, now: now, wall: wall) }
         session.willDue = nil
         session.expiresAt = .distantFuture
-        if kept == nil || session.expiryInterval != expiryInterval || session.isPersistent {
-            let wasPersistent = kept != nil && session.isPersistent
-            session.expiryInterval = expiryInterval
-            if session.isPersistent {
-                operations.append(.putSession(record(of: session, disconnectedAt: nil)))
-            } else if wasPersistent {
-                operations.append(.deleteSession(session.number))
-            }
-        }
+        client.will = packet.will
         attach(client, to: session)
+        let wasPersistent = session.isPersistent
+        session.expiryInterval = expiryInterval
+        if session.isPersistent {
+            // A session that is present is promised to be there after a power cut as well. [MQTT-3.1.2-7] so is its will.
+            if !wasPersistent || client.will != nil { session.batch = batch }
+            operations.append(.putSession(record(of: session)))
+        } else if wasPersistent {
+            operations.append(.deleteSession(session.number))
+        }
         client.receiveMaximum = min(Int(packet.properties.receiveMaximum ?? .max), limits.maximumInFlight)
         client.maximumPacketSize = packet.properties.maximumPacketSize.map(Int.init) ?? .max
-        client.will = packet.will
         var keepAlive = packet.keepAlive
         if limits.maximumKeepAlive > 0, packet.version == .v5, keepAlive == 0 || keepAlive > limits.maximumKeepAlive {
             keepAlive = limits.maximumKeepAlive
@@ -86,9 +87,10 @@ extension Broker {
             answer.sharedSubscriptionAvailable = false
         }
         let connack = ConnackPacket(sessionPresent: kept != nil, reasonCode: .success, properties: answer)
-        // It promises nothing that is not on disk: a new session holds nothing yet, and each SUBACK waits for its commit. But
-        // a session that this one does away with must not come back after a power cut [MQTT-3.1.2-4].
-        acknowledge(.connack(connack), to: client, after: forgetsStored ? batch : 0)
+        // It promises nothing that is not on disk: a new session without a will holds nothing yet, and each SUBACK waits for
+        // its commit. But a session that this one does away with must not come back after a power cut [MQTT-3.1.2-4].
+        let promises = session.isPersistent && (kept != nil || client.will != nil)
+        acknowledge(.connack(connack), to: client, after: forgetsStored ? batch : promises ? session.batch : 0)
         client.awaitsConnack = !client.gated.isEmpty
         noteConnected(client, packet: packet, sessionPresent: kept != nil, keepAlive: keepAlive)
         session.queue.restart()
@@ -113,6 +115,7 @@ extension Broker {
 
     private func attach(_ client: Client, to session: Session) {
         client.session = session
+        session.disconnectedAt = nil
         session.client = client
         connected += 1
     }
@@ -131,10 +134,12 @@ extension Broker {
         return session
     }
 
-    func record(of session: Session, disconnectedAt: Timestamp?) -> StoredSession {
-        StoredSession(
+    func record(of session: Session) -> StoredSession {
+        let will = session.client?.will ?? session.willDue?.will
+        return StoredSession(
             number: session.number, clientIdentifier: session.clientIdentifier,
-            expiryInterval: session.expiryInterval, disconnectedAt: disconnectedAt)
+            expiryInterval: session.expiryInterval, disconnectedAt: session.disconnectedAt,
+            will: will.map(StoredWill.init))
     }
 
     /// A client sent DISCONNECT.
@@ -179,23 +184,25 @@ extension Broker {
         client.gated.removeAll()
         let will = publishWill ? client.will : nil
         client.will = nil
+        session.disconnectedAt = wall
+        let isDelayed = session.isPersistent && (will?.delayInterval ?? 0) > 0
+        if let will, isDelayed {
+            let delay = Duration.seconds(Int64(min(will.delayInterval, session.expiryInterval)))
+            session.willDue = (now + delay, will)
+        }
         if session.isPersistent {
             session.expiresAt = session.expiryInterval == .max ? .distantFuture : now + .seconds(Int64(session.expiryInterval))
-            operations.append(.putSession(record(of: session, disconnectedAt: wall)))
+            operations.append(.putSession(record(of: session)))
         }
-        if let will {
-            if will.delayInterval == 0 || !session.isPersistent {
-                publish(will, of: session, now: now, wall: wall)
-            } else {
-                session.willDue = (now + .seconds(Int64(min(will.delayInterval, session.expiryInterval))), will)
-            }
-        }
+        // In the batch in which the stored session loses it.
+        if let will, !isDelayed { publish(will, of: session, now: now, wall: wall) }
         if !session.isPersistent { end(session) }
     }
 
     func publishDueWill(of session: Session, now: MonotonicTime, wall: Timestamp) {
         guard let (_, will) = session.willDue else { return }
         session.willDue = nil
+        if session.isPersistent { operations.append(.putSession(record(of: session))) }
         publish(will, of: session, now: now, wall: wall)
     }
 

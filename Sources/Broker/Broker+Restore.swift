@@ -5,7 +5,8 @@ public import Store
 extension Broker {
     /// Takes up what the store kept, before any client connects.
     ///
-    /// Sessions that were connected when the box stopped count as disconnected now.
+    /// Sessions that were connected when the box stopped count as disconnected now: their wills, and those whose time came
+    /// while the box was off, are published at the next ``tick(now:wall:)``, when all who may want them are there.
     public func restore(_ snapshot: SessionSnapshot, now: MonotonicTime, wall: Timestamp) {
         precondition(sessions.isEmpty && operations.isEmpty, "restore comes first")
         var messages: [Int64: (message: Message, stored: StoredMessage)] = [:]
@@ -29,13 +30,19 @@ extension Broker {
             expiryInterval: kept.session.expiryInterval)
         sessions[session.clientIdentifier] = session
         nextSessionNumber = max(nextSessionNumber, session.number + 1)
+        session.disconnectedAt = kept.session.disconnectedAt.flatMap(Broker.plausible) ?? wall
         if session.expiryInterval != .max {
-            // A time from a clock that was not set yet says nothing.
-            let since = kept.session.disconnectedAt.flatMap { $0.milliseconds < CacheLimits.earliestPlausibleTime ? nil : $0 } ?? wall
-            // A clock that was set back must not make a session live longer than its interval.
-            let gone = min(max(0, wall.milliseconds - since.milliseconds), Int64(session.expiryInterval) * 1000)
-            session.expiresAt = now + .milliseconds(Int64(session.expiryInterval) * 1000 - gone)
+            let interval = Duration.seconds(Int64(session.expiryInterval))
+            session.expiresAt = now + Broker.remaining(of: interval, since: session.disconnectedAt ?? wall, wall: wall)
         }
+        if let will = kept.session.will {
+            // MQTT 5.0 §3.1.3.2.2: at the latest when the session ends.
+            let delay = Duration.seconds(Int64(min(will.delayInterval, session.expiryInterval)))
+            let remaining = Broker.remaining(of: delay, since: session.disconnectedAt ?? wall, wall: wall)
+            session.willDue = (now + remaining, Will(will))
+        }
+        // For the next restart: when the interval and the delay began.
+        if kept.session.disconnectedAt != session.disconnectedAt { operations.append(.putSession(record(of: session))) }
         for subscription in kept.subscriptions {
             let held = Subscription(
                 options: SubscriptionOptions(encoded: subscription.options), identifier: subscription.identifier)
@@ -53,5 +60,34 @@ extension Broker {
                     stored: stored, batch: 0, state: entry.released ? .released : .queued, duplicate: true),
                 sequence: entry.sequence)
         }
+    }
+
+    /// nil for a time from a clock that was not set yet: it says nothing.
+    private static func plausible(_ time: Timestamp) -> Timestamp? {
+        time.milliseconds < CacheLimits.earliestPlausibleTime ? nil : time
+    }
+
+    /// What is left of an interval. A clock that was set back must not make it longer.
+    private static func remaining(of interval: Duration, since start: Timestamp, wall: Timestamp) -> Duration {
+        let gone = Duration.milliseconds(max(0, wall.milliseconds - start.milliseconds))
+        return max(.zero, interval - gone)
+    }
+}
+
+extension Will {
+    fileprivate init(_ stored: StoredWill) {
+        self.init(
+            topic: stored.topic, payload: stored.payload, qos: stored.qos, retain: stored.retain,
+            forwardedProperties: stored.properties, delayInterval: stored.delayInterval,
+            messageExpiryInterval: stored.messageExpiryInterval)
+    }
+}
+
+extension StoredWill {
+    init(_ will: Will) {
+        self.init(
+            topic: will.topic, payload: will.payload, qos: will.qos, retain: will.retain,
+            properties: will.forwardedProperties, delayInterval: will.delayInterval,
+            messageExpiryInterval: will.messageExpiryInterval)
     }
 }

@@ -18,7 +18,7 @@ extension Broker {
         var all: [SessionOperation] = []
         var written: Set<Int64> = []
         for session in sessions.values where session.isPersistent {
-            all.append(.putSession(record(of: session, disconnectedAt: session.client == nil ? wall : nil)))
+            all.append(.putSession(record(of: session)))
             for (filter, subscription) in session.subscriptions {
                 all.append(
                     .putSubscription(

@@ -16,6 +16,11 @@ public final class Session {
     /// Packet identifiers of received QoS 2 messages that have not been released.
     var received: Set<UInt16> = []
     var expiresAt = MonotonicTime.distantFuture
+    /// When the client went away; nil while it is connected.
+    var disconnectedAt: Timestamp?
+    /// The batch that puts the session into the store; 0 for one that came from there.
+    var batch: Int64 = 0
+    /// The will of a connection that was lost, until it is published.
     var willDue: (at: MonotonicTime, will: Will)?
     /// Messages lost, if any ever were, for the observer.
     var drops: DropRecord?

@@ -9,12 +9,46 @@ public struct StoredSession: Sendable, Hashable {
     public var expiryInterval: UInt32
     /// When the client went away; nil while it is connected.
     public var disconnectedAt: Timestamp?
+    /// What is published when the connection is lost; nil if there is none, or none any more.
+    public var will: StoredWill?
 
-    public init(number: Int64, clientIdentifier: String, expiryInterval: UInt32, disconnectedAt: Timestamp?) {
+    public init(
+        number: Int64, clientIdentifier: String, expiryInterval: UInt32, disconnectedAt: Timestamp?,
+        will: StoredWill? = nil
+    ) {
         self.number = number
         self.clientIdentifier = clientIdentifier
         self.expiryInterval = expiryInterval
         self.disconnectedAt = disconnectedAt
+        self.will = will
+    }
+}
+
+/// The will of a stored session. One that is still there after the client went away is delayed: it is due when the
+/// delay, or the session, has passed since then.
+public struct StoredWill: Sendable, Hashable {
+    public var topic: String
+    public var payload: [UInt8]
+    public var qos: QoS
+    public var retain: Bool
+    /// Encoded MQTT 5.0 properties to forward, without their length.
+    public var properties: [UInt8]
+    /// Will Delay Interval (MQTT 5.0 §3.1.3.2.2) in seconds.
+    public var delayInterval: UInt32
+    /// Message Expiry Interval in seconds, which begins when the will is published; nil for never.
+    public var messageExpiryInterval: UInt32?
+
+    public init(
+        topic: String, payload: [UInt8], qos: QoS, retain: Bool, properties: [UInt8] = [], delayInterval: UInt32 = 0,
+        messageExpiryInterval: UInt32? = nil
+    ) {
+        self.topic = topic
+        self.payload = payload
+        self.qos = qos
+        self.retain = retain
+        self.properties = properties
+        self.delayInterval = delayInterval
+        self.messageExpiryInterval = messageExpiryInterval
     }
 }
 
@@ -39,8 +73,9 @@ public struct StoredSubscription: Sendable, Hashable {
 /// `putReceived` are for keys that are not stored yet (a packet identifier is free again after `deleteReceived`).
 public enum SessionOperation: Sendable {
     /// Adds a session or replaces its fields; its subscriptions and queue stay.
-    case putSession(StoredSession)
-    /// Deletes a session with its subscriptions, queue and received packet identifiers.
+    // Apart, because it is the largest and the rarest.
+    indirect case putSession(StoredSession)
+    /// Deletes a session with its will, subscriptions, queue and received packet identifiers.
     case deleteSession(Int64)
     case putSubscription(session: Int64, StoredSubscription)
     case deleteSubscription(session: Int64, filter: String)

@@ -74,19 +74,29 @@ private struct SessionLoader {
 
     private mutating func loadSessions() throws(StoreError) {
         let select = try database.statement(
-            "SELECT number, client_identifier, expiry_interval, disconnected_at FROM session ORDER BY number")
+            """
+            SELECT number, client_identifier, expiry_interval, disconnected_at, will, will_delay, will_expiry
+            FROM session ORDER BY number
+            """)
         while try select.step() {
             guard SessionLoader.numbers.contains(select.integer(0)) else {
                 snapshot.damagedRecords += 1
                 continue
             }
-            let disconnectedAt = select.optionalInteger(3).flatMap { SessionLoader.times.contains($0) ? $0 : nil }
-            let session = StoredSession(
+            var session = StoredSession(
                 number: select.integer(0), clientIdentifier: select.text(1),
-                expiryInterval: UInt32(clamping: select.integer(2)),
-                disconnectedAt: disconnectedAt.map { Timestamp(milliseconds: $0) })
+                expiryInterval: UInt32(clamping: select.integer(2)), disconnectedAt: SessionLoader.time(select, 3))
+            if !select.isNull(4) {
+                session.will = StoredWill(row: select)
+                if session.will == nil { snapshot.damagedRecords += 1 }
+            }
             snapshot.sessions.append(SessionSnapshot.Session(session: session))
         }
+    }
+
+    /// A column that holds a time; nil when there is none, or one that no clock has shown.
+    private static func time(_ row: Statement, _ column: Int32) -> Timestamp? {
+        row.optionalInteger(column).flatMap { times.contains($0) ? Timestamp(milliseconds: $0) : nil }
     }
 
     private mutating func loadQueues() throws(StoreError) {
@@ -158,6 +168,31 @@ private struct SessionLoader {
             }
             try database.execute(
                 "DELETE FROM queue WHERE flags & 8 = 0 AND message NOT IN (SELECT number FROM message)")
+        }
+    }
+}
+
+extension StoredWill {
+    /// nil when the record is damaged.
+    fileprivate init?(row: Statement) {
+        guard let message = row.withBytes(4, { MessageRecord.decode($0, expiresAt: .distantFuture) }) else { return nil }
+        self.init(
+            topic: message.topic, payload: message.payload, qos: message.qos, retain: message.retain,
+            properties: message.withProperties { Array($0) }, delayInterval: UInt32(clamping: row.integer(5)),
+            messageExpiryInterval: row.optionalInteger(6).map { UInt32(clamping: $0) })
+    }
+
+    /// As it is recorded; the times stand beside it.
+    var message: Message {
+        var topic = topic
+        return topic.withUTF8 { topic in
+            properties.withUnsafeBytes { properties in
+                payload.withUnsafeBytes { payload in
+                    Message.create(
+                        topic: UnsafeRawBufferPointer(topic), properties: properties, payload: payload, qos: qos,
+                        retain: retain, publishedAt: Timestamp(milliseconds: 0))
+                }
+            }
         }
     }
 }

@@ -19,7 +19,7 @@ final class SessionStore {
 
     func close() { database.close() }
 
-    private static let migrations = [
+    static let migrations = [
         Migration(
             name: "sessions",
             sql: """
@@ -59,7 +59,14 @@ final class SessionStore {
                     data BLOB NOT NULL,
                     expires_at INTEGER
                 ) WITHOUT ROWID;
-                """)
+                """),
+        Migration(
+            name: "wills",
+            sql: """
+                ALTER TABLE session ADD COLUMN will BLOB;           -- a message record, NULL for none
+                ALTER TABLE session ADD COLUMN will_delay INTEGER;  -- s
+                ALTER TABLE session ADD COLUMN will_expiry INTEGER; -- s, NULL for never
+                """),
     ]
 
     static let retainFlag: Int64 = 4
@@ -79,12 +86,7 @@ final class SessionStore {
     private func apply(_ operation: SessionOperation) throws(StoreError) {
         switch operation {
         case .putSession(let session):
-            let put = try database.statement("INSERT OR REPLACE INTO session VALUES (?, ?, ?, ?)")
-            try put.bind(1, session.number)
-            try put.bind(2, session.clientIdentifier)
-            try put.bind(3, Int64(session.expiryInterval))
-            try put.bind(4, session.disconnectedAt?.milliseconds)
-            try put.run()
+            try put(session)
         case .deleteSession(let number):
             try run("DELETE FROM session WHERE number = ?", number)
             try run("DELETE FROM subscription WHERE session = ?", number)
@@ -130,6 +132,23 @@ final class SessionStore {
             try delete.bind(1, topic)
             try delete.run()
         }
+    }
+
+    private func put(_ session: StoredSession) throws(StoreError) {
+        let put = try database.statement("INSERT OR REPLACE INTO session VALUES (?, ?, ?, ?, ?, ?, ?)")
+        try put.bind(1, session.number)
+        try put.bind(2, session.clientIdentifier)
+        try put.bind(3, Int64(session.expiryInterval))
+        try put.bind(4, session.disconnectedAt?.milliseconds)
+        if let will = session.will {
+            MessageRecord.encode(will.message, into: &buffer)
+            try put.bind(5, inPlace: buffer.bytes)
+        } else {
+            try put.bind(5, nil as Int64?)
+        }
+        try put.bind(6, session.will.map { Int64($0.delayInterval) })
+        try put.bind(7, session.will?.messageExpiryInterval.map { Int64($0) })
+        try put.run()
     }
 
     private func put(_ message: Message, number: Int64, expiresAt: Timestamp?) throws(StoreError) {

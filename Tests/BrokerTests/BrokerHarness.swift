@@ -111,6 +111,12 @@ final class BrokerHarness {
         broker.restore(store.snapshot, now: now, wall: wall)
     }
 
+    /// The store had to begin anew.
+    func replaceDisk() {
+        disk = []
+        broker.commitFailed(broker.everything(now: now, wall: wall))
+    }
+
     func puback(_ client: Client, _ packetIdentifier: UInt16) {
         broker.puback(AcknowledgementPacket(packetIdentifier: packetIdentifier), from: client, now: now)
     }

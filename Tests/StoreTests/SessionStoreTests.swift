@@ -60,6 +60,52 @@ struct SessionStoreTests {
         #expect(loaded.retained.first?.expiresAt == MonotonicTime(nanoseconds: 21_000_000_000))
     }
 
+    @Test("a session's will is kept with it, replaced with it and taken away with it")
+    func will() throws {
+        let will = StoredWill(
+            topic: "w", payload: [1, 2], qos: .exactlyOnce, retain: true, properties: [1, 1], delayInterval: 30,
+            messageExpiryInterval: 60)
+        let store = try open()
+        func commit(_ will: StoredWill?) throws -> StoredWill? {
+            let session = StoredSession(
+                number: 1, clientIdentifier: "c", expiryInterval: 9, disconnectedAt: start.wall, will: will)
+            try store.commit([.putSession(session)], mayRepeat: false)
+            return try store.load(at: start).sessions.first?.session.will
+        }
+        #expect(try commit(will) == will)
+        let plain = StoredWill(topic: "v", payload: [], qos: .atMostOnce, retain: false)
+        #expect(try commit(plain) == plain)
+        #expect(try commit(nil) == nil)
+    }
+
+    @Test("a damaged will is left out and counted; the session stays")
+    func damagedWill() throws {
+        let store = try open()
+        let will = StoredWill(topic: "w", payload: [1], qos: .atLeastOnce, retain: false)
+        try store.commit(
+            [
+                .putSession(
+                    StoredSession(number: 1, clientIdentifier: "c", expiryInterval: 9, disconnectedAt: nil, will: will))
+            ], mayRepeat: false)
+        try store.database.execute("UPDATE session SET will = x'0102030405060708'")
+        let loaded = try store.load(at: start)
+        #expect(loaded.damagedRecords == 1)
+        #expect(loaded.sessions.count == 1 && loaded.sessions[0].session.will == nil)
+    }
+
+    @Test("a file from before wills were stored opens with all that is in it")
+    func oldFile() throws {
+        let path = directory.file("sessions.db")
+        let old = try Database(path: path, layout: SessionStore.layout)
+        try old.migrate([SessionStore.migrations[0]])
+        try old.execute("INSERT INTO session VALUES (7, 'old', 60, NULL); INSERT INTO subscription VALUES (7, 'a', 1, 0)")
+        old.close()
+        let loaded = try open().load(at: start)
+        #expect(loaded.sessions.map(\.session.clientIdentifier) == ["old"])
+        #expect(loaded.sessions[0].subscriptions.map(\.filter) == ["a"])
+        #expect(loaded.sessions[0].session.will == nil && loaded.damagedRecords == 0)
+    }
+
     @Test("queue entries come sorted by sequence")
     func order() throws {
         let store = try open()
@@ -109,7 +155,7 @@ struct SessionStoreTests {
             ], mayRepeat: false)
         try store.database.execute(
             """
-            INSERT INTO session VALUES (9223372036854775807, 'd', 9, NULL);
+            INSERT INTO session (number, client_identifier, expiry_interval) VALUES (9223372036854775807, 'd', 9);
             UPDATE session SET disconnected_at = -9223372036854775808 WHERE number = 1;
             UPDATE queue SET sequence = 4611686018427387904 WHERE sequence = 2;
             UPDATE queue SET message = 9223372036854775807 WHERE sequence = 3;
