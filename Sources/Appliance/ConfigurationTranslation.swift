@@ -28,6 +28,13 @@ extension MartletConfiguration {
         limits.maximumRetainedBytes = broker.maxRetainedBytes
         limits.maximumTopicLevels = broker.maxTopicLevels
         limits.receiveMaximum = UInt16(clamping: broker.receiveMaximum)
+        limits.maximumQoS = broker.maxQoS
+        limits.retainAvailable = broker.retainAvailable
+        limits.wildcardSubscriptionAvailable = broker.wildcardSubscriptionAvailable
+        limits.subscriptionIdentifierAvailable = broker.subscriptionIdentifierAvailable
+        limits.checksPayloadFormat = broker.checkPayloadFormat
+        limits.responseTopicPrefix = broker.responseTopicPrefix
+        limits.redirection = broker.redirection
         return limits
     }
 
@@ -39,6 +46,19 @@ extension MartletConfiguration {
 
     var serverListeners: [MQTTServer.Listener] {
         listeners.map { MQTTServer.Listener(name: $0.name, address: $0.address, port: $0.port) }
+    }
+}
+
+extension MartletConfiguration.Broker {
+    fileprivate var redirection: Redirection? {
+        guard let serverReference else { return nil }
+        let occasion: Redirection.Occasion =
+            switch redirect {
+            case .atShutdown: .shutdown
+            case .useAnotherServer: .always
+            case .serverMoved: .moved
+            }
+        return Redirection(serverReference: serverReference, occasion: occasion)
     }
 }
 

@@ -11,23 +11,27 @@ extension Broker {
     public func connect(_ client: Client, packet: ConnectPacket, now: MonotonicTime, wall: Timestamp) -> Bool {
         client.version = packet.version
         client.touch(at: now)
+        client.maximumPacketSize = packet.properties.maximumPacketSize.map(Int.init) ?? .max
+        client.wantsProblemInformation = packet.properties.requestProblemInformation ?? true
+        if let redirection = limits.redirection, redirection.occasion != .shutdown {
+            let reason: ReasonCode = redirection.occasion == .moved ? .serverMoved : .useAnotherServer
+            return refuse(client, packet, reason, serverReference: redirection.serverReference)
+        }
         var answer = Properties()
         var clientIdentifier = packet.clientIdentifier
         if clientIdentifier.isEmpty {
-            // [MQTT-3.1.3-8] before MQTT 5.0 an empty identifier needs a clean session.
+            // [MQTT-3.1.3-8 v3.1.1] before MQTT 5.0 an empty identifier needs a clean session.
             guard packet.version == .v5 || packet.cleanStart else {
                 return refuse(client, packet, .clientIdentifierNotValid)
             }
-            clientIdentifier = assignedIdentifierPrefix + String(nextSessionNumber, radix: 36)
-            // [MQTT-3.2.2-16]
+            // [MQTT-3.1.3-6], [MQTT-3.1.3-7], [MQTT-3.2.2-16] one that nobody else has, and the client is told.
+            clientIdentifier = unusedIdentifier()
             answer.assignedClientIdentifier = clientIdentifier
         }
         // The program's own clients have such identifiers: a session left under one would keep them from starting.
         if clientIdentifier.hasPrefix("$") { return refuse(client, packet, .clientIdentifierNotValid) }
         if packet.properties.authenticationMethod != nil { return refuse(client, packet, .badAuthenticationMethod) }
-        if let will = packet.will, TopicLevels.depth(will.topic.utf8) > limits.maximumTopicLevels {
-            return refuse(client, packet, .topicNameInvalid)
-        }
+        if let will = packet.will, let reason = refusal(of: will) { return refuse(client, packet, reason) }
         if let gone = sessions[clientIdentifier], gone.client == nil, gone.expiresAt <= now {
             publishDueWill(of: gone, now: now, wall: wall)
             end(gone)
@@ -56,7 +60,7 @@ extension Broker {
             end(ended)
         }
         let session = kept ?? makeSession(clientIdentifier)
-        // MQTT 5.0 §3.1.3.2.2: reconnecting in time cancels a delayed will; one whose time has come goes out.
+        // [MQTT-3.1.3-9] reconnecting in time cancels a delayed will; one whose time has come goes out.
         if let due = session.willDue, due.at <= now { publishDueWill(of: session, now: now, wall: wall) }
         session.willDue = nil
         session.expiresAt = .distantFuture
@@ -72,20 +76,21 @@ extension Broker {
             operations.append(.deleteSession(session.number))
         }
         client.receiveMaximum = min(Int(packet.properties.receiveMaximum ?? .max), limits.maximumInFlight)
-        client.maximumPacketSize = packet.properties.maximumPacketSize.map(Int.init) ?? .max
         var keepAlive = packet.keepAlive
         if limits.maximumKeepAlive > 0, packet.version == .v5, keepAlive == 0 || keepAlive > limits.maximumKeepAlive {
             keepAlive = limits.maximumKeepAlive
             answer.serverKeepAlive = keepAlive
         }
-        // [MQTT-3.1.2-22] one and a half times the keep-alive.
+        // [MQTT-3.1.2-22] one and a half times the keep-alive; [MQTT-3.2.2-22] the client's own unless it was told another.
         client.keepAlive = keepAlive == 0 ? nil : .milliseconds(Int64(keepAlive) * 1500)
         if packet.version == .v5 {
-            answer.receiveMaximum = limits.receiveMaximum
-            answer.maximumPacketSize = UInt32(clamping: limits.maximumPacketSize)
-            answer.topicAliasMaximum = limits.topicAliasMaximum
-            answer.sharedSubscriptionAvailable = false
+            offer(in: &answer)
+            // [MQTT-3.1.2-28] only to those who ask.
+            if packet.properties.requestResponseInformation == true {
+                answer.responseInformation = responseInformation(for: clientIdentifier)
+            }
         }
+        // [MQTT-3.1.4-5] accepted; [MQTT-3.2.2-2], [MQTT-3.2.2-3] with the session, if there was one to go on with.
         let connack = ConnackPacket(sessionPresent: kept != nil, reasonCode: .success, properties: answer)
         // It promises nothing that is not on disk: a new session without a will holds nothing yet, and each SUBACK waits for
         // its commit. But a session that this one does away with must not come back after a power cut [MQTT-3.1.2-4].
@@ -120,9 +125,16 @@ extension Broker {
         connected += 1
     }
 
-    private func refuse(_ client: Client, _ packet: ConnectPacket, _ reason: ReasonCode) -> Bool {
+    private func refuse(
+        _ client: Client, _ packet: ConnectPacket, _ reason: ReasonCode, serverReference: String? = nil
+    ) -> Bool {
         noteRefused(client, packet: packet, reason)
-        append(.connack(ConnackPacket(sessionPresent: false, reasonCode: reason)), to: client)
+        // [MQTT-3.2.2-6] no session is present in a refusal.
+        var connack = ConnackPacket(sessionPresent: false, reasonCode: reason)
+        connack.properties.reasonString = reason.explanation
+        connack.properties.serverReference = serverReference
+        append(.connack(connack), to: client)
+        // [MQTT-3.2.2-7] the connection ends; [MQTT-3.1.4-6] nothing more of it is looked at.
         client.isClosing = true
         return false
     }
@@ -146,9 +158,9 @@ extension Broker {
     public func disconnect(_ client: Client, packet: DisconnectPacket, now: MonotonicTime, wall: Timestamp) {
         guard let session = client.session else { return }
         if let interval = packet.properties.sessionExpiryInterval {
-            // [MQTT-3.14.2-2] an interval that was 0 cannot be raised at the end.
+            // MQTT 5.0 §3.14.2.2.2: an interval that was 0 cannot be raised at the end.
             guard session.expiryInterval > 0 || interval == 0 else {
-                close(client, .protocolError)
+                close(client, .protocolError, detail: "a Session Expiry Interval of 0 cannot be raised at the end")
                 detach(client, .byBroker(.protocolError), publishWill: true, now: now, wall: wall)
                 return
             }
@@ -157,6 +169,7 @@ extension Broker {
             if interval == 0 { operations.append(.deleteSession(session.number)) }
         }
         client.isClosing = true
+        // [MQTT-3.14.4-3], [MQTT-3.1.2-10] the will is dropped after a normal end only.
         detach(client, .byClient(packet.reasonCode), publishWill: packet.reasonCode != .success, now: now, wall: wall)
     }
 
@@ -167,8 +180,12 @@ extension Broker {
     }
 
     /// Ends a connection for a reason of our own (malformed packet, shutdown): the client is told if its version can be.
-    public func close(_ client: Client, reason: ReasonCode, now: MonotonicTime, wall: Timestamp) {
-        close(client, reason)
+    ///
+    /// - Parameter detail: why, in words, for an MQTT 5.0 client; without it the reason code is explained.
+    public func close(
+        _ client: Client, reason: ReasonCode, detail: String? = nil, now: MonotonicTime, wall: Timestamp
+    ) {
+        close(client, reason, detail: detail)
         detach(client, .byBroker(reason), publishWill: true, now: now, wall: wall)
     }
 
@@ -226,7 +243,7 @@ extension Broker {
     func end(_ session: Session) {
         if sessions[session.clientIdentifier] === session { sessions[session.clientIdentifier] = nil }
         for filter in session.subscriptions.keys { subscriptions.remove(filter, session: session) }
-        session.subscriptions = [:]
+        session.subscriptions.removeAll()
         var wasStored = session.isPersistent
         for entry in session.queue.entries where entry.state != .done {
             guard let stored = entry.stored else { continue }

@@ -13,6 +13,8 @@ extension Broker {
         public var packetIdentifier: UInt16
         /// Seconds; nil if the message does not expire.
         public var messageExpiryInterval: UInt32?
+        /// The payload is said to be UTF-8 and is not.
+        public var isPayloadInvalid = false
 
         public init(
             topic: UnsafeRawBufferPointer, properties: UnsafeRawBufferPointer, payload: UnsafeRawBufferPointer,
@@ -32,6 +34,12 @@ extension Broker {
     public func publish(_ publish: Publish, from client: Client, now: MonotonicTime, wall: Timestamp) {
         guard let session = client.session else { return }
         statistics.received &+= 1
+        guard publish.qos <= limits.maximumQoS, !publish.retain || limits.retainAvailable else {
+            // MQTT 5.0 §3.2.2.3.4, §3.2.2.3.5: CONNACK has said so.
+            let reason: ReasonCode = publish.qos > limits.maximumQoS ? .qosNotSupported : .retainNotSupported
+            close(client, reason: reason, now: now, wall: wall)
+            return
+        }
         if publish.qos == .exactlyOnce, session.received.contains(publish.packetIdentifier) {
             // [MQTT-4.3.3-10] the same packet again is acknowledged, not published again.
             acknowledge(.pubrec(AcknowledgementPacket(packetIdentifier: publish.packetIdentifier)), to: client, after: batch)
@@ -40,6 +48,15 @@ extension Broker {
         let route = subscriptions.route(publish.topic)
         guard route.depth <= limits.maximumTopicLevels else {
             refuse(publish, from: client, .topicNameInvalid, now: now, wall: wall)
+            return
+        }
+        if publish.isPayloadInvalid {
+            // MQTT 5.0 §3.3.2.3.2: it may be refused; of QoS 0 nobody can be told.
+            if publish.qos == .atMostOnce {
+                statistics.dropped &+= 1
+            } else {
+                refuse(publish, from: client, .payloadFormatInvalid, now: now, wall: wall)
+            }
             return
         }
         if publish.qos != .atMostOnce, isBacklogged {
@@ -119,7 +136,7 @@ extension Broker {
             drop(.topicTooDeep, for: nil, topic: message.topic)
             return
         }
-        if message.retain { retain(message, now: now, wall: wall) }
+        if message.retain, limits.retainAvailable { retain(message, now: now, wall: wall) }
         var stored: StoredMessage?
         for target in route.targets {
             if target.noLocal, target.session.number == Int64(bitPattern: message.publisher) { continue }

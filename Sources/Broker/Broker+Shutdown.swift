@@ -3,11 +3,18 @@ import MQTTCodec
 public import Store
 
 extension Broker {
-    /// Ends all network connections with Server shutting down; sessions that outlive their connection stay. What remains
+    /// Ends all network connections with Server shutting down, or with the other server that is configured (MQTT 5.0 §4.11); sessions that outlive their connection stay. What remains
     /// is to flush and to commit.
     public func shutDown(now: MonotonicTime, wall: Timestamp) {
         for client in sessions.values.compactMap(\.client) where !client.isInternal {
-            close(client, reason: .serverShuttingDown, now: now, wall: wall)
+            client.closingServerReference = limits.redirection?.serverReference
+            let reason: ReasonCode =
+                switch limits.redirection?.occasion {
+                case nil: .serverShuttingDown
+                case .shutdown, .always: .useAnotherServer
+                case .moved: .serverMoved
+                }
+            close(client, reason: reason, now: now, wall: wall)
         }
     }
 

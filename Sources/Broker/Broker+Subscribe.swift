@@ -6,19 +6,46 @@ extension Broker {
     /// A client sent SUBSCRIBE: answers each request, then sends the retained messages that it asks for.
     public func subscribe(_ packet: SubscribePacket, from client: Client, now: MonotonicTime, wall: Timestamp) {
         guard let session = client.session else { return }
+        if let reason = refusal(of: packet, from: client) {
+            close(client, reason: reason, now: now, wall: wall)
+            return
+        }
         var codes: [ReasonCode] = []
         var wanted: [(filter: String, subscription: Subscription)] = []
-        for request in packet.requests {
-            let code = add(request, identifier: packet.subscriptionIdentifier ?? 0, to: session, wanted: &wanted)
-            codes.append(client.version == .v5 || !code.isError ? code : .unspecifiedError)
+        // [MQTT-3.8.4-5] one after the other; [MQTT-3.8.4-6], [MQTT-3.9.3-1] a code for each, in their order.
+        for var request in packet.requests {
+            // [MQTT-3.2.2-10] a QoS above the maximum is accepted and granted as far as it goes.
+            request.options.qos = min(request.options.qos, limits.maximumQoS)
+            var code = ReasonCode.wildcardSubscriptionsNotSupported
+            if limits.wildcardSubscriptionAvailable || !request.hasWildcard {
+                code = add(request, identifier: packet.subscriptionIdentifier ?? 0, to: session, wanted: &wanted)
+            }
+            switch client.version {
+            case .v5: codes.append(code)
+            case .v311: codes.append(code.isError ? .unspecifiedError : code)
+            // MQTT 3.1 §3.8: it has no way of saying no, and a subscription that fails is acknowledged like any other.
+            case .v31: codes.append(code.isError ? ReasonCode(rawValue: request.options.qos.rawValue) : code)
+            }
         }
-        // [MQTT-3.8.4-1] SUBACK; what it promises is on disk.
+        // [MQTT-3.8.4-1] SUBACK, [MQTT-3.8.4-2] with the identifier of SUBSCRIBE; what it promises is on disk.
         acknowledge(
             .suback(SubackPacket(packetIdentifier: packet.packetIdentifier, reasonCodes: codes)), to: client,
             after: session.isPersistent ? batch : 0)
         for (filter, subscription) in wanted {
             sendRetained(filter, subscription, to: session, now: now, wall: wall)
         }
+    }
+
+    /// Why a SUBSCRIBE ends the connection: it uses what CONNACK said is not available (MQTT 5.0 §3.2.2.3.11, §3.2.2.3.12).
+    private func refusal(of packet: SubscribePacket, from client: Client) -> ReasonCode? {
+        guard client.version == .v5 else { return nil }
+        if packet.subscriptionIdentifier != nil, !limits.subscriptionIdentifierAvailable {
+            return .subscriptionIdentifiersNotSupported
+        }
+        if !limits.wildcardSubscriptionAvailable, packet.requests.contains(where: \.hasWildcard) {
+            return .wildcardSubscriptionsNotSupported
+        }
+        return nil
     }
 
     /// Subscribes a part of this program; retained messages come at once.
@@ -55,6 +82,7 @@ extension Broker {
                     StoredSubscription(filter: request.filter, options: request.options.encoded, identifier: identifier)))
         }
         noteSubscribed(session, filter: request.filter, options: request.options)
+        // [MQTT-3.3.1-9], [MQTT-3.3.1-10], [MQTT-3.3.1-11], [MQTT-3.8.4-4] what is retained is sent as the option says.
         switch request.options.retainHandling {
         case .sendAtSubscribe: wanted.append((request.filter, subscription))
         case .sendIfNew: if isNew { wanted.append((request.filter, subscription)) }
@@ -66,10 +94,11 @@ extension Broker {
     private func sendRetained(
         _ filter: String, _ subscription: Subscription, to session: Session, now: MonotonicTime, wall: Timestamp
     ) {
+        guard limits.retainAvailable else { return }
         let identifiers: [UInt32]? = subscription.identifier > 0 ? [subscription.identifier] : nil
         for message in retained.matching(filter, now: now) {
             var stored: StoredMessage?
-            // [MQTT-3.3.1-8] retained messages sent at a subscription carry the flag.
+            // MQTT 5.0 §3.3.1.3, [MQTT-3.3.1-8 v3.1.1] retained messages sent at a subscription carry the flag.
             deliver(
                 message, to: session, qos: min(subscription.options.qos, message.qos), retain: true,
                 subscriptionIdentifiers: identifiers, stored: &stored, now: now, wall: wall)
@@ -79,6 +108,7 @@ extension Broker {
     /// A client sent UNSUBSCRIBE.
     public func unsubscribe(_ packet: UnsubscribePacket, from client: Client) {
         guard let session = client.session else { return }
+        // [MQTT-3.10.4-1] the very same filter; [MQTT-3.10.4-6], [MQTT-3.11.3-1] each in turn, a code for each.
         let codes = packet.filters.map { filter -> ReasonCode in
             guard session.subscriptions.removeValue(forKey: filter) != nil else { return .noSubscriptionExisted }
             subscriptions.remove(filter, session: session)
@@ -88,9 +118,16 @@ extension Broker {
             }
             return .success
         }
+        // [MQTT-3.10.4-4], [MQTT-3.10.4-5] UNSUBACK with the identifier of UNSUBSCRIBE, also if there was nothing to end.
         acknowledge(
             .unsuback(SubackPacket(packetIdentifier: packet.packetIdentifier, reasonCodes: codes)), to: client,
             after: session.isPersistent ? batch : 0)
+    }
+}
+
+extension SubscribePacket.Request {
+    fileprivate var hasWildcard: Bool {
+        filter.utf8.contains { $0 == UInt8(ascii: "+") || $0 == UInt8(ascii: "#") }
     }
 }
 

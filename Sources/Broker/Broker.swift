@@ -24,7 +24,7 @@ public final class Broker {
     /// Is told what happens to clients; not kept alive.
     public weak var observer: (any BrokerObserver)?
 
-    var sessions: [String: Session] = [:]
+    var sessions = ExactDictionary<Session>()
     var subscriptions = SubscriptionTree()
     var retained = RetainedMessages()
     var connected = 0
@@ -188,13 +188,14 @@ public final class Broker {
     }
 
     /// Ends a client's connection from our side: what its outbox holds and the DISCONNECT are still sent.
-    func close(_ client: Client, _ reason: ReasonCode) {
+    func close(_ client: Client, _ reason: ReasonCode, detail: String? = nil) {
         if client.awaitsConnack {
             // [MQTT-3.2.0-1] nothing comes before CONNACK: the connection ends without a word, as in MQTT 3.1.1.
             client.gated.removeAll()
             client.awaitsConnack = false
             client.version = .v311
         }
+        if !client.isClosing { client.closingDetail = detail }
         append(.disconnect(reason), to: client)
         client.isClosing = true
     }

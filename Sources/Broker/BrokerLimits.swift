@@ -1,3 +1,5 @@
+public import Core
+
 /// The broker's limits. Each says what happens at the limit.
 public struct BrokerLimits: Sendable {
     /// Bytes of the largest packet taken; a larger one ends the connection with Packet too large.
@@ -34,6 +36,23 @@ public struct BrokerLimits: Sendable {
     public var topicAliasMaximum: UInt16 = 16
     /// Messages unacknowledged from one client, our Receive Maximum.
     public var receiveMaximum: UInt16 = 1_000
+    /// The highest QoS that clients publish with; a higher one ends the connection with QoS not supported.
+    public var maximumQoS = QoS.exactlyOnce
+    /// Whether clients may retain messages; if not, one that does is disconnected with Retain not supported.
+    public var retainAvailable = true
+    /// Whether filters may have wildcards; if not, an MQTT 5.0 client that uses one is disconnected with Wildcard
+    /// subscriptions not supported, and an older one's subscription fails.
+    public var wildcardSubscriptionAvailable = true
+    /// Whether subscriptions may have identifiers; if not, a client that sends one is disconnected with Subscription
+    /// identifiers not supported.
+    public var subscriptionIdentifierAvailable = true
+    /// Whether payloads that are said to be UTF-8 are looked at; one that is not is refused with Payload format invalid, or,
+    /// of QoS 0, dropped and counted.
+    public var checksPayloadFormat = true
+    /// Response Information for clients that ask for it; `%c` in it stands for the client identifier. nil for none.
+    public var responseTopicPrefix: String?
+    /// Where clients are sent; nil for nowhere.
+    public var redirection: Redirection?
 
     public init() {}
 }

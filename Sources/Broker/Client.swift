@@ -18,6 +18,11 @@ open class Client {
     public internal(set) var outboxBytes = 0
     /// Largest packet that the client takes; its MQTT 5.0 Maximum Packet Size.
     public internal(set) var maximumPacketSize = Int.max
+    /// Whether answers say in words what is wrong; its MQTT 5.0 Request Problem Information.
+    public internal(set) var wantsProblemInformation = true
+    /// What DISCONNECT says beside its reason code: why in words, and the other server to use.
+    public internal(set) var closingDetail: String?
+    public internal(set) var closingServerReference: String?
 
     /// The name that it gave at CONNECT.
     public internal(set) var userName: String?

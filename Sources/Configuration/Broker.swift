@@ -1,6 +1,15 @@
+public import Core
+
 extension MartletConfiguration {
     /// `[broker]`: the limits of the local MQTT broker. Sizes are in bytes.
     public struct Broker: Sendable, Equatable {
+        /// When clients are sent to the server that ``serverReference`` names.
+        public enum Redirect: String, Sendable, CaseIterable {
+            case atShutdown = "at-shutdown"
+            case useAnotherServer = "use-another-server"
+            case serverMoved = "server-moved"
+        }
+
         public var maxPacketSize = Int.mebibytes(1)
         public var maxConnections = 10_000
         public var maxSessions = 50_000
@@ -17,6 +26,14 @@ extension MartletConfiguration {
         public var maxRetainedMessages = 100_000
         public var maxRetainedBytes = Int.mebibytes(64)
         public var maxTopicLevels = 32
+        public var maxQoS = QoS.exactlyOnce
+        public var retainAvailable = true
+        public var wildcardSubscriptionAvailable = true
+        public var subscriptionIdentifierAvailable = true
+        public var checkPayloadFormat = true
+        public var responseTopicPrefix: String?
+        public var serverReference: String?
+        public var redirect = Redirect.atShutdown
         public internal(set) var source = TableSource()
 
         public init() {}
@@ -71,6 +88,38 @@ extension MartletConfiguration.Broker: ConfigurationTable {
             "max-retained-bytes", \.maxRetainedBytes, .size(0...(.gibibytes(16))), help: "Bytes of retained messages."
         )
         Key("max-topic-levels", \.maxTopicLevels, .integer(1...128), help: "Levels of a topic or topic filter.")
+        Key(
+            "max-qos", \.maxQoS, .qos,
+            help: "The highest QoS that clients publish with (MQTT 5.0 tells the client); one that uses more is disconnected."
+        )
+        Key(
+            "retain-available", \.retainAvailable, .boolean,
+            help: "Whether clients may retain messages (MQTT 5.0 tells the client); one that does all the same is disconnected."
+        )
+        Key(
+            "wildcard-subscription-available", \.wildcardSubscriptionAvailable, .boolean,
+            help: "Whether clients may subscribe with + and # (MQTT 5.0 tells the client)."
+        )
+        Key(
+            "subscription-identifier-available", \.subscriptionIdentifierAvailable, .boolean,
+            help: "Whether subscriptions of MQTT 5.0 clients may have identifiers."
+        )
+        Key(
+            "check-payload-format", \.checkPayloadFormat, .boolean,
+            help: "Whether a message that says that it is UTF-8 and is not is refused (of QoS 0: dropped)."
+        )
+        Key(
+            "response-topic-prefix", \.responseTopicPrefix, .topicPrefix, example: "responses/%c",
+            help: "Told to MQTT 5.0 clients that ask for Response Information; %c stands for the client identifier."
+        )
+        Key(
+            "server-reference", \.serverReference, .mqttString(bytes: 1...1024), example: "other.example:1883",
+            help: "Another server, host or host:port, that MQTT 5.0 clients are told of when they cannot use this one."
+        )
+        Key(
+            "redirect", \.redirect, .choice(Redirect.self),
+            help: "When they are told of it: as this server shuts down, or in place of every connection, for now or for good."
+        )
     } check: { broker, findings in
         broker.check(&findings)
     }
@@ -83,6 +132,9 @@ extension MartletConfiguration.Broker: ConfigurationTable {
         for (key, time) in [("max-session-expiry", maxSessionExpiry), ("max-keep-alive", maxKeepAlive ?? .zero)]
         where source.isSound(key) && time.components.attoseconds != 0 {
             findings.report(source[key], "\(key) must be whole seconds")
+        }
+        if source.isSound("redirect", "server-reference"), redirect != .atShutdown, serverReference == nil {
+            findings.report(source["redirect"], "redirect needs a server-reference to send clients to")
         }
     }
 }

@@ -38,4 +38,19 @@ extension AcknowledgementPacket {
             buffer.writeInteger(header | 2 << 16)
         }
     }
+
+    /// Appends an MQTT 5.0 packet with a Reason String.
+    ///
+    /// - Returns: false, with nothing written, if the packet would be larger than its receiver takes.
+    public func write(
+        type: PacketType, reasonString: String, maximumPacketSize: Int, into buffer: inout ByteBuffer
+    ) -> Bool {
+        var body = BodyWriter()
+        body.write(packetIdentifier)
+        body.write(reasonCode.rawValue)
+        // [MQTT-3.6.1-1] PUBREL has flags 0010.
+        return body.finish(
+            type, flags: type == .pubrel ? 0b0010 : 0, reasonString: reasonString, maximumPacketSize: maximumPacketSize,
+            into: &buffer)
+    }
 }

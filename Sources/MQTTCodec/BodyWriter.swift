@@ -56,4 +56,30 @@ struct BodyWriter {
         buffer.writeBytes(header.bytes)
         buffer.writeBytes(bytes)
     }
+
+    /// Appends the packet with a Reason String as its only property behind what is written so far, and reason codes behind
+    /// that.
+    ///
+    /// - Returns: false, with nothing written, if the packet would be larger than its receiver takes.
+    func finish(
+        _ type: PacketType, flags: UInt8 = 0, reasonString: String, then reasonCodes: [ReasonCode] = [],
+        maximumPacketSize: Int, into buffer: inout ByteBuffer
+    ) -> Bool {
+        var list = PropertyWriter(packet: PropertyContext(type))
+        var body = self
+        let start = buffer.writerIndex
+        do throws(EncodeError) {
+            try list.write(.reasonString, reasonString)
+            try body.write(properties: list.body)
+            for code in reasonCodes { body.write(code.rawValue) }
+            try body.finish(type, flags: flags, into: &buffer)
+        } catch {
+            return false
+        }
+        guard buffer.writerIndex - start <= maximumPacketSize else {
+            buffer.moveWriterIndex(to: start)
+            return false
+        }
+        return true
+    }
 }

@@ -8,10 +8,18 @@ extension ConnectPacket {
         return try? readVersion(&reader)
     }
 
+    /// As ``version(of:)`` from the first bytes of a packet whose fixed header is not right, nil if it is no CONNECT.
+    public static func version(ofPacket bytes: UnsafeRawBufferPointer) -> ProtocolVersion? {
+        guard bytes.count > 1, bytes[0] >> 4 == PacketType.connect.rawValue else { return nil }
+        var bodyOffset = 1
+        while bodyOffset < min(4, bytes.count), bytes[bodyOffset] >= 0x80 { bodyOffset += 1 }
+        return version(of: UnsafeRawBufferPointer(rebasing: bytes[min(bodyOffset + 1, bytes.count)...]))
+    }
+
     /// Decodes the body of a CONNECT (MQTT 5.0 §3.1).
     ///
-    /// Beside malformed packets and protocol errors it fails with ``ReasonCode/unsupportedProtocolVersion``,
-    /// ``ReasonCode/clientIdentifierNotValid`` and ``ReasonCode/topicNameInvalid`` (of the will).
+    /// Beside malformed packets and protocol errors it fails with ``ReasonCode/unsupportedProtocolVersion`` and
+    /// ``ReasonCode/clientIdentifierNotValid``.
     public static func read(body: UnsafeRawBufferPointer) throws(DecodeError) -> ConnectPacket {
         var reader = BodyReader(body)
         let version = try readVersion(&reader)
@@ -100,9 +108,9 @@ extension Will {
         if version == .v5 { try will.readProperties(from: &reader) }
         let topic = try reader.readText("will topic")
         let bytes = UnsafeRawBufferPointer(rebasing: reader.bytes[topic])
+        // [MQTT-4.7.3-1], [MQTT-4.7.0-1] as in PUBLISH it does not parse as a topic name; 0x90 is for one that does.
         guard TopicName.isValid(bytes) else {
-            throw DecodeError(
-                reasonCode: .topicNameInvalid, reason: "will topic is empty or has a wildcard", offset: topic.lowerBound)
+            throw .malformed("will topic is empty or has a wildcard", at: topic.lowerBound)
         }
         will.topic = String(decoding: bytes, as: UTF8.self)
         will.payload = try reader.readBytes("will payload")
@@ -118,9 +126,22 @@ extension Will {
             case .messageExpiryInterval:
                 messageExpiryInterval = try list.reader.readUInt32("message expiry interval")
             default:
+                // [MQTT-3.1.3-10] user properties keep their order.
                 _ = try list.reader.skipForwardedValue(of: identifier)
                 forwardedProperties.append(contentsOf: reader.bytes[start..<list.reader.offset])
             }
+        }
+    }
+
+    /// Whether ``forwardedProperties`` say that the payload is UTF-8. It is not checked.
+    public var payloadFormatIsUTF8: Bool {
+        forwardedProperties.withUnsafeBytes { bytes in
+            var list = PropertyReader(reader: BodyReader(bytes), packet: .will)
+            while let identifier = try? list.next() {
+                guard let isUTF8 = try? list.reader.skipForwardedValue(of: identifier) else { return false }
+                if isUTF8 { return true }
+            }
+            return false
         }
     }
 }

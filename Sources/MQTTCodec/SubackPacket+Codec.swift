@@ -55,6 +55,21 @@ extension SubackPacket {
     }
 }
 
+extension SubackPacket {
+    /// Appends an MQTT 5.0 SUBACK or UNSUBACK with a Reason String.
+    ///
+    /// - Parameter type: one of the two.
+    /// - Returns: false, with nothing written, if the packet would be larger than its receiver takes.
+    public func write(
+        type: PacketType, reasonString: String, maximumPacketSize: Int, into buffer: inout ByteBuffer
+    ) -> Bool {
+        var body = BodyWriter()
+        body.write(packetIdentifier)
+        return body.finish(
+            type, reasonString: reasonString, then: reasonCodes, maximumPacketSize: maximumPacketSize, into: &buffer)
+    }
+}
+
 extension BodyReader {
     fileprivate mutating func skipProperties(of type: PacketType) throws(DecodeError) {
         var list = try readProperties(of: PropertyContext(type))

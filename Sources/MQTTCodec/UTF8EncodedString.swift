@@ -6,8 +6,19 @@
 // ASCII gets no carry either, and of those sums the first has the high bit only for 0x80, the second only for 0xA3 and
 // 0xAB: they are never both set, and the word is found not plain.
 
-@usableFromInline
-enum UTF8EncodedString {
+/// The check of text.
+public enum UTF8EncodedString {
+    /// Whether a payload is the UTF-8 that its Payload Format Indicator says (MQTT 5.0 §3.3.2.3.2). It is no UTF-8 Encoded
+    /// String: U+0000 may be in it.
+    public static func isValidPayload(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        var rest = bytes
+        while let null = rest.firstIndex(of: 0) {
+            guard isValid(UnsafeRawBufferPointer(rebasing: rest[..<null])) else { return false }
+            rest = UnsafeRawBufferPointer(rebasing: rest[(null + 1)...])
+        }
+        return isValid(rest)
+    }
+
     /// Whether the bytes are well-formed UTF-8 ([MQTT-1.5.4-1]) without U+0000 ([MQTT-1.5.4-2]). Empty is valid.
     ///
     /// Control characters and non-characters are accepted: to refuse them is the receiver's choice (§1.5.4), and one

@@ -19,7 +19,11 @@ extension MQTTConnection {
             case .needMoreBytes:
                 return at
             case .failure(let error):
-                fail(error, now: now, wall: wall)
+                if case .awaitingConnect = phase {
+                    refuse(error, version: ConnectPacket.version(ofPacket: rest))
+                } else {
+                    fail(error, now: now, wall: wall)
+                }
                 return bytes.count
             case .frame(let frame):
                 shared.traffic.packetsReceived &+= 1
@@ -150,6 +154,9 @@ extension MQTTConnection {
             topic: topic, properties: UnsafeRawBufferPointer(start: nil, count: 0), payload: payload, qos: view.qos,
             retain: view.retain, packetIdentifier: view.packetIdentifier,
             messageExpiryInterval: view.messageExpiryInterval)
+        if view.payloadFormatIsUTF8, shared.broker.limits.checksPayloadFormat {
+            publish.isPayloadInvalid = !UTF8EncodedString.isValidPayload(payload)
+        }
         if let forwarded = view.forwardedProperties {
             publish.properties = UnsafeRawBufferPointer(rebasing: body[forwarded])
             shared.broker.publish(publish, from: self, now: now, wall: wall)
@@ -171,7 +178,8 @@ extension MQTTConnection {
             refuse(error, version: nil)
         case .connected:
             log(.notice, "closed a connection that broke the protocol", "\(error)")
-            shared.broker.close(self, reason: error.reasonCode, now: now, wall: wall)
+            // [MQTT-4.13.1-1], [MQTT-4.13.2-1]
+            shared.broker.close(self, reason: error.reasonCode, detail: error.reason, now: now, wall: wall)
         case .closed:
             break
         }

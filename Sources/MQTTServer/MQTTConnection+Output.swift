@@ -46,20 +46,16 @@ extension MQTTConnection {
         switch outbound {
         case .publish(let publish):
             encode(publish, into: &buffer)
-        case .puback(let packet): packet.write(type: .puback, version: version, into: &buffer)
-        case .pubrec(let packet): packet.write(type: .pubrec, version: version, into: &buffer)
-        case .pubrel(let packet): packet.write(type: .pubrel, version: version, into: &buffer)
-        case .pubcomp(let packet): packet.write(type: .pubcomp, version: version, into: &buffer)
-        case .suback(let packet): packet.write(version: version, into: &buffer)
-        case .unsuback(let packet): packet.writeUnsuback(version: version, into: &buffer)
-        case .connack(let packet): write { () throws(EncodeError) in try packet.write(version: version, into: &buffer) }
+        case .puback(let packet): return encode(packet, .puback, into: &buffer)
+        case .pubrec(let packet): return encode(packet, .pubrec, into: &buffer)
+        case .pubrel(let packet): return encode(packet, .pubrel, into: &buffer)
+        case .pubcomp(let packet): return encode(packet, .pubcomp, into: &buffer)
+        case .suback(let packet): return encode(packet, .suback, into: &buffer)
+        case .unsuback(let packet): return encode(packet, .unsuback, into: &buffer)
+        case .connack(let packet): return encode(packet, into: &buffer)
         case .pingresp: Ping.writeResponse(into: &buffer)
         case .disconnect(let reason):
-            // Before MQTT 5.0 a server has no DISCONNECT to send.
-            if version == .v5 {
-                let packet = DisconnectPacket(reasonCode: reason)
-                write { () throws(EncodeError) in try packet.write(version: .v5, into: &buffer) }
-            }
+            encodeDisconnect(reason, into: &buffer)
             log(.info, "closed", "reason \(reason.rawValue)")
             return true
         }
@@ -99,10 +95,5 @@ extension MQTTConnection {
             // [MQTT-3.1.2-25] what is too large for the client counts as delivered.
             shared.broker.discard(publish, of: self, now: SystemClock.monotonic())
         }
-    }
-
-    /// What this broker says by itself is within the limits of a packet.
-    private func write(_ body: () throws(EncodeError) -> Void) {
-        do throws(EncodeError) { try body() } catch { log(.error, "cannot encode a packet", "\(error)") }
     }
 }

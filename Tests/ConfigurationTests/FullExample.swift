@@ -21,6 +21,14 @@ let fullExample = #"""
     max-retained-messages = 1000
     max-retained-bytes = "10MiB"
     max-topic-levels = 16
+    max-qos = 1
+    retain-available = false
+    wildcard-subscription-available = false
+    subscription-identifier-available = false
+    check-payload-format = false
+    response-topic-prefix = "responses/%c"
+    server-reference = "other.example:1883"
+    redirect = "server-moved"
 
     [[listener]]
     name = "local"

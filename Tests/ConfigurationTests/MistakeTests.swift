@@ -15,7 +15,8 @@ struct MistakeTests {
         ("broker.\"a\\nb\" = 1", "m:1:8: unknown key \"a\u{FFFD}b\" in [broker]; known are max-packet-size, max-connections, "
             + "max-sessions, max-inflight, receive-maximum, max-queued-messages, max-queued-bytes, max-outbox-bytes, "
             + "max-session-expiry, max-keep-alive, max-subscriptions, max-retained-messages, max-retained-bytes, "
-            + "max-topic-levels"),
+            + "max-topic-levels, max-qos, retain-available, wildcard-subscription-available, "
+            + "subscription-identifier-available, check-payload-format, response-topic-prefix, server-reference, redirect"),
     ])
     func unknownKeys(text: String, expected: String) {
         #expect(messages(text) == [expected])
@@ -67,6 +68,10 @@ struct MistakeTests {
         (
             "[broker]\nmax-packet-size = \"2MiB\"\nmax-queued-bytes = \"1MiB\"\n",
             "m:3:20: max-queued-bytes must hold at least one packet of max-packet-size"
+        ),
+        (
+            "[broker]\nredirect = \"server-moved\"\n",
+            "m:2:12: redirect needs a server-reference to send clients to"
         ),
         ("[broker]\nmax-session-expiry = \"1500ms\"\n", "m:2:22: max-session-expiry must be whole seconds"),
     ])

@@ -53,7 +53,7 @@ struct ConnectTests {
         (.v5, connect("MQTT", level: 5, flags: 3, properties: [], rest: [0, 1, 0x61]), ["CONNACK 0 129"]),
         (.v311, connect("MQTT", level: 4, flags: 3, rest: [0, 1, 0x61]), []),
         // A will whose topic has a wildcard.
-        (.v5, connect("MQTT", level: 5, flags: 6, properties: [], rest: [0, 1, 0x61, 0, 0, 1, 0x23, 0, 0]), ["CONNACK 0 144"]),
+        (.v5, connect("MQTT", level: 5, flags: 6, properties: [], rest: [0, 1, 0x61, 0, 0, 1, 0x23, 0, 0]), ["CONNACK 0 129"]),
         (.v311, connect("MQTT", level: 4, flags: 6, rest: [0, 1, 0x61, 0, 1, 0x23, 0, 0]), []),
     ] as [(ProtocolVersion, [UInt8], [String])])
     func refused(version: ProtocolVersion, bytes: [UInt8], answer: [String]) throws {

@@ -60,6 +60,23 @@ final class Peer {
         try channel.writeInbound(ByteBuffer(bytes: bytes))
     }
 
+    /// Sends CONNECT; the answer is still to be taken.
+    func sendConnect(_ packet: ConnectPacket) throws {
+        version = packet.version
+        var buffer = ByteBuffer()
+        try packet.write(into: &buffer)
+        try send(Array(buffer.readableBytesView))
+    }
+
+    /// Sends CONNECT, and gives the CONNACK.
+    func answer(to packet: ConnectPacket) throws -> ConnackPacket? {
+        try sendConnect(packet)
+        guard let first = try takePackets().first, first.type == .connack else { return nil }
+        return try first.body.withUnsafeBytes { body throws(DecodeError) in
+            try ConnackPacket.read(body: body, version: version)
+        }
+    }
+
     /// Sends CONNECT, and forgets its CONNACK unless it is a refusal.
     @discardableResult
     func connect(
