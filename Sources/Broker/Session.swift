@@ -11,7 +11,7 @@ public final class Session {
 
     /// The connected client, if any.
     var client: Client?
-    var subscriptions: [String: Subscription] = [:]
+    var subscriptions = ExactDictionary<Subscription>()
     var queue = DeliveryQueue()
     /// Packet identifiers of received QoS 2 messages that have not been released.
     var received: Set<UInt16> = []

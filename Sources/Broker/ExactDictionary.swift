@@ -1,0 +1,37 @@
+/// A dictionary by text whose keys are equal only if their bytes are: [MQTT-4.7.3-4] nothing that arrives as text is
+/// normalized, and to `String` a composed and a decomposed "é" are the same.
+struct ExactDictionary<Value>: Sequence {
+    private struct Key: Hashable {
+        let text: String
+
+        static func == (a: Key, b: Key) -> Bool {
+            a.text == b.text && a.text.utf8.count == b.text.utf8.count && a.text.utf8.elementsEqual(b.text.utf8)
+        }
+
+        func hash(into hasher: inout Hasher) {
+            var text = text
+            text.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
+        }
+    }
+
+    private var content: [Key: Value] = [:]
+
+    var count: Int { content.count }
+    var isEmpty: Bool { content.isEmpty }
+    var keys: some Sequence<String> { content.keys.lazy.map(\.text) }
+    var values: some Collection<Value> { content.values }
+
+    subscript(text: String) -> Value? {
+        get { content[Key(text: text)] }
+        set { content[Key(text: text)] = newValue }
+    }
+
+    @discardableResult
+    mutating func removeValue(forKey text: String) -> Value? { content.removeValue(forKey: Key(text: text)) }
+
+    mutating func removeAll() { content.removeAll() }
+
+    func makeIterator() -> some IteratorProtocol<(key: String, value: Value)> {
+        content.lazy.map { (key: $0.key.text, value: $0.value) }.makeIterator()
+    }
+}
