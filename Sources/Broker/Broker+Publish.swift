@@ -53,7 +53,7 @@ extension Broker {
         if publish.isPayloadInvalid {
             // MQTT 5.0 §3.3.2.3.2: it may be refused; of QoS 0 nobody can be told.
             if publish.qos == .atMostOnce {
-                statistics.dropped &+= 1
+                drop(.payloadFormat, for: session, topic: String(decoding: publish.topic, as: UTF8.self))
             } else {
                 refuse(publish, from: client, .payloadFormatInvalid, now: now, wall: wall)
             }

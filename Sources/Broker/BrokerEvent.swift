@@ -78,6 +78,8 @@ public enum DropReason: Int, Sendable, CaseIterable {
     case memoryFull
     /// Its topic has too many levels.
     case topicTooDeep
+    /// Its payload is not the UTF-8 that it is said to be.
+    case payloadFormat
     /// A rule whose result made another rule publish, too many times.
     case ruleChain
     /// Delivered, but not retained: the retained messages are full.
@@ -94,6 +96,7 @@ public enum DropReason: Int, Sendable, CaseIterable {
         case .storage: "storage"
         case .memoryFull: "memory-full"
         case .topicTooDeep: "topic-too-deep"
+        case .payloadFormat: "payload-format"
         case .ruleChain: "rule-chain"
         case .retainedFull: "retained-full"
         }
