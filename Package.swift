@@ -35,10 +35,11 @@ let package = Package(
         // Layer 0: C and C++ shims, one per library
         .systemLibrary(name: "CModbus", pkgConfig: "libmodbus", providers: [.apt(["libmodbus-dev"])]),
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+        .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
         .target(name: "CTOML"),
 
         // What the tests of several targets share
-        .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),
+        .target(name: "TestSupport", dependencies: ["COpenSSL"], path: "Tests/TestSupport", swiftSettings: settings),
 
         // Layer 1: the nouns
         .target(name: "Core", swiftSettings: settings),
@@ -53,6 +54,10 @@ let package = Package(
             swiftSettings: settings),
         .target(name: "Payload", dependencies: ["Core"], swiftSettings: settings),
         .testTarget(name: "PayloadTests", dependencies: ["Core", "Payload", "TestSupport"], swiftSettings: settings),
+        .target(name: "Security", dependencies: ["COpenSSL", "Core", byteBuffer], swiftSettings: settings),
+        .testTarget(
+            name: "SecurityTests", dependencies: ["COpenSSL", "Core", "Security", "TestSupport", byteBuffer, embedded],
+            swiftSettings: settings),
         .target(name: "Store", dependencies: ["Core", "CSQLite"], swiftSettings: settings),
         .target(name: "CStorageFaults", dependencies: ["CSQLite"], path: "Tests/CStorageFaults"),
         .testTarget(name: "StoreTests", dependencies: ["Core", "Store", "CStorageFaults", "TestSupport"], swiftSettings: settings),

@@ -7,9 +7,9 @@ import Testing
 struct ImportTests {
     /// The targets by layer. A target imports only from layers with a smaller number.
     static let layers: [[String]] = [
-        ["CModbus", "CSQLite", "CTOML"],
+        ["CModbus", "COpenSSL", "CSQLite", "CTOML"],
         ["Core"],
-        ["Configuration", "MQTTCodec", "Payload", "Store"],
+        ["Configuration", "MQTTCodec", "Payload", "Security", "Store"],
         ["Broker", "FieldBus", "Rules"],
         ["Bridge", "MQTTServer"],
         ["Appliance"],
@@ -19,9 +19,9 @@ struct ImportTests {
     /// What comes from outside, and which targets may use it.
     static let outside: [String: Set<String>] = [
         "Swift": [], "Synchronization": ["Core", "FieldBus", "Appliance", "martlet"],
-        "Glibc": ["Core", "Configuration", "FieldBus", "Payload", "Rules", "Store", "Bridge", "Appliance", "martlet"],
+        "Glibc": ["Core", "Configuration", "FieldBus", "Payload", "Rules", "Security", "Store", "Bridge", "Appliance", "martlet"],
         "DequeModule": ["Broker", "Bridge"],
-        "NIOCore": ["MQTTCodec", "Bridge", "MQTTServer", "Appliance", "martlet"],
+        "NIOCore": ["MQTTCodec", "Security", "Bridge", "MQTTServer", "Appliance", "martlet"],
         "NIOPosix": ["Bridge", "MQTTServer", "Appliance", "martlet"],
         "Logging": ["Bridge", "MQTTServer", "Appliance", "martlet"],
         "ArgumentParser": ["martlet"], "Dispatch": ["martlet"],

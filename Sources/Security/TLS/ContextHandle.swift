@@ -1,0 +1,88 @@
+internal import COpenSSL
+internal import Core
+
+/// An `SSL_CTX`: what connections with one certificate have in common.
+///
+/// `@unchecked Sendable`: nothing changes it after ``TLSContext`` is made, and OpenSSL counts its references atomically.
+final class ContextHandle: @unchecked Sendable {
+    let pointer: OpaquePointer
+
+    init(isServer: Bool) throws(TLSError) {
+        guard OpenSSLLibrary.isReady, let pointer = SSL_CTX_new(isServer ? TLS_server_method() : TLS_client_method()) else {
+            throw .configuration("OpenSSL cannot be started: \(OpenSSLLibrary.takeReason())")
+        }
+        self.pointer = pointer
+        copenssl_ctx_set_common(pointer)
+        _ = copenssl_ctx_set_session_cache_off(pointer)
+    }
+
+    deinit { SSL_CTX_free(pointer) }
+
+    /// Versions and ciphers; each name in the lists has to be one that OpenSSL knows and allows.
+    func use(minimumVersion: TLSVersion, ciphers: String?, cipherSuites: String?) throws(TLSError) {
+        guard copenssl_ctx_set_min_proto_version(pointer, minimumVersion.number) == 1 else {
+            throw .configuration("\(minimumVersion) cannot be used: \(OpenSSLLibrary.takeReason())")
+        }
+        // Names among valid ones that mean nothing would go unnoticed.
+        if let ciphers {
+            for name in ciphers.split(whereSeparator: { ":, ".contains($0) }) where !"!-+@".contains(name.first ?? " ") {
+                guard SSL_CTX_set_cipher_list(pointer, String(name)) == 1 else {
+                    OpenSSLLibrary.clearErrors()
+                    throw .configuration("cipher \(name) is not known for TLS 1.2; `openssl ciphers -v` lists those that are")
+                }
+            }
+            guard SSL_CTX_set_cipher_list(pointer, ciphers) == 1 else {
+                OpenSSLLibrary.clearErrors()
+                throw .configuration("the cipher list \"\(ciphers)\" leaves no cipher for TLS 1.2")
+            }
+        }
+        if let cipherSuites {
+            guard !cipherSuites.isEmpty else { throw .configuration("the list of cipher suites for TLS 1.3 is empty") }
+            for name in cipherSuites.split(separator: ":", omittingEmptySubsequences: false) {
+                guard SSL_CTX_set_ciphersuites(pointer, String(name)) == 1, !name.isEmpty else {
+                    OpenSSLLibrary.clearErrors()
+                    throw .configuration(
+                        "cipher suite \(name) is not known for TLS 1.3 (TLS_AES_256_GCM_SHA384, TLS_CHACHA20_POLY1305_SHA256, …)")
+                }
+            }
+            SSL_CTX_set_ciphersuites(pointer, cipherSuites)
+        }
+    }
+
+    /// The certificate with its chain, and the key that has to match it.
+    ///
+    /// - Returns: what is worth a warning, though it can be used.
+    func use(_ files: TLSCertificateFiles, now: Timestamp) throws(TLSError) -> [String] {
+        let chain = try PEMFile(path: files.certificateFile).certificates()
+        if let invalid = chain.firstInvalid(at: now) {
+            throw .configuration("\(files.certificateFile): the certificate of \(invalid.subject) \(invalid.reason)")
+        }
+        let key = try PEMFile(path: files.keyFile).privateKey()
+        OpenSSLLibrary.clearErrors()
+        guard X509_check_private_key(chain[0].pointer, key.pointer) == 1 else {
+            OpenSSLLibrary.clearErrors()
+            throw .configuration(
+                "\(files.keyFile): is not the key of the certificate in \(files.certificateFile); check which files belong together, the certificate itself has to be the first in its file")
+        }
+        guard SSL_CTX_use_certificate(pointer, chain[0].pointer) == 1 else {
+            throw .configuration("\(files.certificateFile): cannot be used: \(OpenSSLLibrary.takeReason())")
+        }
+        for intermediate in chain.dropFirst() where copenssl_ctx_add1_chain_cert(pointer, intermediate.pointer) != 1 {
+            throw .configuration("\(files.certificateFile): \(intermediate.subject) cannot be used: \(OpenSSLLibrary.takeReason())")
+        }
+        guard SSL_CTX_use_PrivateKey(pointer, key.pointer) == 1 else {
+            throw .configuration("\(files.keyFile): cannot be used: \(OpenSSLLibrary.takeReason())")
+        }
+        guard SmallFile.isReadableByAll(files.keyFile) else { return [] }
+        return ["\(files.keyFile): everybody on this machine can read the private key; chmod 600 \(files.keyFile)"]
+    }
+}
+
+extension [Certificate] {
+    fileprivate func firstInvalid(at now: Timestamp) -> (subject: String, reason: String)? {
+        for certificate in self {
+            if let reason = certificate.invalidity(at: now) { return (certificate.subject, reason) }
+        }
+        return nil
+    }
+}
