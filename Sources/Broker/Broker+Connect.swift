@@ -6,9 +6,13 @@ import Store
 extension Broker {
     /// A network client sent CONNECT: gives it its session and puts CONNACK into its outbox, accepting or refusing.
     ///
+    /// - Parameter authenticationData: what enhanced authentication ended with (MQTT 5.0 §4.12); with it the method of the
+    ///   CONNECT counts as carried out.
     /// - Returns: false if it was refused; the connection then ends after its outbox is sent.
     @discardableResult
-    public func connect(_ client: Client, packet: ConnectPacket, now: MonotonicTime, wall: Timestamp) -> Bool {
+    public func connect(
+        _ client: Client, packet: ConnectPacket, authenticationData: [UInt8]? = nil, now: MonotonicTime, wall: Timestamp
+    ) -> Bool {
         client.version = packet.version
         client.touch(at: now)
         client.maximumPacketSize = packet.properties.maximumPacketSize.map(Int.init) ?? .max
@@ -30,8 +34,15 @@ extension Broker {
         }
         // The program's own clients have such identifiers: a session left under one would keep them from starting.
         if clientIdentifier.hasPrefix("$") { return refuse(client, packet, .clientIdentifierNotValid) }
-        if packet.properties.authenticationMethod != nil { return refuse(client, packet, .badAuthenticationMethod) }
+        if let method = packet.properties.authenticationMethod {
+            guard let authenticationData else { return refuse(client, packet, .badAuthenticationMethod) }
+            // [MQTT-4.12.0-5] CONNACK names the method that was carried out.
+            answer.authenticationMethod = method
+            answer.authenticationData = authenticationData.isEmpty ? nil : authenticationData
+        }
         if let will = packet.will, let reason = refusal(of: will) { return refuse(client, packet, reason) }
+        let permissions = permissions(of: client, clientIdentifier)
+        if let will = packet.will, !mayPublishWill(on: will.topic, permissions) { return refuse(client, packet, .notAuthorized) }
         if let gone = sessions[clientIdentifier], gone.client == nil, gone.expiresAt <= now {
             publishDueWill(of: gone, now: now, wall: wall)
             end(gone)
@@ -75,6 +86,7 @@ extension Broker {
         } else if wasPersistent {
             operations.append(.deleteSession(session.number))
         }
+        grant(permissions, to: client, of: session)
         client.receiveMaximum = min(Int(packet.properties.receiveMaximum ?? .max), limits.maximumInFlight)
         var keepAlive = packet.keepAlive
         if limits.maximumKeepAlive > 0, packet.version == .v5, keepAlive == 0 || keepAlive > limits.maximumKeepAlive {
@@ -224,6 +236,9 @@ extension Broker {
     }
 
     private func publish(_ will: Will, of session: Session, now: MonotonicTime, wall: Timestamp) {
+        guard mayPublishWill(on: will.topic, session.permissions) else {
+            return drop(.notAuthorized, for: session, topic: will.topic)
+        }
         var topic = will.topic
         let message = topic.withUTF8 { topic in
             will.forwardedProperties.withUnsafeBytes { properties in

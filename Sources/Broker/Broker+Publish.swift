@@ -50,6 +50,10 @@ extension Broker {
             refuse(publish, from: client, .topicNameInvalid, now: now, wall: wall)
             return
         }
+        guard mayPublish(publish.topic, route, client) else {
+            deny(publish, from: client)
+            return
+        }
         if publish.isPayloadInvalid {
             // MQTT 5.0 §3.3.2.3.2: it may be refused; of QoS 0 nobody can be told.
             if publish.qos == .atMostOnce {
@@ -246,6 +250,11 @@ extension Broker {
             if entry.state == .queued, entry.message.expiresAt <= now {
                 // [MQTT-3.3.2-5] a message whose time has passed is not started to be delivered.
                 drop(.expired, for: session, topic: entry.message.topic)
+                finish(session.queue.discardNext(), of: session)
+                continue
+            }
+            if sequence < session.uncheckedBefore, !mayReceive(entry.message, session) {
+                drop(.notAuthorized, for: session, topic: entry.message.topic)
                 finish(session.queue.discardNext(), of: session)
                 continue
             }

@@ -49,6 +49,8 @@ extension Broker {
             session.subscriptions[subscription.filter] = held
             subscriptions.insert(subscription.filter, held, session: session)
         }
+        // Whether what is queued may be delivered is only known when somebody comes for it.
+        defer { session.uncheckedBefore = session.queue.nextSequence }
         session.received = Set(kept.receivedPacketIdentifiers)
         for entry in kept.queue {
             guard let (message, stored) = messages[entry.message] else { continue }

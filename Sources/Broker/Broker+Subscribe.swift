@@ -67,6 +67,9 @@ extension Broker {
         guard TopicFilter(request.filter) != nil,
             TopicLevels.depth(request.filter.utf8) <= limits.maximumTopicLevels
         else { return .topicFilterInvalid }
+        if let permissions = session.client?.permissions, !permissions.maySubscribe(request.filter) {
+            return .notAuthorized
+        }
         if request.filter.hasPrefix("$share/") { return .sharedSubscriptionsNotSupported }
         let isNew = session.subscriptions[request.filter] == nil
         guard !isNew || session.subscriptions.count < limits.maximumSubscriptions else { return .quotaExceeded }
@@ -96,7 +99,7 @@ extension Broker {
     ) {
         guard limits.retainAvailable else { return }
         let identifiers: [UInt32]? = subscription.identifier > 0 ? [subscription.identifier] : nil
-        for message in retained.matching(filter, now: now) {
+        for message in retained.matching(filter, now: now) where mayReceive(message, session) {
             var stored: StoredMessage?
             // MQTT 5.0 §3.3.1.3, [MQTT-3.3.1-8 v3.1.1] retained messages sent at a subscription carry the flag.
             deliver(

@@ -24,6 +24,9 @@ public final class Broker {
     /// Is told what happens to clients; not kept alive.
     public weak var observer: (any BrokerObserver)?
 
+    /// Who may do what; nil if everybody may do everything.
+    public internal(set) var accessRules: AccessRules?
+
     var sessions = ExactDictionary<Session>()
     var subscriptions = SubscriptionTree()
     var retained = RetainedMessages()

@@ -63,7 +63,7 @@ extension Broker {
     ) {
         statistics.connections &+= 1
         statistics.maximumClients = max(statistics.maximumClients, clientCount)
-        client.userName = packet.userName
+        client.userName = client.identity?.userName ?? packet.userName
         guard let observer, let session = client.session else { return }
         observer.observe(
             .connected(

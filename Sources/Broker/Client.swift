@@ -31,6 +31,12 @@ open class Client {
 
     /// Messages that may be unacknowledged towards the client: the smaller of its Receive Maximum and the configured limit.
     var receiveMaximum = 1
+    /// Who it is, set before ``Broker/connect(_:packet:now:wall:)`` where that matters; nil for a part of this program.
+    public var identity: ClientIdentity?
+    /// nil if it may do everything.
+    public internal(set) var permissions: Permissions?
+    /// Number of the route that it was last allowed to publish to.
+    var permittedRoute: UInt64 = 0
     var keepAlive: Duration?
     var lastActivity = MonotonicTime.zero
     var will: Will?
@@ -58,6 +64,9 @@ open class Client {
     /// A message for a client made with `takesInline`. Must not call back into publishing; what it wants published goes to
     /// ``Broker/generate(_:)``.
     open func receive(_ message: Message, qos: QoS, retain: Bool) {}
+
+    /// Who a network client is that came while nobody was asked: nil for a part of this program.
+    open func anonymousIdentity() -> ClientIdentity? { nil }
 
     /// Takes the oldest thing to send.
     public func popOutbound() -> Outbound? {

@@ -24,6 +24,12 @@ public final class Session {
     var willDue: (at: MonotonicTime, will: Will)?
     /// Messages lost, if any ever were, for the observer.
     var drops: DropRecord?
+    /// Who used it last; nil if that is not known, or nobody was asked.
+    var identity: ClientIdentity?
+    /// What may be delivered to it; nil for everything.
+    var permissions: Permissions?
+    /// What was queued before this sequence number was queued under other permissions: it is looked at when it is sent.
+    var uncheckedBefore: Int64 = 0
     /// Waits for a commit before more of its queue may be sent.
     var waitsForCommit = false
 

@@ -23,14 +23,17 @@ final class Route {
     let topic: [UInt8]
     let hash: UInt64
     let generation: UInt64
+    /// Never reused, never 0: decisions about the topic are remembered by it.
+    let number: UInt64
     /// Levels of the topic.
     let depth: Int
     let targets: [Target]
 
-    init(topic: [UInt8], hash: UInt64, generation: UInt64, targets: [Target]) {
+    init(topic: [UInt8], hash: UInt64, generation: UInt64, number: UInt64, targets: [Target]) {
         self.topic = topic
         self.hash = hash
         self.generation = generation
+        self.number = number
         self.targets = targets
         depth = TopicLevels.depth(topic)
     }
@@ -55,6 +58,7 @@ struct SubscriptionTree {
     private let root = Node()
     private var routes = RouteTable()
     private(set) var generation: UInt64 = 1
+    private var routesMade: UInt64 = 0
 
     /// Adds or replaces a session's subscription.
     mutating func insert(_ filter: String, _ subscription: Subscription, session: Session) {
@@ -68,6 +72,9 @@ struct SubscriptionTree {
             node.content.subscribers[session.number] = subscriber
         }
     }
+
+    /// What a session may receive has changed.
+    mutating func permissionsChanged() { generation += 1 }
 
     /// Removes a session's subscription, if it has it.
     mutating func remove(_ filter: String, session: Session) {
@@ -92,8 +99,9 @@ struct SubscriptionTree {
     mutating func route(_ topic: UnsafeRawBufferPointer) -> Route {
         let hash = routes.hash(topic)
         if let route = routes.find(topic, hash: hash), route.generation == generation { return route }
+        routesMade += 1
         let route = Route(
-            topic: Array(topic), hash: hash, generation: generation,
+            topic: Array(topic), hash: hash, generation: generation, number: routesMade,
             targets: match(String(decoding: topic, as: UTF8.self)))
         routes.insert(route)
         return route
@@ -103,7 +111,8 @@ struct SubscriptionTree {
         var found: [Int64: Target] = [:]
         // [MQTT-4.7.2-1] wildcards at the start do not match topics that begin with `$`.
         SubscriptionTree.collect(root, Node.levels(topic), isReserved: topic.utf8.first == UInt8(ascii: "$"), into: &found)
-        return found.values.sorted { $0.session.number < $1.session.number }
+        return found.values.filter { $0.session.permissions?.mayReceive(topic) ?? true }
+            .sorted { $0.session.number < $1.session.number }
     }
 
     private static func collect(

@@ -47,7 +47,7 @@ struct BoundTests {
         for number in 0..<2_000 {
             let topic = Array("\(number)/".utf8) + [UInt8](repeating: 0x78, count: 60_000)
             let hash = topic.withUnsafeBytes { table.hash($0) }
-            table.insert(Route(topic: topic, hash: hash, generation: 1, targets: []))
+            table.insert(Route(topic: topic, hash: hash, generation: 1, number: UInt64(number) + 1, targets: []))
             #expect(table.byteCount <= RouteTable.maximumBytes)
             #expect(topic.withUnsafeBytes { table.find($0, hash: hash) } != nil)
         }

@@ -38,9 +38,15 @@ final class BrokerHarness {
 
     func connect(
         _ identifier: String, version: ProtocolVersion = .v5, cleanStart: Bool = true, expiry: UInt32? = nil,
-        keepAlive: UInt16 = 0, will: Will? = nil, receiveMaximum: UInt16? = nil
+        keepAlive: UInt16 = 0, will: Will? = nil, receiveMaximum: UInt16? = nil, user: String? = nil,
+        address: NetworkAddress? = nil
     ) -> RecordingClient {
         let client = RecordingClient()
+        if user != nil || address != nil {
+            client.identity = ClientIdentity(
+                principal: Principal(userName: user, origin: user == nil ? .anonymous : .password),
+                credentials: Credentials(listener: "test", address: address, clientIdentifier: identifier, userName: user))
+        }
         var properties = Properties()
         properties.sessionExpiryInterval = expiry
         properties.receiveMaximum = receiveMaximum

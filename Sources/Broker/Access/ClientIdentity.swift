@@ -1,0 +1,15 @@
+/// Who a client is and where it came from, kept for as long as its session: a reload decides anew from it.
+public final class ClientIdentity {
+    /// nil unless somebody has made sure of it.
+    public var userName: String? { principal.userName }
+    public let principal: Principal
+    /// As of its CONNECT, without the password.
+    public let credentials: Credentials
+
+    public init(principal: Principal, credentials: Credentials) {
+        self.principal = principal
+        var credentials = credentials
+        credentials.password = nil
+        self.credentials = credentials
+    }
+}
