@@ -166,7 +166,7 @@ struct AccessTests {
         harness.lose(client)
         harness.settle()
         #expect(reader.takeTexts() == ["1", "2", "5"])
-        #expect(harness.broker.statistics.drops[.notAuthorized] == 2)
+        #expect(harness.broker.statistics.drops[.notAuthorized] == 3)
     }
 
     @Test("whoever is not known any more after a change is disconnected")
