@@ -18,6 +18,9 @@ import Store
 
 /// The whole appliance, from a checked plan.
 public final class Appliance: Sendable {
+    /// The program's version.
+    public static let version = "0.1.0"
+
     private let plan: AppliancePlan
     private let sink: LogfmtHandler.Sink
     private let showsSummary: Bool

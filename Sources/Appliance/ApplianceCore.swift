@@ -25,7 +25,7 @@ final class ApplianceCore: @unchecked Sendable {
     let drivers: [ModbusDriver]
     private let plan: AppliancePlan
     private let loggers: Loggers
-    private let startedAt = SystemClock.monotonic()
+    private let startedAt: MonotonicTime
     private let stopFlag = Atomic(false)
     /// By bus: the stream ends when polling is to end.
     private let pollStops: [String: (stream: AsyncStream<Void>, continuation: AsyncStream<Void>.Continuation)]
@@ -36,6 +36,9 @@ final class ApplianceCore: @unchecked Sendable {
     private let commands: CommandClient
     private let rules: [RuleClient]
     private let bridges: [Bridge]
+    private let reporter: Reporter
+    private let events: EventPublisher
+    private let systemTopics: SystemTopics
     private let ticker: RepeatedTask
 
     private let readings: Mailbox<DeviceReading>
@@ -56,6 +59,7 @@ final class ApplianceCore: @unchecked Sendable {
         self.loggers = loggers
         let now = SystemClock.monotonic()
         let wall = SystemClock.wall()
+        startedAt = now
         let broker = Broker(limits: plan.configuration.brokerLimits, seed: UInt64.random(in: 0...UInt64.max))
         let batches = commits.continuation
         let loop = BrokerLoop(
@@ -65,6 +69,11 @@ final class ApplianceCore: @unchecked Sendable {
         broker.restore(snapshot, now: now, wall: wall)
         context = ServerContext(
             eventLoop: eventLoop, broker: broker, logger: loggers.broker, scheduleTurn: { loop.scheduleTurn() })
+
+        let events = EventPublisher(broker: broker, eventLoop: eventLoop, scheduleTurn: { loop.scheduleTurn() })
+        self.events = events
+        broker.observer = events
+        loop.storageEvents = { events.observe($0) }
 
         // The plan has checked what a driver refuses.
         drivers = plan.buses.compactMap { try? ModbusDriver(bus: $0) }
@@ -118,6 +127,14 @@ final class ApplianceCore: @unchecked Sendable {
             loop.scheduleTurn()
         }
 
+        let reporter = Reporter(
+            loop: loop, context: context, publisher: publisher, listeners: plan.configuration.listeners.map(\.name),
+            startedAt: now)
+        reporter.rules = rules
+        self.reporter = reporter
+        let systemTopics = SystemTopics(broker: broker, interval: plan.configuration.systemTopicsInterval, now: now)
+        self.systemTopics = systemTopics
+
         let context = context
         let bridges = bridges
         let tick = NIOLoopBound({ () -> Void in
@@ -126,6 +143,7 @@ final class ApplianceCore: @unchecked Sendable {
             broker.tick(now: now, wall: wall)
             context.tick(now: now)
             for bridge in bridges { bridge.tick() }
+            systemTopics.tick(now: now, report: reporter.report)
             loop.scheduleTurn()
         }, eventLoop: eventLoop)
         ticker = eventLoop.scheduleRepeatedTask(initialDelay: .seconds(1), delay: .seconds(1)) { _ in tick.value() }

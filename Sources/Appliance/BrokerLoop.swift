@@ -26,6 +26,11 @@ final class BrokerLoop {
     let broker: Broker
     var bridges: [Bridge] = []
 
+    /// Told of what happens to the store.
+    var storageEvents: (StorageEvent) -> Void = { _ in }
+    private(set) var commits = CommitStatistics()
+    private var storedAt = MonotonicTime.zero
+
     /// Gives a batch to the store, which answers with ``commitDone(_:)`` or ``commitFailed(_:replaced:)``.
     private let store: (PendingCommit) -> Void
     private let commitInterval: Duration
@@ -113,6 +118,7 @@ final class BrokerLoop {
             return
         }
         underWay = pending
+        storedAt = SystemClock.monotonic()
         store(pending)
     }
 
@@ -120,7 +126,9 @@ final class BrokerLoop {
     func commitDone(_ report: CommitReport) {
         guard let pending = underWay else { return }
         underWay = nil
+        commits.succeeded(after: SystemClock.monotonic() - storedAt, operations: pending.batch.operations.count)
         if failure != nil {
+            storageEvents(.recovered(failures: failures))
             logger.notice("the disk takes data again", metadata: ["failures": "\(failures)"])
             failure = nil
             failures = 0
@@ -139,11 +147,13 @@ final class BrokerLoop {
     func commitFailed(_ error: StoreError, replaced alarms: [StorageAlarm]) {
         guard let pending = underWay else { return }
         underWay = nil
-        for alarm in alarms { logger.critical("a damaged file was set aside", metadata: ["detail": "\(alarm)"]) }
+        report(alarms)
         // At once, when it fails otherwise, then every minute: a disk that stays full must not fill the log too.
         if error != failure || failures % BrokerLoop.failuresPerLine == 0 {
             logger.error("cannot store data; it is kept in memory and tried again", metadata: ["error": "\(error)"])
         }
+        if error != failure { storageEvents(.failing(error: "\(error)")) }
+        commits.failed()
         failure = error
         failures += 1
         for bridge in bridges { bridge.commitFailed() }
@@ -157,10 +167,17 @@ final class BrokerLoop {
 
     /// Files were replaced by empty ones outside of a commit.
     func filesReplaced(_ alarms: [StorageAlarm]) {
-        for alarm in alarms { logger.critical("a damaged file was set aside", metadata: ["detail": "\(alarm)"]) }
+        report(alarms)
         guard alarms.contains(where: { $0.file.hasSuffix("sessions.db") }) else { return }
         broker.commitFailed(broker.everything(now: SystemClock.monotonic(), wall: SystemClock.wall()))
         scheduleTurn()
+    }
+
+    private func report(_ alarms: [StorageAlarm]) {
+        for alarm in alarms {
+            logger.critical("a damaged file was set aside", metadata: ["detail": "\(alarm)"])
+            storageEvents(.damaged(detail: "\(alarm)"))
+        }
     }
 
     /// Commits what is left; to be followed by ``isIdle``.

@@ -38,6 +38,9 @@ extension MartletConfiguration {
         return limits
     }
 
+    /// nil for no `$SYS` topics.
+    var systemTopicsInterval: Duration? { broker.sysInterval == .zero ? nil : broker.sysInterval }
+
     var cacheLimits: CacheLimits {
         CacheLimits(
             maximumBytes: Int64(cache.maxSize), maximumAge: cache.maxAge,

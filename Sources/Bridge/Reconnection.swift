@@ -9,6 +9,8 @@ public struct Reconnection: Sendable {
         case connecting(since: MonotonicTime)
         case connected(since: MonotonicTime)
         case waiting(until: MonotonicTime)
+
+        public var isConnected: Bool { if case .connected = self { true } else { false } }
     }
 
     /// A connection that lasted this long starts the waits anew.

@@ -298,6 +298,7 @@ extension Broker {
 
     private func retain(_ message: Message, now: MonotonicTime, wall: Timestamp) {
         let topic = message.topic
+        if Broker.isInMemoryOnly(topic) { return retainInMemory(message, topic) }
         if message.payloadLength == 0 {
             // [MQTT-3.3.1-6] an empty payload removes what is retained, and is not itself kept.
             if retained.remove(topic) { operations.append(.deleteRetained(topic: topic)) }

@@ -50,7 +50,7 @@ extension Broker {
                 if entry.state == .released { all.append(.setReleased(session: session.number, sequence: sequence)) }
             }
         }
-        for message in retained.all {
+        for message in retained.all where !Broker.isInMemoryOnly(message.topic) {
             all.append(.putRetained(message, expiresAt: expiry(of: message, now: now, wall: wall)))
         }
         return all

@@ -65,6 +65,9 @@ public struct BrokerCensus: Sendable, Equatable {
     public var inFlight = 0
     /// Bytes that wait to be written to connections.
     public var outboxBytes = 0
+    /// Changes that wait for the next batch, and bytes of the messages in them.
+    public var pendingOperations = 0
+    public var pendingBytes = 0
 
     public init() {}
 }
@@ -88,6 +91,8 @@ extension Broker {
         }
         census.retainedMessages = retained.count
         census.retainedBytes = retained.byteCount
+        census.pendingOperations = operations.count
+        census.pendingBytes = operationBytes
         return census
     }
 }

@@ -34,6 +34,8 @@ extension MartletConfiguration {
         public var responseTopicPrefix: String?
         public var serverReference: String?
         public var redirect = Redirect.atShutdown
+        /// Zero for none.
+        public var sysInterval = Duration.seconds(10)
         public internal(set) var source = TableSource()
 
         public init() {}
@@ -119,6 +121,10 @@ extension MartletConfiguration.Broker: ConfigurationTable {
         Key(
             "redirect", \.redirect, .choice(Redirect.self),
             help: "When they are told of it: as this server shuts down, or in place of every connection, for now or for good."
+        )
+        Key(
+            "sys-interval", \.sysInterval, .duration(.zero...(.hours(1))),
+            help: "How often the $SYS topics are brought up to date; 0s for none."
         )
     } check: { broker, findings in
         broker.check(&findings)

@@ -1,3 +1,4 @@
+import Appliance
 import ArgumentParser
 import Dispatch
 
@@ -19,7 +20,7 @@ struct Martlet: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "martlet",
         abstract: "An industrial IoT appliance in one program: MQTT broker, field buses, rules, bridge and cache.",
-        version: "0.1.0",
+        version: Appliance.version,
         subcommands: [
             RunCommand.self, CheckCommand.self, ConfigCommand.self, SelfTestCommand.self, BenchCommand.self,
             CacheBenchCommand.self,

@@ -29,6 +29,7 @@ let fullExample = #"""
     response-topic-prefix = "responses/%c"
     server-reference = "other.example:1883"
     redirect = "server-moved"
+    sys-interval = "30s"
 
     [[listener]]
     name = "local"

@@ -1,0 +1,26 @@
+import Bridge
+import Broker
+import Core
+import MQTTServer
+
+/// All that is counted, at one moment: what `$SYS` and the metrics show. Made on the broker's loop.
+struct ApplianceReport: Sendable {
+    struct Rule: Sendable {
+        var name: String
+        var matched: UInt64
+        var failed: UInt64
+    }
+
+    var wall: Timestamp
+    var uptime: Duration
+    var statistics: BrokerStatistics
+    var census: BrokerCensus
+    var traffic: Traffic
+    /// Open connections by listener, in the order of the configuration.
+    var connections: [(listener: String, count: Int)]
+    var commits: CommitStatistics
+    var bridges: [BridgeStatus]
+    var rules: [Rule]
+    /// Values read from field buses.
+    var samples: UInt64
+}

@@ -1,0 +1,36 @@
+import Bridge
+import Broker
+import Core
+import MQTTServer
+
+/// Makes the ``ApplianceReport`` from the parts that run.
+///
+/// Belongs to the broker's event loop.
+final class Reporter {
+    private let loop: BrokerLoop
+    private let context: ServerContext
+    private let publisher: PointPublisher
+    private let startedAt: MonotonicTime
+    var listeners: [String]
+    var rules: [RuleClient] = []
+
+    init(
+        loop: BrokerLoop, context: ServerContext, publisher: PointPublisher, listeners: [String], startedAt: MonotonicTime
+    ) {
+        self.loop = loop
+        self.context = context
+        self.publisher = publisher
+        self.listeners = listeners
+        self.startedAt = startedAt
+    }
+
+    func report() -> ApplianceReport {
+        ApplianceReport(
+            wall: SystemClock.wall(), uptime: SystemClock.monotonic() - startedAt, statistics: loop.broker.statistics,
+            census: loop.broker.census(), traffic: context.traffic,
+            connections: listeners.map { ($0, context.connections[$0] ?? 0) }, commits: loop.commits,
+            bridges: loop.bridges.map(\.status),
+            rules: rules.map { ApplianceReport.Rule(name: $0.name, matched: $0.matched, failed: $0.failed) },
+            samples: publisher.samples)
+    }
+}

@@ -1,0 +1,112 @@
+import Bridge
+import Broker
+import Core
+import MQTTServer
+
+/// Publishes what the broker has counted on `$SYS/broker/…`, under mosquitto's names: every value that has changed, every so
+/// often. The values are retained in memory and never stored.
+///
+/// Belongs to the broker's event loop.
+final class SystemTopics {
+    /// Time between two publications; nil for none at all.
+    var interval: Duration? {
+        didSet { if interval == nil { withdraw() } else { dueAt = .zero } }
+    }
+    private let broker: Broker
+    private var dueAt = MonotonicTime.zero
+    private var updatedAt: MonotonicTime
+    /// What was published last, by topic.
+    private var published: [String: String] = [:]
+    private var loads: [String: LoadAverage] = [:]
+    private var heapMaximum = 0
+
+    init(broker: Broker, interval: Duration?, now: MonotonicTime) {
+        self.broker = broker
+        self.interval = interval
+        updatedAt = now
+    }
+
+    /// To be called about once a second.
+    func tick(now: MonotonicTime, report: () -> ApplianceReport) {
+        guard let interval, now >= dueAt else { return }
+        dueAt = now + interval
+        let report = report()
+        updateLoads(report, after: Double((now - updatedAt).wholeNanoseconds) / 1e9)
+        updatedAt = now
+        var values = SystemTopics.values(report)
+        for (name, load) in loads {
+            for (window, value) in zip(LoadAverage.windows, load.perMinute) {
+                values.append(("load/\(name)/\(window)", LoadAverage.text(value)))
+            }
+        }
+        let heap = ProcessStatus.now().anonymousBytes
+        heapMaximum = max(heap, heapMaximum)
+        values += [("heap/current", "\(heap)"), ("heap/maximum", "\(heapMaximum)")]
+        for (name, value) in values { publish("$SYS/broker/\(name)", value, now: now, wall: report.wall) }
+    }
+
+    private func publish(_ topic: String, _ value: String, now: MonotonicTime, wall: Timestamp) {
+        guard published[topic] != value else { return }
+        published[topic] = value
+        let message = Message.create(
+            topic: topic, payload: Array(value.utf8), qos: .atMostOnce, retain: true, publishedAt: wall)
+        broker.publish(message, now: now, wall: wall)
+    }
+
+    /// Takes the topics away.
+    private func withdraw() {
+        let now = SystemClock.monotonic()
+        let wall = SystemClock.wall()
+        for topic in published.keys { publish(topic, "", now: now, wall: wall) }
+        published = [:]
+    }
+
+    private func updateLoads(_ report: ApplianceReport, after seconds: Double) {
+        guard seconds > 0 else { return }
+        let counts: [(String, UInt64)] = [
+            ("messages/received", report.traffic.packetsReceived), ("messages/sent", report.traffic.packetsSent),
+            ("publish/received", report.traffic.publishesReceived.total),
+            ("publish/sent", report.traffic.publishesSent.total), ("publish/dropped", report.statistics.dropped),
+            ("bytes/received", report.traffic.bytesReceived), ("bytes/sent", report.traffic.bytesSent),
+            ("sockets", report.traffic.accepted), ("connections", report.statistics.connections),
+        ]
+        for (name, count) in counts { loads[name, default: LoadAverage()].update(count: count, after: seconds) }
+    }
+
+    /// mosquitto(8), section Broker Status; `messages` are packets of every type there.
+    private static func values(_ report: ApplianceReport) -> [(name: String, value: String)] {
+        let census = report.census
+        let away = census.sessions - census.clients
+        var values: [(name: String, value: String)] = [
+            ("version", "martlet version \(Appliance.version)"),
+            ("uptime", "\(report.uptime.components.seconds) seconds"),
+            ("clients/total", "\(census.sessions)"),
+            ("clients/connected", "\(census.clients)"),
+            ("clients/active", "\(census.clients)"),
+            ("clients/disconnected", "\(away)"),
+            ("clients/inactive", "\(away)"),
+            ("clients/expired", "\(report.statistics.expiredSessions)"),
+            ("clients/maximum", "\(report.statistics.maximumClients)"),
+            ("messages/received", "\(report.traffic.packetsReceived)"),
+            ("messages/sent", "\(report.traffic.packetsSent)"),
+            ("messages/inflight", "\(census.inFlight)"),
+            ("messages/stored", "\(census.queuedMessages + census.retainedMessages)"),
+            ("store/messages/count", "\(census.queuedMessages + census.retainedMessages)"),
+            ("store/messages/bytes", "\(census.queuedBytes + census.retainedBytes)"),
+            ("subscriptions/count", "\(census.subscriptions)"),
+            ("shared_subscriptions/count", "\(census.sharedSubscriptions)"),
+            ("retained messages/count", "\(census.retainedMessages)"),
+            ("publish/messages/received", "\(report.traffic.publishesReceived.total)"),
+            ("publish/messages/sent", "\(report.traffic.publishesSent.total)"),
+            ("publish/messages/dropped", "\(report.statistics.dropped)"),
+            ("publish/bytes/received", "\(report.traffic.publishBytesReceived)"),
+            ("publish/bytes/sent", "\(report.traffic.publishBytesSent)"),
+            ("bytes/received", "\(report.traffic.bytesReceived)"),
+            ("bytes/sent", "\(report.traffic.bytesSent)"),
+        ]
+        for bridge in report.bridges {
+            values.append(("connection/\(bridge.name)/state", bridge.state.isConnected ? "1" : "0"))
+        }
+        return values
+    }
+}
