@@ -37,7 +37,7 @@ extension Broker {
     public func pubrel(_ packet: AcknowledgementPacket, from client: Client) {
         guard let session = client.session else { return }
         var answer = AcknowledgementPacket(packetIdentifier: packet.packetIdentifier)
-        if session.received.remove(packet.packetIdentifier) != nil {
+        if session.received.remove(packet.packetIdentifier) {
             if session.isPersistent {
                 operations.append(
                     .deleteReceived(session: session.number, packetIdentifier: packet.packetIdentifier))
@@ -65,10 +65,10 @@ extension Broker {
     }
 
     /// A message turned out to be larger than its client takes: it counts as delivered and acknowledged.
-    public func discard(_ publish: OutboundPublish, of client: Client, now: MonotonicTime) {
-        drop(.tooLarge, for: client.session, topic: publish.message.topic)
-        guard let session = client.session, publish.qos != .atMostOnce,
-            let finished = session.queue.acknowledge(publish.packetIdentifier, qos: publish.qos)
+    public func discard(packetIdentifier: UInt16, qos: QoS, topic: @autoclosure () -> String, of client: Client, now: MonotonicTime) {
+        drop(.tooLarge, for: client.session, topic: topic())
+        guard let session = client.session, qos != .atMostOnce,
+            let finished = session.queue.acknowledge(packetIdentifier, qos: qos)
         else { return }
         finish(finished, of: session)
         pump(session, now: now)

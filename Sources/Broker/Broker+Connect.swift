@@ -45,11 +45,12 @@ extension Broker {
         if let will = packet.will, !mayPublishWill(on: will.topic, permissions) { return refuse(client, packet, .notAuthorized) }
         if let gone = sessions[clientIdentifier], gone.client == nil, gone.expiresAt <= now {
             publishDueWill(of: gone, now: now, wall: wall)
-            end(gone)
+            end(gone, now: now, wall: wall)
         }
         let old = sessions[clientIdentifier]
         guard clientCount < limits.maximumConnections || old?.client != nil else { return refuse(client, packet, .serverBusy) }
         guard old != nil || sessions.count < limits.maximumSessions else { return refuse(client, packet, .quotaExceeded) }
+        guard old != nil || !isOutOfMemory else { return refuse(client, packet, .serverBusy) }
 
         // [MQTT-3.1.4-3] the newer connection takes the session over, the older one ends.
         if let oldClient = old?.client {
@@ -68,7 +69,7 @@ extension Broker {
         if packet.cleanStart, let ended = sessions[clientIdentifier] {
             forgetsStored = ended.isPersistent
             publishDueWill(of: ended, now: now, wall: wall)
-            end(ended)
+            end(ended, now: now, wall: wall)
         }
         let session = kept ?? makeSession(clientIdentifier)
         // [MQTT-3.1.3-9] reconnecting in time cancels a delayed will; one whose time has come goes out.
@@ -88,6 +89,7 @@ extension Broker {
         }
         grant(permissions, to: client, of: session)
         client.receiveMaximum = min(Int(packet.properties.receiveMaximum ?? .max), limits.maximumInFlight)
+        client.topicAliasMaximum = min(packet.properties.topicAliasMaximum ?? 0, limits.outboundTopicAliasMaximum)
         var keepAlive = packet.keepAlive
         if limits.maximumKeepAlive > 0, packet.version == .v5, keepAlive == 0 || keepAlive > limits.maximumKeepAlive {
             keepAlive = limits.maximumKeepAlive
@@ -121,7 +123,7 @@ extension Broker {
         if let old = sessions[identifier] {
             precondition(old.client == nil, "\(identifier) is connected already")
             // Of a network client, from before this part was configured.
-            end(old)
+            forget(old)
         }
         attach(client, to: makeSession(identifier))
         client.isInternal = true
@@ -133,6 +135,7 @@ extension Broker {
     private func attach(_ client: Client, to session: Session) {
         client.session = session
         session.disconnectedAt = nil
+        client.account = account
         session.client = client
         connected += 1
     }
@@ -152,7 +155,7 @@ extension Broker {
     }
 
     private func makeSession(_ clientIdentifier: String) -> Session {
-        let session = Session(number: nextSessionNumber, clientIdentifier: clientIdentifier, expiryInterval: 0)
+        let session = Session(number: nextSessionNumber, clientIdentifier: clientIdentifier, expiryInterval: 0, account: account)
         nextSessionNumber += 1
         sessions[clientIdentifier] = session
         return session
@@ -211,6 +214,8 @@ extension Broker {
         connected -= 1
         if client.isInternal { internalClients -= 1 }
         client.gated.removeAll()
+        client.gatedPubacks = 0
+        client.lastRoute = nil
         let will = publishWill ? client.will : nil
         client.will = nil
         session.disconnectedAt = wall
@@ -225,7 +230,7 @@ extension Broker {
         }
         // In the batch in which the stored session loses it.
         if let will, !isDelayed { publish(will, of: session, now: now, wall: wall) }
-        if !session.isPersistent { end(session) }
+        if !session.isPersistent { end(session, now: now, wall: wall) }
     }
 
     func publishDueWill(of session: Session, now: MonotonicTime, wall: Timestamp) {
@@ -255,7 +260,19 @@ extension Broker {
     }
 
     /// Forgets a session and all that it holds.
-    func end(_ session: Session) {
+    func end(_ session: Session, now: MonotonicTime, wall: Timestamp) {
+        let shared = session.queue.entries.compactMap { entry -> (message: Message, group: SharedGroup)? in
+            // [MQTT-4.8.2-5] a QoS 2 message whose delivery has begun is not for another client.
+            guard entry.state == .queued || entry.state == .sent && entry.qos == .atLeastOnce,
+                let message = entry.message, let group = entry.origin?.group
+            else { return nil }
+            return (message, group)
+        }
+        forget(session)
+        if !shared.isEmpty { shareAgain(shared, now: now, wall: wall) }
+    }
+
+    private func forget(_ session: Session) {
         if sessions[session.clientIdentifier] === session { sessions[session.clientIdentifier] = nil }
         for filter in session.subscriptions.keys { subscriptions.remove(filter, session: session) }
         session.subscriptions.removeAll()
@@ -267,7 +284,7 @@ extension Broker {
             if stored.references == 0 { operations.append(.deleteMessage(number: stored.number)) }
         }
         if wasStored { operations.append(.deleteSession(session.number)) }
-        // Routes found before the subscriptions went may hold the session for a while: not its messages too.
-        session.queue = DeliveryQueue()
+        // Somebody may hold the session for a while: not its messages too.
+        session.queue.removeAll()
     }
 }

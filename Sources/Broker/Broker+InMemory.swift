@@ -5,13 +5,16 @@ import Store
 
 extension Broker {
     /// Whether messages of a topic are never stored, retained or not: `$SYS/…` and `$events/…`.
-    static func isInMemoryOnly(_ topic: String) -> Bool { topic.hasPrefix("$SYS/") || topic.hasPrefix("$events/") }
+    static func isInMemoryOnly(_ topic: UnsafeRawBufferPointer) -> Bool {
+        guard topic.first == UInt8(ascii: "$") else { return false }
+        return topic.starts(with: "$SYS/".utf8) || topic.starts(with: "$events/".utf8)
+    }
 
     /// Keeps a message as its topic's retained one until the program ends. The limits do not count here: only the program
     /// itself publishes such topics.
-    func retainInMemory(_ message: Message, _ topic: String) {
+    func retainInMemory(_ message: Message) {
         if message.payloadLength == 0 {
-            _ = retained.remove(topic)
+            _ = message.withTopic { retained.remove($0) }
         } else {
             retained.put(message)
         }
@@ -21,6 +24,6 @@ extension Broker {
     /// then.
     public func hasSubscribers(_ topic: String) -> Bool {
         var topic = topic
-        return topic.withUTF8 { !subscriptions.route(UnsafeRawBufferPointer($0)).targets.isEmpty }
+        return topic.withUTF8 { !subscriptions.route(UnsafeRawBufferPointer($0)).leadsNowhere }
     }
 }

@@ -14,7 +14,6 @@ extension Broker {
         if !limits.retainAvailable { answer.retainAvailable = false }
         if !limits.wildcardSubscriptionAvailable { answer.wildcardSubscriptionAvailable = false }
         if !limits.subscriptionIdentifierAvailable { answer.subscriptionIdentifierAvailable = false }
-        answer.sharedSubscriptionAvailable = false
     }
 
     /// Where a client may have its answers sent (MQTT 5.0 §3.2.2.3.15); nil if nothing is configured, or its identifier

@@ -45,7 +45,7 @@ extension Broker {
             acknowledge(.pubrec(AcknowledgementPacket(packetIdentifier: publish.packetIdentifier)), to: client, after: batch)
             return
         }
-        let route = subscriptions.route(publish.topic)
+        let route = route(publish.topic, of: client)
         guard route.depth <= limits.maximumTopicLevels else {
             refuse(publish, from: client, .topicNameInvalid, now: now, wall: wall)
             return
@@ -63,15 +63,17 @@ extension Broker {
             }
             return
         }
-        if publish.qos != .atMostOnce, isBacklogged {
-            refuse(publish, from: client, .quotaExceeded, now: now, wall: wall)
-            return
-        }
-        if publish.qos == .exactlyOnce {
-            guard session.received.count < Int(limits.receiveMaximum) else {
+        if publish.qos != .atMostOnce {
+            guard !exceedsReceiveMaximum(publish.qos, client, session) else {
                 close(client, reason: .receiveMaximumExceeded, now: now, wall: wall)
                 return
             }
+            if isBacklogged || isOutOfMemory {
+                refuse(publish, from: client, .quotaExceeded, now: now, wall: wall)
+                return
+            }
+        }
+        if publish.qos == .exactlyOnce {
             session.received.insert(publish.packetIdentifier)
             if session.isPersistent {
                 operations.append(.putReceived(session: session.number, packetIdentifier: publish.packetIdentifier))
@@ -80,34 +82,53 @@ extension Broker {
 
         let before = (operations: operations.count, touched: isBatchTouched)
         isBatchTouched = false
-        if !route.targets.isEmpty || publish.retain {
-            let message = Message.create(
+        if !route.leadsNowhere || publish.retain {
+            let forms = takeForms()
+            var publication = Publication(
                 topic: publish.topic, properties: publish.properties, payload: publish.payload, qos: publish.qos,
                 retain: publish.retain, publisher: UInt64(bitPattern: session.number),
+                messageExpiryInterval: publish.messageExpiryInterval,
                 expiresAt: publish.messageExpiryInterval.map { now + .seconds(Int64($0)) } ?? .distantFuture,
-                publishedAt: wall)
-            deliver(message, along: route, now: now, wall: wall)
+                publishedAt: wall, forms: forms)
+            deliver(&publication, along: route, now: now, wall: wall)
+            publication.finish()
+            giveBack(forms)
+        }
+        if publish.qos == .atMostOnce {
+            isBatchTouched = isBatchTouched || before.touched
+            return
         }
         let leftSomething = isBatchTouched || operations.count > before.operations
         isBatchTouched = isBatchTouched || before.touched
-
-        let reason: ReasonCode =
-            route.targets.isEmpty && client.version == .v5 ? .noMatchingSubscribers : .success
+        let reason: ReasonCode = route.leadsNowhere && client.version == .v5 ? .noMatchingSubscribers : .success
         let acknowledgement = AcknowledgementPacket(packetIdentifier: publish.packetIdentifier, reasonCode: reason)
-        switch publish.qos {
-        case .atMostOnce:
-            break
-        case .atLeastOnce:
+        if publish.qos == .atLeastOnce {
             acknowledge(.puback(acknowledgement), to: client, after: leftSomething ? batch : 0)
-        case .exactlyOnce:
+        } else {
             acknowledge(.pubrec(acknowledgement), to: client, after: leftSomething || session.isPersistent ? batch : 0)
         }
+    }
+
+    @inline(__always)
+    private func route(_ topic: UnsafeRawBufferPointer, of client: Client) -> Route {
+        if let last = client.lastRoute, last.isCurrent, last.isOf(topic) { return last }
+        let route = subscriptions.route(topic)
+        client.lastRoute = route
+        return route
+    }
+
+    /// Whether the client has more messages unacknowledged than it was told that we take.
+    private func exceedsReceiveMaximum(_ qos: QoS, _ client: Client, _ session: Session) -> Bool {
+        // [MQTT-3.3.4-9] counts both; before MQTT 5.0 only what we have to remember has a bound.
+        let unacknowledged = session.received.count + (client.version == .v5 ? client.gatedPubacks : 0)
+        return unacknowledged >= Int(limits.receiveMaximum) && (client.version == .v5 || qos == .exactlyOnce)
     }
 
     /// Publishes a message of this program's own (a driver, the hub), outside of any other publish.
     public func publish(_ message: Message, now: MonotonicTime, wall: Timestamp) {
         statistics.received &+= 1
-        deliver(message, along: message.withTopic { subscriptions.route($0) }, now: now, wall: wall)
+        let route = message.withTopic { subscriptions.route($0) }
+        withPublication(of: message, now: now) { deliver(&$0, along: route, now: now, wall: wall) }
     }
 
     /// For an in-process client while it receives a message: publishes another one that derives from it, within the same
@@ -120,100 +141,185 @@ extension Broker {
         generated.append((message, hops + 1))
     }
 
-    private func deliver(_ message: Message, along route: Route, now: MonotonicTime, wall: Timestamp) {
-        deliverOne(message, along: route, now: now, wall: wall)
+    /// Makes a publication of a message that is there already.
+    func withPublication(of message: Message, now: MonotonicTime, _ body: (inout Publication) -> Void) {
+        let forms = takeForms()
+        message.withParts { topic, properties, payload in
+            var publication = Publication(
+                topic: topic, properties: properties, payload: payload, qos: message.qos, retain: message.retain,
+                publisher: message.publisher, messageExpiryInterval: message.remainingExpiryInterval(now: now),
+                expiresAt: message.expiresAt, publishedAt: message.publishedAt, message: message, forms: forms)
+            body(&publication)
+            publication.finish()
+        }
+        giveBack(forms)
+    }
+
+    /// One publish may be under way within another, so there may be several in use.
+    private func takeForms() -> PublishForms { spareForms.popLast() ?? PublishForms() }
+
+    private func giveBack(_ forms: PublishForms) { spareForms.append(forms) }
+
+    private func deliver(_ publication: inout Publication, along route: Route, now: MonotonicTime, wall: Timestamp) {
+        deliverOne(&publication, along: route, now: now, wall: wall)
+        if !generated.isEmpty { deliverGenerated(now: now, wall: wall) }
+    }
+
+    private func deliverGenerated(now: MonotonicTime, wall: Timestamp) {
         while !generated.isEmpty {
             var more: [(message: Message, hops: Int)] = []
             swap(&more, &generated)
             for (message, hops) in more {
                 self.hops = hops
                 statistics.received &+= 1
-                deliverOne(message, along: message.withTopic { subscriptions.route($0) }, now: now, wall: wall)
+                let route = message.withTopic { subscriptions.route($0) }
+                withPublication(of: message, now: now) { deliverOne(&$0, along: route, now: now, wall: wall) }
             }
         }
         hops = 0
     }
 
-    private func deliverOne(_ message: Message, along route: Route, now: MonotonicTime, wall: Timestamp) {
+    private func deliverOne(_ publication: inout Publication, along route: Route, now: MonotonicTime, wall: Timestamp) {
         // From a client it has been refused; what the program itself makes of a message may have become deeper.
         guard route.depth <= limits.maximumTopicLevels else {
-            drop(.topicTooDeep, for: nil, topic: message.topic)
+            drop(.topicTooDeep, for: nil, topic: publication.topicText)
             return
         }
-        if message.retain, limits.retainAvailable { retain(message, now: now, wall: wall) }
+        guard publication.expiresAt > now else {
+            // [MQTT-3.3.2-5] a message whose time has passed is not started to be delivered.
+            drop(.expired, for: nil, topic: publication.topicText)
+            return
+        }
+        if publication.retain, limits.retainAvailable { retain(publication.message(), now: now, wall: wall) }
         var stored: StoredMessage?
-        for target in route.targets {
-            if target.noLocal, target.session.number == Int64(bitPattern: message.publisher) { continue }
-            let qos = min(target.qos, message.qos)
+        let targets = route.targets
+        for index in targets.indices {
+            if targets[index].noLocal, UInt64(bitPattern: targets[index].session.number) == publication.publisher { continue }
             // [MQTT-3.3.1-12] the flag is cleared unless the subscription wants it as published.
-            let retain = message.retain && target.retainAsPublished
             deliver(
-                message, to: target.session, qos: qos, retain: retain,
-                subscriptionIdentifiers: target.subscriptionIdentifiers, stored: &stored, now: now, wall: wall)
+                &publication, to: targets[index], retain: publication.retain && targets[index].retainAsPublished,
+                stored: &stored, now: now, wall: wall)
+        }
+        for group in route.groups { share(&publication, with: group, stored: &stored, now: now, wall: wall) }
+    }
+
+    /// Gives a message to the member of a shared subscription whose turn it is.
+    private func share(
+        _ publication: inout Publication, with group: SharedGroup, stored: inout StoredMessage?, now: MonotonicTime,
+        wall: Timestamp
+    ) {
+        guard let member = group.pick(qos: publication.qos, topic: publication.topic) else {
+            drop(.queueFull, for: nil, topic: publication.topicText)
+            return
+        }
+        deliver(
+            &publication, to: member, retain: publication.retain && member.retainAsPublished, stored: &stored, now: now,
+            wall: wall)
+    }
+
+    /// What a session held for a shared subscription goes to another member when the session ends.
+    func shareAgain(_ held: [(message: Message, group: SharedGroup)], now: MonotonicTime, wall: Timestamp) {
+        for (message, group) in held where message.expiresAt > now {
+            var stored: StoredMessage?
+            withPublication(of: message, now: now) {
+                share(&$0, with: group, stored: &stored, now: now, wall: wall)
+            }
         }
     }
 
     /// Gives a message to one session: at once, into its queue, or not at all.
     func deliver(
-        _ message: Message, to session: Session, qos: QoS, retain: Bool, subscriptionIdentifiers: [UInt32]?,
-        stored: inout StoredMessage?, now: MonotonicTime, wall: Timestamp
+        _ publication: inout Publication, to target: Target, retain: Bool, stored: inout StoredMessage?,
+        now: MonotonicTime, wall: Timestamp
     ) {
-        if let client = session.client, client.takesInline {
+        let session = target.session
+        let qos = min(target.qos, publication.qos)
+        guard let client = session.client else {
+            if session.isPersistent, qos != .atMostOnce {
+                enqueue(&publication, qos, retain, target.origin, session, stored: &stored, now: now, wall: wall)
+            }
+            return
+        }
+        if client.takesInline {
             statistics.delivered &+= 1
-            client.receive(message, qos: qos, retain: retain)
+            client.receive(publication.message(), qos: qos, retain: retain)
             return
         }
         if qos == .atMostOnce {
-            guard let client = session.client, !client.isClosing else { return }
-            guard client.outboxBytes + Client.cost(of: message) <= limits.maximumOutboxBytes else {
-                drop(.outboxFull, for: session, topic: message.topic)
+            guard !client.isClosing else { return }
+            guard client.outboxBytes &+ Client.cost(of: publication.byteCount) <= limits.maximumOutboxBytes, !isOutOfMemory
+            else {
+                drop(.outboxFull, for: session, topic: publication.topicText)
                 return
             }
-            client.outboxBytes += Client.cost(of: message)
             statistics.delivered &+= 1
-            let publish = OutboundPublish(
-                message: message, packetIdentifier: 0, qos: .atMostOnce, retain: retain, duplicate: false,
-                subscriptionIdentifiers: subscriptionIdentifiers)
+            let delivery = Delivery(
+                packetIdentifier: 0, qos: .atMostOnce, retain: retain, duplicate: false, origin: target.origin)
             if client.awaitsConnack {
-                append(.publish(publish), to: client)
+                append(.publish(OutboundPublish(publication.message(), delivery)), to: client)
             } else {
-                // As `append` would: this is the way of most messages, and the call costs a tenth of it.
-                client.outbox.append(.publish(publish))
+                client.deliver(&publication, delivery)
                 markDirty(client)
             }
             return
         }
-        guard session.client != nil || session.isPersistent else { return }
+        if session.isPersistent || client.isClosing || client.awaitsConnack || !session.queue.isDrained
+            || session.queue.inFlight >= client.receiveMaximum
+        {
+            enqueue(&publication, qos, retain, target.origin, session, stored: &stored, now: now, wall: wall)
+            return
+        }
+        // Sent at once and never again: only the packet identifier is kept, and the message of a shared subscription.
+        guard session.queue.count < limits.maximumQueuedMessages else {
+            drop(.queueFull, for: session, topic: publication.topicText)
+            return
+        }
+        let keepsMessage = target.origin?.group != nil
+        let (_, packetIdentifier) = session.queue.appendSent(
+            DeliveryQueue.Entry(
+                message: keepsMessage ? publication.message() : nil, stored: nil, origin: target.origin, qos: qos,
+                retain: retain))
+        statistics.delivered &+= 1
+        client.deliver(
+            &publication,
+            Delivery(packetIdentifier: packetIdentifier, qos: qos, retain: retain, duplicate: false, origin: target.origin))
+        markDirty(client)
+    }
+
+    /// Puts a message at the end of a session's queue, and sends from there.
+    private func enqueue(
+        _ publication: inout Publication, _ qos: QoS, _ retain: Bool, _ origin: DeliveryOrigin?, _ session: Session,
+        stored: inout StoredMessage?, now: MonotonicTime, wall: Timestamp
+    ) {
         guard session.queue.count < limits.maximumQueuedMessages,
-            session.queue.byteCount + message.byteCount <= limits.maximumQueuedBytes,
+            session.queue.byteCount + publication.byteCount <= limits.maximumQueuedBytes, !isOutOfMemory,
             // Network clients are refused before; this program's own messages are not.
             !session.isPersistent || !isOverflowing
         else {
-            drop(session.isPersistent && isOverflowing ? .storage : .queueFull, for: session, topic: message.topic)
+            drop(session.isPersistent && isOverflowing ? .storage : .queueFull, for: session, topic: publication.topicText)
             return
         }
         var entryStored: StoredMessage?
         if session.isPersistent {
-            let message = stored ?? store(message, now: now, wall: wall)
+            let message = stored ?? store(publication.message(), now: now, wall: wall)
             stored = message
             message.references += 1
             entryStored = message
         }
         let sequence = session.queue.append(
             DeliveryQueue.Entry(
-                message: message, qos: qos, retain: retain, subscriptionIdentifiers: subscriptionIdentifiers,
-                stored: entryStored, batch: batch))
+                message: publication.message(), stored: entryStored, origin: origin, qos: qos, retain: retain))
         if let entryStored {
             operations.append(
                 .enqueue(
                     session: session.number, sequence: sequence, message: entryStored.number, qos: qos, retain: retain,
-                    subscriptionIdentifiers: subscriptionIdentifiers ?? []))
+                    subscriptionIdentifiers: origin?.subscriptionIdentifiers ?? []))
         }
         pump(session, now: now)
     }
 
     private func store(_ message: Message, now: MonotonicTime, wall: Timestamp) -> StoredMessage {
-        let stored = StoredMessage(number: nextMessageNumber)
+        let stored = StoredMessage(number: nextMessageNumber, batch: batch)
         nextMessageNumber += 1
         operations.append(
             .putMessage(number: stored.number, message, expiresAt: expiry(of: message, now: now, wall: wall)))
@@ -227,46 +333,48 @@ extension Broker {
     }
 
     /// Sends from a session's queue as far as the client's Receive Maximum allows.
+    @inline(__always)
     func pump(_ session: Session, now: MonotonicTime) {
-        guard let client = session.client, !client.isClosing else { return }
+        guard session.queue.hasNextToSend, let client = session.client, !client.isClosing else { return }
+        pump(session, to: client, now: now)
+    }
+
+    private func pump(_ session: Session, to client: Client, now: MonotonicTime) {
         while session.queue.inFlight < client.receiveMaximum, let (sequence, entry) = session.queue.nextToSend {
             if entry.state == .done {
-                session.queue.markSent()
+                session.queue.markSent(keepsMessage: true)
                 continue
             }
-            if entry.qos == .exactlyOnce, entry.stored != nil, entry.batch > committedBatch {
+            if entry.qos == .exactlyOnce, let stored = entry.stored, stored.batch > committedBatch {
                 // The receiver remembers the packet identifier: it must mean the same message after a power cut.
-                if entry.batch == batch { isCommitUrgent = true }
+                if stored.batch == batch { isCommitUrgent = true }
                 wait(session)
                 return
             }
             if entry.state == .released {
-                session.queue.markSent()
+                session.queue.markSent(keepsMessage: true)
                 // The receiver forgets the packet identifier: that the message is released must be on disk before.
                 let packet = AcknowledgementPacket(packetIdentifier: DeliveryQueue.packetIdentifier(sequence))
                 acknowledge(.pubrel(packet), to: client, after: session.isPersistent ? batch : 0)
                 continue
             }
-            if entry.state == .queued, entry.message.expiresAt <= now {
+            guard let message = entry.message, entry.state != .queued || message.expiresAt > now else {
                 // [MQTT-3.3.2-5] a message whose time has passed is not started to be delivered.
-                drop(.expired, for: session, topic: entry.message.topic)
+                drop(.expired, for: session, topic: entry.message?.topic ?? "")
                 finish(session.queue.discardNext(), of: session)
                 continue
             }
-            if sequence < session.uncheckedBefore, !mayReceive(entry.message, session) {
-                drop(.notAuthorized, for: session, topic: entry.message.topic)
+            if sequence < session.uncheckedBefore, !mayReceive(message, session) {
+                drop(.notAuthorized, for: session, topic: message.topic)
                 finish(session.queue.discardNext(), of: session)
                 continue
             }
-            session.queue.markSent()
+            session.queue.markSent(keepsMessage: session.isPersistent || entry.origin?.group != nil)
             statistics.delivered &+= 1
-            client.outboxBytes += Client.cost(of: entry.message)
-            append(
-                .publish(
-                    OutboundPublish(
-                        message: entry.message, packetIdentifier: DeliveryQueue.packetIdentifier(sequence),
-                        qos: entry.qos, retain: entry.retain, duplicate: entry.duplicate,
-                        subscriptionIdentifiers: entry.subscriptionIdentifiers)), to: client)
+            let delivery = Delivery(
+                packetIdentifier: DeliveryQueue.packetIdentifier(sequence), qos: entry.qos, retain: entry.retain,
+                duplicate: entry.duplicate, origin: entry.origin)
+            append(.publish(OutboundPublish(message, delivery)), to: client)
         }
     }
 
@@ -277,8 +385,9 @@ extension Broker {
     }
 
     /// An entry of a queue is over: it leaves the store too.
-    func finish(_ finished: (sequence: Int64, entry: DeliveryQueue.Entry), of session: Session) {
-        guard let stored = finished.entry.stored else { return }
+    @inline(__always)
+    func finish(_ finished: DeliveryQueue.Finished, of session: Session) {
+        guard let stored = finished.stored else { return }
         operations.append(.dequeue(session: session.number, sequence: finished.sequence))
         stored.references -= 1
         if stored.references == 0 { operations.append(.deleteMessage(number: stored.number)) }
@@ -297,24 +406,32 @@ extension Broker {
     }
 
     private func retain(_ message: Message, now: MonotonicTime, wall: Timestamp) {
-        let topic = message.topic
-        if Broker.isInMemoryOnly(topic) { return retainInMemory(message, topic) }
+        if message.withTopic({ Broker.isInMemoryOnly($0) }) { return retainInMemory(message) }
         if message.payloadLength == 0 {
             // [MQTT-3.3.1-6] an empty payload removes what is retained, and is not itself kept.
-            if retained.remove(topic) { operations.append(.deleteRetained(topic: topic)) }
+            if message.withTopic({ retained.remove($0) }) { operations.append(.deleteRetained(topic: message.topic)) }
             return
         }
-        let old = retained.message(of: topic)
+        let old = message.withTopic { retained.message(of: $0) }
         guard old != nil || retained.count < limits.maximumRetainedMessages,
             retained.byteCount - (old?.byteCount ?? 0) + message.byteCount <= limits.maximumRetainedBytes,
             // QoS 0 messages are not refused when the disk does not keep up, but they cannot be kept.
             !isBacklogged || message.qos != .atMostOnce
         else {
-            drop(.retainedFull, for: nil, topic: topic)
+            drop(.retainedFull, for: nil, topic: message.topic)
             return
         }
         retained.put(message)
         operations.append(.putRetained(message, expiresAt: expiry(of: message, now: now, wall: wall)))
         operationBytes += message.byteCount
+    }
+}
+
+extension Message {
+    /// What is left of the Message Expiry Interval in seconds [MQTT-3.3.2-6], rounded up so that 0 is only said of what has
+    /// just expired; nil if it does not expire.
+    public func remainingExpiryInterval(now: MonotonicTime) -> UInt32? {
+        guard expiresAt != .distantFuture else { return nil }
+        return UInt32(clamping: max(0, ((expiresAt - now).wholeMilliseconds + 999) / 1000))
     }
 }

@@ -11,7 +11,7 @@ extension Broker {
         precondition(sessions.isEmpty && operations.isEmpty, "restore comes first")
         var messages: [Int64: (message: Message, stored: StoredMessage)] = [:]
         for (number, message) in snapshot.messages {
-            messages[number] = (message, StoredMessage(number: number))
+            messages[number] = (message, StoredMessage(number: number, batch: 0))
             nextMessageNumber = max(nextMessageNumber, number + 1)
         }
         for message in snapshot.retained { retained.put(message) }
@@ -27,7 +27,7 @@ extension Broker {
     ) {
         let session = Session(
             number: kept.session.number, clientIdentifier: kept.session.clientIdentifier,
-            expiryInterval: kept.session.expiryInterval)
+            expiryInterval: kept.session.expiryInterval, account: account)
         sessions[session.clientIdentifier] = session
         nextSessionNumber = max(nextSessionNumber, session.number + 1)
         session.disconnectedAt = kept.session.disconnectedAt.flatMap(Broker.plausible) ?? wall
@@ -51,15 +51,16 @@ extension Broker {
         }
         // Whether what is queued may be delivered is only known when somebody comes for it.
         defer { session.uncheckedBefore = session.queue.nextSequence }
-        session.received = Set(kept.receivedPacketIdentifiers)
+        session.received = PacketIdentifierSet(kept.receivedPacketIdentifiers)
         for entry in kept.queue {
             guard let (message, stored) = messages[entry.message] else { continue }
             stored.references += 1
             session.queue.restore(
                 DeliveryQueue.Entry(
-                    message: message, qos: entry.qos, retain: entry.retain,
-                    subscriptionIdentifiers: entry.subscriptionIdentifiers.isEmpty ? nil : entry.subscriptionIdentifiers,
-                    stored: stored, batch: 0, state: entry.released ? .released : .queued, duplicate: true),
+                    message: message, stored: stored,
+                    origin: DeliveryOrigin(
+                        subscriptionIdentifiers: entry.subscriptionIdentifiers.isEmpty ? nil : entry.subscriptionIdentifiers),
+                    qos: entry.qos, retain: entry.retain, state: entry.released ? .released : .queued, duplicate: true),
                 sequence: entry.sequence)
         }
     }

@@ -37,20 +37,20 @@ extension Broker {
                 all.append(.putReceived(session: session.number, packetIdentifier: identifier))
             }
             for (index, entry) in session.queue.entries.enumerated() where entry.state != .done {
-                guard let stored = entry.stored else { continue }
+                guard let stored = entry.stored, let message = entry.message else { continue }
                 if written.insert(stored.number).inserted {
-                    let expiresAt = expiry(of: entry.message, now: now, wall: wall)
-                    all.append(.putMessage(number: stored.number, entry.message, expiresAt: expiresAt))
+                    let expiresAt = expiry(of: message, now: now, wall: wall)
+                    all.append(.putMessage(number: stored.number, message, expiresAt: expiresAt))
                 }
                 let sequence = session.queue.headSequence + Int64(index)
                 all.append(
                     .enqueue(
                         session: session.number, sequence: sequence, message: stored.number, qos: entry.qos,
-                        retain: entry.retain, subscriptionIdentifiers: entry.subscriptionIdentifiers ?? []))
+                        retain: entry.retain, subscriptionIdentifiers: entry.origin?.subscriptionIdentifiers ?? []))
                 if entry.state == .released { all.append(.setReleased(session: session.number, sequence: sequence)) }
             }
         }
-        for message in retained.all where !Broker.isInMemoryOnly(message.topic) {
+        for message in retained.all where !message.withTopic({ Broker.isInMemoryOnly($0) }) {
             all.append(.putRetained(message, expiresAt: expiry(of: message, now: now, wall: wall)))
         }
         return all

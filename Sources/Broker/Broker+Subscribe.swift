@@ -64,13 +64,13 @@ extension Broker {
         _ request: SubscribePacket.Request, identifier: UInt32, to session: Session,
         wanted: inout [(filter: String, subscription: Subscription)]
     ) -> ReasonCode {
-        guard TopicFilter(request.filter) != nil,
-            TopicLevels.depth(request.filter.utf8) <= limits.maximumTopicLevels
+        let isShared = request.filter.hasPrefix(SharedFilter.prefix)
+        guard isShared ? SharedFilter(request.filter) != nil : TopicFilter(request.filter) != nil,
+            TopicLevels.depth(request.filter.utf8) <= limits.maximumTopicLevels + (isShared ? 2 : 0)
         else { return .topicFilterInvalid }
         if let permissions = session.client?.permissions, !permissions.maySubscribe(request.filter) {
             return .notAuthorized
         }
-        if request.filter.hasPrefix("$share/") { return .sharedSubscriptionsNotSupported }
         let isNew = session.subscriptions[request.filter] == nil
         guard !isNew || session.subscriptions.count < limits.maximumSubscriptions else { return .quotaExceeded }
 
@@ -85,6 +85,8 @@ extension Broker {
                     StoredSubscription(filter: request.filter, options: request.options.encoded, identifier: identifier)))
         }
         noteSubscribed(session, filter: request.filter, options: request.options)
+        // MQTT 5.0 §4.8.2: no retained messages for a shared subscription.
+        if isShared { return ReasonCode(rawValue: request.options.qos.rawValue) }
         // [MQTT-3.3.1-9], [MQTT-3.3.1-10], [MQTT-3.3.1-11], [MQTT-3.8.4-4] what is retained is sent as the option says.
         switch request.options.retainHandling {
         case .sendAtSubscribe: wanted.append((request.filter, subscription))
@@ -98,13 +100,13 @@ extension Broker {
         _ filter: String, _ subscription: Subscription, to session: Session, now: MonotonicTime, wall: Timestamp
     ) {
         guard limits.retainAvailable else { return }
-        let identifiers: [UInt32]? = subscription.identifier > 0 ? [subscription.identifier] : nil
+        let target = Target(Subscriber(session: session, subscription: subscription))
         for message in retained.matching(filter, now: now) where mayReceive(message, session) {
             var stored: StoredMessage?
             // MQTT 5.0 §3.3.1.3, [MQTT-3.3.1-8 v3.1.1] retained messages sent at a subscription carry the flag.
-            deliver(
-                message, to: session, qos: min(subscription.options.qos, message.qos), retain: true,
-                subscriptionIdentifiers: identifiers, stored: &stored, now: now, wall: wall)
+            withPublication(of: message, now: now) {
+                deliver(&$0, to: target, retain: true, stored: &stored, now: now, wall: wall)
+            }
         }
     }
 

@@ -24,11 +24,11 @@ extension Broker {
         for session in ended {
             publishDueWill(of: session, now: now, wall: wall)
             statistics.expiredSessions &+= 1
-            end(session)
+            end(session, now: now, wall: wall)
         }
-        for topic in retained.expired(now: now) {
-            _ = retained.remove(topic)
-            operations.append(.deleteRetained(topic: topic))
+        for message in retained.expired(now: now) {
+            _ = message.withTopic { retained.remove($0) }
+            operations.append(.deleteRetained(topic: message.topic))
         }
         reportDrops()
         return silent

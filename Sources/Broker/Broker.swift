@@ -58,6 +58,9 @@ public final class Broker {
     /// Sessions with messages lost since the last report, and what was lost that is nobody's.
     var unreportedDrops: [(clientIdentifier: String?, record: DropRecord)] = []
     let otherDrops = DropRecord()
+    var spareForms: [PublishForms] = []
+    /// What waits in queues and outboxes.
+    let account = MemoryAccount()
     /// Random part of client identifiers that the broker assigns.
     let assignedIdentifierPrefix: String
 
@@ -124,6 +127,10 @@ public final class Broker {
         operations.count >= 2 * limits.maximumPendingOperations || operationBytes >= 2 * limits.maximumPendingBytes
     }
 
+    /// Whether so much waits in queues and outboxes that nothing more may: QoS 1 and 2 messages are refused with Quota
+    /// exceeded, others are dropped, and no new session begins.
+    var isOutOfMemory: Bool { account.byteCount >= limits.maximumWaitingBytes }
+
     /// The batch with this number, and all before it, are on disk.
     public func committed(_ number: Int64, now: MonotonicTime) {
         committedBatch = max(committedBatch, number)
@@ -133,7 +140,11 @@ public final class Broker {
             client.isGated = false
             while let first = client.gated.first, first.batch <= committedBatch {
                 client.gated.removeFirst()
-                if case .connack = first.outbound { client.awaitsConnack = false }
+                switch first.outbound {
+                case .connack: client.awaitsConnack = false
+                case .puback: client.gatedPubacks -= 1
+                default: break
+                }
                 append(first.outbound, to: client)
             }
             if !client.gated.isEmpty { gate(client) }
@@ -155,11 +166,16 @@ public final class Broker {
     func append(_ outbound: Outbound, to client: Client) {
         guard !client.isClosing else { return }
         if client.awaitsConnack, let batch = client.gated.last?.batch {
-            client.gated.append((batch, outbound))
+            gate(outbound, client, batch)
             return
         }
-        client.outbox.append(outbound)
+        client.send(outbound)
         markDirty(client)
+    }
+
+    private func gate(_ outbound: Outbound, _ client: Client, _ batch: Int64) {
+        client.gated.append((batch, outbound))
+        if case .puback = outbound { client.gatedPubacks += 1 }
     }
 
     @inline(__always)
@@ -172,13 +188,14 @@ public final class Broker {
 
     /// Sends an acknowledgement once a batch is on disk, and never before one that was due earlier.
     func acknowledge(_ outbound: Outbound, to client: Client, after batch: Int64) {
+        if batch <= committedBatch, client.gated.isEmpty { return append(outbound, to: client) }
         // What is decided by now is in a batch that is under way or in the one being filled.
         let newest = hasBatch ? self.batch : self.batch - 1
         let batch = max(min(batch, newest), client.gated.last?.batch ?? 0)
         if batch <= committedBatch {
             append(outbound, to: client)
         } else {
-            client.gated.append((batch, outbound))
+            gate(outbound, client, batch)
             gate(client)
             if batch == self.batch { isCommitUrgent = true }
         }
@@ -195,6 +212,7 @@ public final class Broker {
         if client.awaitsConnack {
             // [MQTT-3.2.0-1] nothing comes before CONNACK: the connection ends without a word, as in MQTT 3.1.1.
             client.gated.removeAll()
+            client.gatedPubacks = 0
             client.awaitsConnack = false
             client.version = .v311
         }

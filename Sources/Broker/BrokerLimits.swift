@@ -14,6 +14,9 @@ public struct BrokerLimits: Sendable {
     public var maximumQueuedBytes = 16 << 20
     /// Bytes of messages that wait to be written to one connection; QoS 0 messages beyond it are dropped and counted.
     public var maximumOutboxBytes = 16 << 20
+    /// Bytes of messages in all queues and outboxes together, a message counted in each; beyond it QoS 1 and 2 messages and
+    /// new sessions are refused, and QoS 0 messages dropped.
+    public var maximumWaitingBytes = 256 << 20
     /// Seconds that a session lives without connection at most; a longer interval is cut to it.
     public var maximumSessionExpiryInterval: UInt32 = 7 * 86_400
     /// Sessions kept, connected or not; one more is refused with Quota exceeded.
@@ -34,6 +37,8 @@ public struct BrokerLimits: Sendable {
     public var maximumPendingBytes = 64 << 20
     /// Topic aliases that an MQTT 5.0 client may set on its connection.
     public var topicAliasMaximum: UInt16 = 16
+    /// Topic aliases that are used towards an MQTT 5.0 client that takes any.
+    public var outboundTopicAliasMaximum: UInt16 = 64
     /// Messages unacknowledged from one client, our Receive Maximum.
     public var receiveMaximum: UInt16 = 1_000
     /// The highest QoS that clients publish with; a higher one ends the connection with QoS not supported.

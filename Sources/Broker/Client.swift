@@ -23,6 +23,8 @@ open class Client {
     /// What DISCONNECT says beside its reason code: why in words, and the other server to use.
     public internal(set) var closingDetail: String?
     public internal(set) var closingServerReference: String?
+    /// Topic aliases that it takes; its MQTT 5.0 Topic Alias Maximum.
+    public internal(set) var topicAliasMaximum: UInt16 = 0
 
     /// The name that it gave at CONNECT.
     public internal(set) var userName: String?
@@ -43,23 +45,43 @@ open class Client {
     var isDirty = false
     /// Acknowledgements that wait for a commit, with the batch each waits for, in sending order.
     var gated = Deque<(batch: Int64, outbound: Outbound)>()
+    /// PUBACKs among them: QoS 1 messages that count against our Receive Maximum.
+    var gatedPubacks = 0
     var isGated = false
     /// CONNACK waits for a commit: nothing may be sent before it [MQTT-3.2.0-1].
     var awaitsConnack = false
     /// Set once the broker has given up the connection: nothing is appended any more.
     var isClosing = false
+    /// Where its last message went: the next one often has the same topic.
+    var lastRoute: Route?
     /// Whether messages come through ``receive(_:qos:retain:)`` within the publish instead of through the outbox.
     let takesInline: Bool
     /// Part of this program: no network client can take its session over.
     var isInternal = false
+    /// Where ``outboxBytes`` count too; the broker's from ``Broker/connect(_:packet:now:wall:)`` on.
+    var account: MemoryAccount?
 
     /// - Parameter takesInline: true for a part of the program whose ``receive(_:qos:retain:)`` is called while the message is
     ///   being published, so that what it makes durable is part of the publisher's acknowledgement.
     public init(takesInline: Bool = false) { self.takesInline = takesInline }
 
-    /// Sends what the outbox holds, as far as the transport takes it. Called once per batch for a client whose outbox
-    /// has grown, from ``Broker/flush()``.
+    deinit { account?.byteCount -= outboxBytes }
+
+    /// Sends what the outbox holds, as far as the transport takes it. Called once per batch for a client that was given
+    /// something, from ``Broker/flush()``.
     open func flush() {}
+
+    /// Takes a message that is being published, in the order of all calls of this and ``send(_:)``. A transport that can be
+    /// written to encodes it now, before ``flush()``; otherwise it goes into the outbox.
+    open func deliver(_ publication: inout Publication, _ delivery: Delivery) {
+        send(.publish(OutboundPublish(publication.message(), delivery)))
+    }
+
+    /// Takes one thing to send: into the outbox, unless the transport can be written to.
+    open func send(_ outbound: Outbound) {
+        if case .publish(let publish) = outbound { count(Client.cost(of: publish.message.byteCount)) }
+        outbox.append(outbound)
+    }
 
     /// A message for a client made with `takesInline`. Must not call back into publishing; what it wants published goes to
     /// ``Broker/generate(_:)``.
@@ -71,12 +93,18 @@ open class Client {
     /// Takes the oldest thing to send.
     public func popOutbound() -> Outbound? {
         guard let first = outbox.popFirst() else { return nil }
-        if case .publish(let publish) = first { outboxBytes -= Client.cost(of: publish.message) }
+        if case .publish(let publish) = first { count(-Client.cost(of: publish.message.byteCount)) }
         return first
     }
 
-    /// What a message costs in ``outboxBytes``: its bytes, and its place in the outbox, which of a small one is the most.
-    static func cost(of message: Message) -> Int { message.byteCount + 192 }
+    private func count(_ bytes: Int) {
+        outboxBytes &+= bytes
+        account?.byteCount &+= bytes
+    }
+
+    /// What a message of so many bytes costs in ``outboxBytes``: them, and its place in the outbox, which of a small one is
+    /// the most.
+    static func cost(of byteCount: Int) -> Int { byteCount &+ 192 }
 
     /// To be called for every packet that arrives, for keep-alive.
     public func touch(at now: MonotonicTime) { lastActivity = now }

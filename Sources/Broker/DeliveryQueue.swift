@@ -17,9 +17,19 @@ import DequeModule
 /// A message stored once for all the persistent sessions that it is queued for.
 final class StoredMessage {
     let number: Int64
+    /// The batch whose commit makes it durable, and with it the entries that refer to it.
+    let batch: Int64
     var references = 0
 
-    init(number: Int64) { self.number = number }
+    init(number: Int64, batch: Int64) {
+        self.number = number
+        self.batch = batch
+    }
+}
+
+/// Bytes of messages that wait somewhere, over all sessions and connections.
+final class MemoryAccount {
+    var byteCount = 0
 }
 
 struct DeliveryQueue {
@@ -34,20 +44,20 @@ struct DeliveryQueue {
     }
 
     struct Entry {
-        /// Given up when the entry is done: it may stay here for as long as one before it is not.
-        fileprivate(set) var message: Message
-        let qos: QoS
-        let retain: Bool
-        let subscriptionIdentifiers: [UInt32]?
+        /// nil when the entry is done, which it may stay for as long as one before it is not, and when it is sent and its
+        /// session ends with the connection, so that it will never be sent again.
+        fileprivate(set) var message: Message?
         /// nil if the session does not outlive its connection.
         fileprivate(set) var stored: StoredMessage?
-        /// The batch whose commit makes the entry durable.
-        let batch: Int64
+        let origin: DeliveryOrigin?
+        let qos: QoS
+        let retain: Bool
         var state = State.queued
         /// May have been sent before, on an earlier connection.
         var duplicate = false
     }
 
+    private let account: MemoryAccount
     private(set) var entries = Deque<Entry>()
     /// Sequence number of `entries[0]`, or of the next entry if there is none.
     private(set) var headSequence: Int64 = 1
@@ -55,7 +65,7 @@ struct DeliveryQueue {
     private(set) var sentCount = 0
     /// Entries that are sent or released: what Receive Maximum counts.
     private(set) var inFlight = 0
-    /// Bytes of the messages that are not done.
+    /// Bytes of the messages that are held.
     private(set) var byteCount = 0
     /// Entries that are not done.
     private(set) var count = 0
@@ -65,25 +75,57 @@ struct DeliveryQueue {
 
     var nextSequence: Int64 { headSequence + Int64(entries.count) }
 
+    init(account: MemoryAccount) { self.account = account }
+
     mutating func append(_ entry: Entry) -> Int64 {
         let sequence = nextSequence
+        if let message = entry.message { hold(message.byteCount) }
         entries.append(entry)
-        count += 1
-        byteCount += entry.message.byteCount
+        count &+= 1
         return sequence
     }
+
+    private mutating func hold(_ bytes: Int) {
+        byteCount &+= bytes
+        account.byteCount &+= bytes
+    }
+
+    /// Whether everything has been sent, so that what comes next may be sent at once.
+    @inline(__always)
+    var isDrained: Bool { sentCount == entries.count && sentCount < DeliveryQueue.identifiers }
+
+    /// Adds an entry that is being sent now, which ``isDrained`` allows.
+    ///
+    /// - Returns: its packet identifier.
+    @inline(__always)
+    mutating func appendSent(_ entry: Entry) -> (sequence: Int64, packetIdentifier: UInt16) {
+        let sequence = append(entry)
+        entries[entries.count &- 1].state = .sent
+        sentCount &+= 1
+        inFlight &+= 1
+        return (sequence, DeliveryQueue.packetIdentifier(sequence))
+    }
+
+    /// Packet identifiers that can be in use at one time.
+    private static let identifiers = 65_535
 
     /// The oldest entry that has not been sent on this connection; nil if there is none or identifiers would wrap around
     /// onto one still in use.
     var nextToSend: (sequence: Int64, entry: Entry)? {
-        guard sentCount < entries.count, sentCount < 65_535 else { return nil }
+        guard hasNextToSend else { return nil }
         return (headSequence + Int64(sentCount), entries[sentCount])
     }
 
+    @inline(__always)
+    var hasNextToSend: Bool { sentCount < entries.count && sentCount < DeliveryQueue.identifiers }
+
     /// Marks ``nextToSend`` as sent.
-    mutating func markSent() {
+    ///
+    /// - Parameter keepsMessage: false if it will never be sent again.
+    mutating func markSent(keepsMessage: Bool) {
         let index = sentCount
         sentCount += 1
+        if !keepsMessage { dropMessage(index) }
         switch entries[index].state {
         case .queued:
             entries[index].state = .sent
@@ -96,32 +138,33 @@ struct DeliveryQueue {
     }
 
     /// Forgets the entry at ``nextToSend`` (expired, or too large for the client).
-    mutating func discardNext() -> (sequence: Int64, entry: Entry) {
-        let index = sentCount
-        let sequence = headSequence + Int64(index)
-        let entry = entries[index]
+    mutating func discardNext() -> Finished {
         sentCount += 1
-        finish(index)
-        return (sequence, entry)
+        return finish(sentCount - 1)
     }
 
+    @inline(__always)
     private func index(of packetIdentifier: UInt16) -> Int? {
         guard packetIdentifier > 0 else { return nil }
-        let head = Int((headSequence - 1) % 65_535)
-        let offset = (Int(packetIdentifier) - 1 - head + 65_535) % 65_535
+        let head = Int((headSequence &- 1) % 65_535)
+        var offset = Int(packetIdentifier) &- 1 &- head
+        if offset < 0 { offset &+= 65_535 }
         guard offset < sentCount else { return nil }
         return offset
     }
 
+    /// What of an entry that is over is still of interest.
+    struct Finished {
+        let sequence: Int64
+        let stored: StoredMessage?
+    }
+
     /// PUBACK for QoS 1, PUBCOMP or a failed PUBREC for QoS 2. nil if no such message is in flight.
-    mutating func acknowledge(_ packetIdentifier: UInt16, qos: QoS) -> (sequence: Int64, entry: Entry)? {
+    mutating func acknowledge(_ packetIdentifier: UInt16, qos: QoS) -> Finished? {
         guard let index = index(of: packetIdentifier) else { return nil }
-        let entry = entries[index]
-        guard entry.qos == qos, entry.state == .sent || entry.state == .released else { return nil }
-        let sequence = headSequence + Int64(index)
-        inFlight -= 1
-        finish(index)
-        return (sequence, entry)
+        guard entries[index].qos == qos, entries[index].state == .sent || entries[index].state == .released else { return nil }
+        inFlight &-= 1
+        return finish(index)
     }
 
     /// PUBREC. The sequence if the state changed now; nil if it had before or there is no such message.
@@ -139,22 +182,32 @@ struct DeliveryQueue {
         }
     }
 
-    /// Stands for the message of an entry that is done.
-    private static let noMessage = Message.create(
-        topic: UnsafeRawBufferPointer(start: nil, count: 0), payload: UnsafeRawBufferPointer(start: nil, count: 0),
-        qos: .atMostOnce, retain: false, publishedAt: Timestamp(milliseconds: 0))
+    private mutating func dropMessage(_ index: Int) {
+        guard let message = entries[index].message else { return }
+        hold(-message.byteCount)
+        entries[index].message = nil
+    }
 
-    private mutating func finish(_ index: Int) {
-        entries[index].state = .done
-        count -= 1
-        byteCount -= entries[index].message.byteCount
-        entries[index].message = DeliveryQueue.noMessage
-        entries[index].stored = nil
-        while let first = entries.first, first.state == .done, sentCount > 0 {
-            entries.removeFirst()
-            headSequence += 1
-            sentCount -= 1
+    @inline(__always)
+    private mutating func finish(_ index: Int) -> Finished {
+        let finished = Finished(sequence: headSequence &+ Int64(index), stored: entries[index].stored)
+        count &-= 1
+        dropMessage(index)
+        if index == 0, entries[0].state != .done {
+            removeFirst()
+            while let first = entries.first, first.state == .done, sentCount > 0 { removeFirst() }
+        } else {
+            entries[index].state = .done
+            entries[index].stored = nil
         }
+        return finished
+    }
+
+    @inline(__always)
+    private mutating func removeFirst() {
+        entries.removeFirst()
+        headSequence &+= 1
+        sentCount &-= 1
     }
 
     /// A new connection: everything unacknowledged is to be sent again [MQTT-4.4.0-1].
@@ -168,12 +221,14 @@ struct DeliveryQueue {
     mutating func restore(_ entry: Entry, sequence: Int64) {
         if entries.isEmpty { headSequence = sequence }
         while nextSequence < sequence {
-            var hole = entry
-            hole.state = .done
-            hole.message = DeliveryQueue.noMessage
-            hole.stored = nil
-            entries.append(hole)
+            entries.append(Entry(message: nil, stored: nil, origin: nil, qos: entry.qos, retain: false, state: .done))
         }
         _ = append(entry)
+    }
+
+    /// Everything is given up: the session has ended.
+    mutating func removeAll() {
+        account.byteCount -= byteCount
+        self = DeliveryQueue(account: account)
     }
 }

@@ -13,15 +13,15 @@ struct RetainedMessages {
     private let root = Node()
     private(set) var count = 0
     private(set) var byteCount = 0
-    /// Whether any message may expire; without one nobody has to look.
-    private var mayExpire = false
+    /// No message expires before this: until then nobody has to look.
+    private var earliestExpiry = MonotonicTime.distantFuture
 
-    func message(of topic: String) -> Message? { root.find(Node.levels(topic))?.content.message }
+    func message(of topic: UnsafeRawBufferPointer) -> Message? { root.find(TopicPath(topic))?.content.message }
 
     /// Puts a message in, in place of an older one of its topic.
     mutating func put(_ message: Message) {
-        if message.expiresAt != .distantFuture { mayExpire = true }
-        let node = root.make(Node.levels(message.topic))
+        earliestExpiry = min(earliestExpiry, message.expiresAt)
+        let node = message.withTopic { root.make(TopicPath($0)) }
         if let old = node.content.message {
             byteCount -= old.byteCount
         } else {
@@ -32,8 +32,8 @@ struct RetainedMessages {
     }
 
     /// Removes the message of a topic; false if there was none.
-    mutating func remove(_ topic: String) -> Bool {
-        let old = root.take(Node.levels(topic)) { content in
+    mutating func remove(_ topic: UnsafeRawBufferPointer) -> Bool {
+        let old = root.take(TopicPath(topic)) { content in
             defer { content.message = nil }
             return content.message
         }
@@ -46,64 +46,57 @@ struct RetainedMessages {
     /// The messages of the topics that a filter matches and that have not expired.
     func matching(_ filter: String, now: MonotonicTime) -> [Message] {
         var found: [Message] = []
-        RetainedMessages.collect(root, Node.levels(filter), isRoot: true, now: now, into: &found)
+        filter.withTopicBytes { RetainedMessages.collect(root, TopicPath($0), isRoot: true, now: now, into: &found) }
         return found
     }
 
     private static func collect(
-        _ node: Node, _ levels: ArraySlice<Substring>, isRoot: Bool, now: MonotonicTime, into found: inout [Message]
+        _ node: Node, _ path: TopicPath, isRoot: Bool, now: MonotonicTime, into found: inout [Message]
     ) {
-        guard let level = levels.first else {
+        var rest = path
+        guard let level = rest.next() else {
             if let message = node.content.message, message.expiresAt > now { found.append(message) }
             return
         }
-        switch level {
-        case "#":
+        switch level.count == 1 ? level[0] : 0 {
+        case UInt8(ascii: "#"):
             if let message = node.content.message, message.expiresAt > now { found.append(message) }
-            for (key, child) in node.children where !(isRoot && key.utf8.first == UInt8(ascii: "$")) {
-                collect(child, levels, isRoot: false, now: now, into: &found)
+            // [MQTT-4.7.2-1]
+            node.children.forEach { child in
+                if isRoot, child.isReserved { return }
+                collect(child, path, isRoot: false, now: now, into: &found)
             }
-        case "+":
-            for (key, child) in node.children where !(isRoot && key.utf8.first == UInt8(ascii: "$")) {
-                collect(child, levels.dropFirst(), isRoot: false, now: now, into: &found)
+        case UInt8(ascii: "+"):
+            node.children.forEach { child in
+                if isRoot, child.isReserved { return }
+                collect(child, rest, isRoot: false, now: now, into: &found)
             }
         default:
-            guard let child = node.children[String(level)] else { return }
-            collect(child, levels.dropFirst(), isRoot: false, now: now, into: &found)
+            if let child = node.child(level) { collect(child, rest, isRoot: false, now: now, into: &found) }
         }
     }
 
     /// Every message.
     var all: [Message] {
         var found: [Message] = []
-        RetainedMessages.collectAll(root, into: &found)
+        RetainedMessages.forEach(root) { found.append($0) }
         return found
     }
 
-    private static func collectAll(_ node: Node, into found: inout [Message]) {
-        if let message = node.content.message { found.append(message) }
-        for child in node.children.values { collectAll(child, into: &found) }
+    private static func forEach(_ node: Node, _ body: (Message) -> Void) {
+        if let message = node.content.message { body(message) }
+        node.children.forEach { forEach($0, body) }
     }
 
-    /// The topics whose messages have expired.
-    mutating func expired(now: MonotonicTime) -> [String] {
-        guard mayExpire else { return [] }
-        var topics: [String] = []
-        mayExpire = false
-        RetainedMessages.collectExpired(root, now: now, into: &topics, others: &mayExpire)
-        return topics
-    }
-
-    private static func collectExpired(
-        _ node: Node, now: MonotonicTime, into topics: inout [String], others mayExpire: inout Bool
-    ) {
-        if let message = node.content.message {
-            if message.expiresAt <= now {
-                topics.append(message.topic)
-            } else if message.expiresAt != .distantFuture {
-                mayExpire = true
-            }
+    /// The messages that have expired.
+    mutating func expired(now: MonotonicTime) -> [Message] {
+        guard earliestExpiry <= now else { return [] }
+        var gone: [Message] = []
+        var earliest = MonotonicTime.distantFuture
+        RetainedMessages.forEach(root) { message in
+            if message.expiresAt <= now { gone.append(message) } else { earliest = min(earliest, message.expiresAt) }
         }
-        for child in node.children.values { collectExpired(child, now: now, into: &topics, others: &mayExpire) }
+        earliestExpiry = earliest
+        return gone
     }
 }

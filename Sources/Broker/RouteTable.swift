@@ -7,83 +7,48 @@ struct RouteTable {
     static let maximumCount = 65_536
     /// Of topics and targets: long topics and many subscribers make routes large.
     static let maximumBytes = 32 << 20
+    /// So many routes are looked through for those that a filter matches; of more all are given up.
+    private static let worthSearching = 2_048
 
-    private var slots: [Route?]
+    private struct Slot {
+        var hash: UInt64 = 0
+        var route: Route?
+    }
+
+    private var slots = [Slot](repeating: Slot(), count: 256)
     private(set) var count = 0
     private(set) var byteCount = 0
-    private let seed: UInt64
+    /// Routes that are not current any more and still take their place.
+    private var retired = 0
+    private let hashOfTopic = ByteHash()
 
-    init() {
-        slots = Array(repeating: nil, count: 256)
-        seed = UInt64.random(in: 0...UInt64.max) | 1
-    }
+    func hash(_ bytes: UnsafeRawBufferPointer) -> UInt64 { hashOfTopic(bytes) }
 
-    /// Eight bytes at a time; seeded, so that nobody can choose topics that collide.
-    func hash(_ bytes: UnsafeRawBufferPointer) -> UInt64 {
-        var hash = seed ^ UInt64(truncatingIfNeeded: bytes.count)
-        var at = 0
-        while at + 8 <= bytes.count {
-            hash = RouteTable.mix(hash ^ bytes.loadUnaligned(fromByteOffset: at, as: UInt64.self))
-            at += 8
-        }
-        if at < bytes.count {
-            var last: UInt64 = 0
-            while at < bytes.count {
-                last = last << 8 | UInt64(bytes[at])
-                at += 1
-            }
-            hash = RouteTable.mix(hash ^ last)
-        }
-        return hash
-    }
-
-    private static func mix(_ value: UInt64) -> UInt64 {
-        let product = value.multipliedFullWidth(by: 0x9E37_79B9_7F4A_7C15)
-        return product.high ^ product.low
-    }
-
+    /// The topic's current route, nil if there is none.
     func find(_ topic: UnsafeRawBufferPointer, hash: UInt64) -> Route? {
-        let mask = slots.count - 1
-        var index = Int(truncatingIfNeeded: hash) & mask
-        while let route = slots[index] {
-            if route.hash == hash, RouteTable.isEqual(route.topic, topic) { return route }
-            index = (index + 1) & mask
-        }
-        return nil
-    }
-
-    private static func isEqual(_ a: [UInt8], _ b: UnsafeRawBufferPointer) -> Bool {
-        guard a.count == b.count else { return false }
-        return a.withUnsafeBytes { a in
-            var at = 0
-            while at + 8 <= b.count {
-                if a.loadUnaligned(fromByteOffset: at, as: UInt64.self)
-                    != b.loadUnaligned(fromByteOffset: at, as: UInt64.self)
-                {
-                    return false
-                }
-                at += 8
+        slots.withUnsafeBufferPointer { slots in
+            let mask = slots.count &- 1
+            var index = Int(truncatingIfNeeded: hash) & mask
+            while let route = slots[index].route {
+                if slots[index].hash == hash, route.isOf(topic) { return route.isCurrent ? route : nil }
+                index = (index &+ 1) & mask
             }
-            while at < b.count {
-                if a[at] != b[at] { return false }
-                at += 1
-            }
-            return true
+            return nil
         }
     }
 
     /// Puts a route in, in place of the one of the same topic.
     mutating func insert(_ route: Route) {
         if count >= RouteTable.maximumCount || byteCount + RouteTable.size(of: route) > RouteTable.maximumBytes {
-            slots = Array(repeating: nil, count: 256)
-            count = 0
-            byteCount = 0
+            retireAll()
         } else if (count + 1) * 2 > slots.count {
             let old = slots
-            slots = Array(repeating: nil, count: old.count * 2)
+            let isMostlyRetired = retired * 2 > count
+            slots = [Slot](repeating: Slot(), count: isMostlyRetired ? old.count : old.count * 2)
             count = 0
             byteCount = 0
-            for case let route? in old { place(route) }
+            retired = 0
+            for case let route? in old.lazy.map(\.route) where route.isCurrent { place(route) }
         }
         place(route)
     }
@@ -91,17 +56,45 @@ struct RouteTable {
     private mutating func place(_ route: Route) {
         let mask = slots.count - 1
         var index = Int(truncatingIfNeeded: route.hash) & mask
-        while let other = slots[index] {
+        while let other = slots[index].route {
             if other.hash == route.hash, other.topic == route.topic {
-                slots[index] = route
-                byteCount += RouteTable.size(of: route) - RouteTable.size(of: other)
+                if !other.isCurrent { retired -= 1 }
+                byteCount += RouteTable.size(of: route) - (other.isCurrent ? RouteTable.size(of: other) : 0)
+                slots[index].route = route
                 return
             }
             index = (index + 1) & mask
         }
-        slots[index] = route
+        slots[index] = Slot(hash: route.hash, route: route)
         count += 1
         byteCount += RouteTable.size(of: route)
+    }
+
+    /// A subscription with this filter has come or gone.
+    mutating func retire(matching filter: UnsafeRawBufferPointer) {
+        if filter.contains(where: { $0 == UInt8(ascii: "+") || $0 == UInt8(ascii: "#") }) {
+            guard count <= RouteTable.worthSearching else { return retireAll() }
+            for case let route? in slots.lazy.map(\.route) where route.isCurrent {
+                if route.topic.withUnsafeBytes({ TopicFilter.matches(filter: filter, topic: $0) }) { retire(route) }
+            }
+        } else if let route = find(filter, hash: hash(filter)) {
+            retire(route)
+        }
+    }
+
+    private mutating func retire(_ route: Route) {
+        byteCount -= RouteTable.size(of: route)
+        route.retire()
+        retired += 1
+    }
+
+    /// Subscriptions, or what clients may receive, have changed for all topics.
+    mutating func retireAll() {
+        for slot in slots { slot.route?.retire() }
+        slots = [Slot](repeating: Slot(), count: 256)
+        count = 0
+        byteCount = 0
+        retired = 0
     }
 
     /// What a route takes in memory, about.

@@ -12,9 +12,9 @@ public final class Session {
     /// The connected client, if any.
     var client: Client?
     var subscriptions = ExactDictionary<Subscription>()
-    var queue = DeliveryQueue()
+    var queue: DeliveryQueue
     /// Packet identifiers of received QoS 2 messages that have not been released.
-    var received: Set<UInt16> = []
+    var received = PacketIdentifierSet()
     var expiresAt = MonotonicTime.distantFuture
     /// When the client went away; nil while it is connected.
     var disconnectedAt: Timestamp?
@@ -32,15 +32,26 @@ public final class Session {
     var uncheckedBefore: Int64 = 0
     /// Waits for a commit before more of its queue may be sent.
     var waitsForCommit = false
+    /// For ``SubscriptionTree``: the last walk that met it, and its place in what that walk found.
+    var lastWalk: UInt64 = 0
+    var indexInWalk = 0
 
-    init(number: Int64, clientIdentifier: String, expiryInterval: UInt32) {
+    init(number: Int64, clientIdentifier: String, expiryInterval: UInt32, account: MemoryAccount) {
         self.number = number
         self.clientIdentifier = clientIdentifier
         self.expiryInterval = expiryInterval
+        queue = DeliveryQueue(account: account)
     }
 
     /// Whether it outlives its connection, and so is stored.
     var isPersistent: Bool { expiryInterval > 0 }
+
+    /// Whether a message would be sent to the client now.
+    func takesAtOnce(qos: QoS) -> Bool {
+        guard let client, !client.isClosing else { return false }
+        if qos == .atMostOnce { return client.outbox.isEmpty }
+        return queue.isDrained && queue.inFlight < client.receiveMaximum && client.outbox.isEmpty
+    }
 }
 
 /// A subscription as the session holds it.
@@ -48,4 +59,6 @@ struct Subscription: Equatable {
     var options: SubscriptionOptions
     /// 0 if it has none.
     var identifier: UInt32
+
+    var identifiers: [UInt32]? { identifier > 0 ? [identifier] : nil }
 }

@@ -3,151 +3,158 @@ import MQTTCodec
 
 // Who wants a topic.
 //
-// The tree has one node for each level of a filter. It is walked only when a topic is new or subscriptions have changed:
-// what a walk finds is kept in the route table, keyed by the topic's bytes, so that the data path is one hash and one
-// comparison.
-
-/// A subscriber of one topic, all its matching subscriptions taken together.
-struct Target {
-    let session: Session
-    /// The highest granted of the matching subscriptions [MQTT-3.3.4-2].
-    var qos: QoS
-    var retainAsPublished: Bool
-    /// Every matching subscription has No Local.
-    var noLocal: Bool
-    var subscriptionIdentifiers: [UInt32]?
-}
-
-/// The subscribers of one topic.
-final class Route {
-    let topic: [UInt8]
-    let hash: UInt64
-    let generation: UInt64
-    /// Never reused, never 0: decisions about the topic are remembered by it.
-    let number: UInt64
-    /// Levels of the topic.
-    let depth: Int
-    let targets: [Target]
-
-    init(topic: [UInt8], hash: UInt64, generation: UInt64, number: UInt64, targets: [Target]) {
-        self.topic = topic
-        self.hash = hash
-        self.generation = generation
-        self.number = number
-        self.targets = targets
-        depth = TopicLevels.depth(topic)
-    }
-}
+// The tree has one node for each level of a filter. It is walked only when a topic is new or a subscription that matches it
+// has changed: what a walk finds is kept in the route table, keyed by the topic's bytes, so that the data path is one hash
+// and one comparison.
 
 struct SubscriptionTree {
     private struct Content: TopicNodeContent {
         /// Subscriptions that end here, and those that go on with `#`.
         var subscribers: [Int64: Subscriber] = [:]
         var anyBelow: [Int64: Subscriber] = [:]
+        /// Shared ones, likewise, by their name.
+        var groups: [String: SharedGroup] = [:]
+        var groupsBelow: [String: SharedGroup] = [:]
 
-        var isEmpty: Bool { subscribers.isEmpty && anyBelow.isEmpty }
+        var isEmpty: Bool { subscribers.isEmpty && anyBelow.isEmpty && groups.isEmpty && groupsBelow.isEmpty }
     }
 
     private typealias Node = TopicNode<Content>
 
-    private struct Subscriber {
-        let session: Session
-        var subscription: Subscription
-    }
-
     private let root = Node()
     private var routes = RouteTable()
-    private(set) var generation: UInt64 = 1
-    private var routesMade: UInt64 = 0
+    /// Counts the walks: what tells a route from all others, and how one walk finds out which sessions it has met.
+    private var walk: UInt64 = 0
+
+    // MARK: Subscriptions
 
     /// Adds or replaces a session's subscription.
     mutating func insert(_ filter: String, _ subscription: Subscription, session: Session) {
-        generation += 1
-        let (levels, below) = SubscriptionTree.split(filter)
-        let node = root.make(levels)
         let subscriber = Subscriber(session: session, subscription: subscription)
-        if below {
-            node.content.anyBelow[session.number] = subscriber
+        let root = root
+        if let shared = SharedFilter(filter) {
+            change(shared.filter) { path, below in
+                let node = root.make(path)
+                let groups: WritableKeyPath<Content, [String: SharedGroup]> = below ? \.groupsBelow : \.groups
+                let group = node.content[keyPath: groups][shared.name] ?? SharedGroup(name: shared.name)
+                let isNew = group.isEmpty
+                group.put(subscriber)
+                node.content[keyPath: groups][shared.name] = group
+                // A route leads to the group, whoever is in it.
+                return isNew
+            }
         } else {
-            node.content.subscribers[session.number] = subscriber
+            change(filter) { path, below in
+                let node = root.make(path)
+                if below {
+                    node.content.anyBelow[session.number] = subscriber
+                } else {
+                    node.content.subscribers[session.number] = subscriber
+                }
+                return true
+            }
         }
     }
 
     /// What a session may receive has changed.
-    mutating func permissionsChanged() { generation += 1 }
+    mutating func permissionsChanged() { routes.retireAll() }
 
     /// Removes a session's subscription, if it has it.
     mutating func remove(_ filter: String, session: Session) {
-        let (levels, below) = SubscriptionTree.split(filter)
-        let old = root.take(levels) { content in
-            below
-                ? content.anyBelow.removeValue(forKey: session.number)
-                : content.subscribers.removeValue(forKey: session.number)
+        let root = root
+        if let shared = SharedFilter(filter) {
+            change(shared.filter) { path, below in
+                let groups: WritableKeyPath<Content, [String: SharedGroup]> = below ? \.groupsBelow : \.groups
+                return root.take(path) { content -> Bool? in
+                    guard let group = content[keyPath: groups][shared.name] else { return nil }
+                    group.remove(session)
+                    guard group.isEmpty else { return false }
+                    content[keyPath: groups][shared.name] = nil
+                    return true
+                } ?? false
+            }
+        } else {
+            change(filter) { path, below in
+                root.take(path) { content in
+                    below
+                        ? content.anyBelow.removeValue(forKey: session.number)
+                        : content.subscribers.removeValue(forKey: session.number)
+                } != nil
+            }
         }
-        if old != nil { generation += 1 }
     }
 
-    /// Splits a filter at `/`; a last level `#` is taken off and told apart.
-    private static func split(_ filter: String) -> (levels: ArraySlice<Substring>, below: Bool) {
-        var levels = Node.levels(filter)
-        let below = levels.last == "#"
-        if below { levels.removeLast() }
-        return (levels, below)
+    /// Lets `body` change the tree at a filter, and gives up the routes that this concerns.
+    ///
+    /// - Parameter body: gets the filter's levels without a last `#`, and whether there was one; whether routes change.
+    private mutating func change(_ filter: String, _ body: (TopicPath, _ below: Bool) -> Bool) {
+        filter.withTopicBytes { bytes in
+            let isAll = bytes.count == 1 && bytes[0] == UInt8(ascii: "#")
+            let below = isAll || bytes.count > 1 && bytes[bytes.count - 1] == UInt8(ascii: "#")
+            let path = isAll ? TopicPath.root : TopicPath(below ? UnsafeRawBufferPointer(rebasing: bytes.dropLast(2)) : bytes)
+            if body(path, below) { routes.retire(matching: bytes) }
+        }
     }
+
+    // MARK: Routes
 
     /// The subscribers of a topic.
     mutating func route(_ topic: UnsafeRawBufferPointer) -> Route {
         let hash = routes.hash(topic)
-        if let route = routes.find(topic, hash: hash), route.generation == generation { return route }
-        routesMade += 1
+        if let route = routes.find(topic, hash: hash) { return route }
+        var found = Match(walk: walk &+ 1)
+        walk &+= 1
+        // [MQTT-4.7.2-1] wildcards at the start do not match topics that begin with `$`.
+        SubscriptionTree.collect(root, TopicPath(topic), isReserved: topic.first == UInt8(ascii: "$"), into: &found)
+        let targets = found.targets.filter { $0.session.permissions?.mayReceive(topic) ?? true }
         let route = Route(
-            topic: Array(topic), hash: hash, generation: generation, number: routesMade,
-            targets: match(String(decoding: topic, as: UTF8.self)))
+            topic: topic, hash: hash, number: walk,
+            targets: targets.sorted { $0.session.number < $1.session.number }, groups: found.groups)
         routes.insert(route)
         return route
     }
 
-    private func match(_ topic: String) -> [Target] {
-        var found: [Int64: Target] = [:]
-        // [MQTT-4.7.2-1] wildcards at the start do not match topics that begin with `$`.
-        SubscriptionTree.collect(root, Node.levels(topic), isReserved: topic.utf8.first == UInt8(ascii: "$"), into: &found)
-        return found.values.filter { $0.session.permissions?.mayReceive(topic) ?? true }
-            .sorted { $0.session.number < $1.session.number }
+    /// What a walk has found so far.
+    private struct Match {
+        let walk: UInt64
+        var targets: [Target] = []
+        var groups: [SharedGroup] = []
+
+        mutating func add(_ subscribers: [Int64: Subscriber]) {
+            for subscriber in subscribers.values {
+                let session = subscriber.session
+                if session.lastWalk == walk {
+                    targets[session.indexInWalk].merge(subscriber.subscription)
+                } else {
+                    session.lastWalk = walk
+                    session.indexInWalk = targets.count
+                    targets.append(Target(subscriber))
+                }
+            }
+        }
     }
 
-    private static func collect(
-        _ node: Node, _ levels: ArraySlice<Substring>, isReserved: Bool, into found: inout [Int64: Target]
-    ) {
-        if !isReserved { add(node.content.anyBelow, to: &found) }
-        guard let level = levels.first else {
-            add(node.content.subscribers, to: &found)
+    private static func collect(_ node: Node, _ path: TopicPath, isReserved: Bool, into found: inout Match) {
+        if !isReserved {
+            if !node.content.anyBelow.isEmpty { found.add(node.content.anyBelow) }
+            if !node.content.groupsBelow.isEmpty { found.groups += node.content.groupsBelow.values }
+        }
+        var rest = path
+        guard let level = rest.next() else {
+            if !node.content.subscribers.isEmpty { found.add(node.content.subscribers) }
+            if !node.content.groups.isEmpty { found.groups += node.content.groups.values }
             return
         }
-        let rest = levels.dropFirst()
-        if let child = node.children[String(level)] { collect(child, rest, isReserved: false, into: &found) }
-        if !isReserved, let child = node.children["+"] {
+        if let child = node.child(level) { collect(child, rest, isReserved: false, into: &found) }
+        if !isReserved, let child = node.child(SubscriptionTree.plus) {
             collect(child, rest, isReserved: false, into: &found)
         }
     }
 
-    private static func add(_ subscribers: [Int64: Subscriber], to found: inout [Int64: Target]) {
-        for (number, subscriber) in subscribers {
-            let subscription = subscriber.subscription
-            let identifiers: [UInt32]? = subscription.identifier > 0 ? [subscription.identifier] : nil
-            guard var target = found[number] else {
-                found[number] = Target(
-                    session: subscriber.session, qos: subscription.options.qos,
-                    retainAsPublished: subscription.options.retainAsPublished,
-                    noLocal: subscription.options.noLocal, subscriptionIdentifiers: identifiers)
-                continue
-            }
-            target.qos = max(target.qos, subscription.options.qos)
-            target.retainAsPublished = target.retainAsPublished || subscription.options.retainAsPublished
-            target.noLocal = target.noLocal && subscription.options.noLocal
-            if let identifiers {
-                target.subscriptionIdentifiers = (target.subscriptionIdentifiers ?? []) + identifiers
-            }
-            found[number] = target
-        }
-    }
+    /// The level `+`. Unsafe: never written after it was made, and never freed.
+    private nonisolated(unsafe) static let plus: UnsafeRawBufferPointer = {
+        let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: 1, alignment: 1)
+        bytes[0] = UInt8(ascii: "+")
+        return UnsafeRawBufferPointer(bytes)
+    }()
 }

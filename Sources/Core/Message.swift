@@ -154,6 +154,22 @@ public struct Message: @unchecked Sendable {
         }
     }
 
+    /// Topic, properties and payload.
+    @inlinable
+    public func withParts<R, E: Error>(
+        _ body: (_ topic: UnsafeRawBufferPointer, _ properties: UnsafeRawBufferPointer, _ payload: UnsafeRawBufferPointer)
+            throws(E) -> R
+    ) throws(E) -> R {
+        let header = self.header
+        return try buffer.withUnsafeMutablePointerToElements { base throws(E) -> R in
+            let topic = UnsafeRawBufferPointer(start: base + 2, count: header.topicLength)
+            let properties = UnsafeRawBufferPointer(start: base + 2 + header.topicLength, count: header.propertiesLength)
+            let payload = UnsafeRawBufferPointer(
+                start: base + 2 + header.topicLength + header.propertiesLength, count: header.payloadLength)
+            return try body(topic, properties, payload)
+        }
+    }
+
     /// Whether both are the same publish, not merely equal.
     public func isIdentical(to other: Message) -> Bool { buffer === other.buffer }
 

@@ -6,7 +6,7 @@ extension ByteBuffer {
     /// The same as `writeWithUnsafeMutableBytes(minimumWritableBytes:_:)`, which costs more than the rest of writing a
     /// small PUBLISH because it is not inlined and builds slices.
     @inlinable @inline(__always)
-    mutating func append(_ count: Int, _ write: (UnsafeMutableRawPointer) -> Void) {
+    public mutating func append(_ count: Int, _ write: (UnsafeMutableRawPointer) -> Void) {
         if writableBytes < count { reserveCapacity(minimumWritableBytes: count) }
         let start = writerIndex
         withVeryUnsafeMutableBytes { storage in

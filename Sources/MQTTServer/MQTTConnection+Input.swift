@@ -119,6 +119,7 @@ extension MQTTConnection {
         phase = .connected
         shared.connectIsSettled(self)
         if shared.broker.connect(self, packet: packet, now: now, wall: wall) {
+            if topicAliasMaximum > 0 { topicAliases = TopicAliases(maximum: topicAliasMaximum) }
             log(.debug, "connected")
         } else {
             log(.notice, "connection refused", "client identifier \(packet.clientIdentifier)")

@@ -4,27 +4,36 @@ import Logging
 import MQTTCodec
 import NIOCore
 
-/// From the broker's outbox to the bytes of a client.
+// From the broker to the bytes of a client.
+//
+// What the broker gives is encoded at once into `output`, which leaves in one write at the end of the turn. While the channel
+// takes nothing, or a turn has brought more than a chunk, it waits in the outbox instead, by reference, and is encoded from
+// there when the channel takes more.
+//
+//     deliver, send ──┬──> output ──────────────┐
+//                     └──> outbox ──> output ───┴──> flush: one write
+
 extension MQTTConnection {
-    /// Encodes the outbox into as few writes as the channel takes, and ends a connection that has nothing more to say.
+    /// Whether what comes now may be encoded now: nothing is to be sent before it.
+    @inline(__always)
+    var isDirect: Bool { isWritable && outbox.isEmpty && output.readableBytes < ServerContext.outputChunk }
+
+    /// Writes what has been encoded, then from the outbox as far as the channel takes it, and ends a connection that has
+    /// nothing more to say.
     func writeOutbox() {
-        guard let context, context.channel.isActive else { return }
-        var buffer = shared.takeBuffer()
-        var isLast = false
-        while context.channel.isWritable, !isLast {
-            buffer.clear()
-            while buffer.readableBytes < ServerContext.outputChunk, let outbound = popOutbound() {
-                if encode(outbound, into: &buffer) {
-                    isLast = true
-                    break
-                }
+        guard let context else { return }
+        var isLast = endsAfterOutput
+        while true {
+            while output.readableBytes < ServerContext.outputChunk, isWritable, !isLast, let outbound = popOutbound() {
+                isLast = encode(outbound)
             }
-            if buffer.readableBytes == 0 { break }
-            shared.traffic.bytesSent &+= UInt64(buffer.readableBytes)
-            context.writeAndFlush(wrapOutboundOut(buffer), promise: nil)
-            if outbox.isEmpty { break }
+            guard output.readableBytes > 0 else { break }
+            shared.traffic.bytesSent &+= UInt64(output.readableBytes)
+            context.writeAndFlush(wrapOutboundOut(output), promise: nil)
+            if outbox.isEmpty || isLast || !isWritable { break }
+            output.clear()
         }
-        shared.giveBack(buffer)
+        giveBackOutput()
         if isLast || (isClosingWithoutPacket && outbox.isEmpty) {
             end()
         } else if session == nil, !closingIsTimed {
@@ -35,65 +44,128 @@ extension MQTTConnection {
         }
     }
 
+    /// The buffer goes to the next connection that writes: an idle one has none.
+    private func giveBackOutput() {
+        guard output.capacity > 0 else { return }
+        shared.giveBack(output)
+        output = ByteBuffer()
+    }
+
     /// The broker refused the connection: it ends with what the outbox holds, without DISCONNECT.
     private var isClosingWithoutPacket: Bool {
         if case .closed = phase { true } else { false }
     }
 
+    // MARK: Encoding
+
+    @inline(__always)
+    func prepareOutput() {
+        if output.capacity == 0 { output = shared.takeBuffer() }
+    }
+
+    /// Encodes a message that is being published.
+    @inline(__always)
+    func encode(_ publication: inout Publication, _ delivery: Delivery) {
+        prepareOutput()
+        shared.traffic.packetsSent &+= 1
+        if topicAliases == nil, delivery.subscriptionIdentifiers == nil {
+            if let form = publication.form(version: version, qos: delivery.qos), form.count <= maximumPacketSize {
+                output.append(form.count) {
+                    form.write(
+                        qos: delivery.qos, retain: delivery.retain, packetIdentifier: delivery.packetIdentifier, to: $0)
+                }
+                shared.traffic.countSent(delivery.qos, payload: publication.payload.count)
+            } else {
+                discard(delivery.packetIdentifier, delivery.qos, publication.topic)
+            }
+        } else {
+            encode(
+                topic: publication.topic, properties: publication.properties, payload: publication.payload,
+                messageExpiryInterval: publication.messageExpiryInterval, packetIdentifier: delivery.packetIdentifier,
+                qos: delivery.qos, retain: delivery.retain, duplicate: delivery.duplicate,
+                subscriptionIdentifiers: delivery.subscriptionIdentifiers)
+        }
+    }
+
     /// - Returns: whether the connection ends after this.
-    private func encode(_ outbound: Outbound, into buffer: inout ByteBuffer) -> Bool {
+    func encode(_ outbound: Outbound) -> Bool {
+        prepareOutput()
         shared.traffic.packetsSent &+= 1
         switch outbound {
-        case .publish(let publish):
-            encode(publish, into: &buffer)
-        case .puback(let packet): return encode(packet, .puback, into: &buffer)
-        case .pubrec(let packet): return encode(packet, .pubrec, into: &buffer)
-        case .pubrel(let packet): return encode(packet, .pubrel, into: &buffer)
-        case .pubcomp(let packet): return encode(packet, .pubcomp, into: &buffer)
-        case .suback(let packet): return encode(packet, .suback, into: &buffer)
-        case .unsuback(let packet): return encode(packet, .unsuback, into: &buffer)
-        case .connack(let packet): return encode(packet, into: &buffer)
-        case .pingresp: Ping.writeResponse(into: &buffer)
+        case .publish(let publish): encode(publish)
+        case .puback(let packet): return encode(packet, .puback, into: &output)
+        case .pubrec(let packet): return encode(packet, .pubrec, into: &output)
+        case .pubrel(let packet): return encode(packet, .pubrel, into: &output)
+        case .pubcomp(let packet): return encode(packet, .pubcomp, into: &output)
+        case .suback(let packet): return encode(packet, .suback, into: &output)
+        case .unsuback(let packet): return encode(packet, .unsuback, into: &output)
+        case .connack(let packet): return encode(packet, into: &output)
+        case .pingresp: Ping.writeResponse(into: &output)
         case .disconnect(let reason):
-            encodeDisconnect(reason, into: &buffer)
+            encodeDisconnect(reason, into: &output)
             log(.info, "closed", "reason \(reason.rawValue)")
             return true
         }
         return false
     }
 
-    @inline(__always)
-    private func encode(_ publish: OutboundPublish, into buffer: inout ByteBuffer) {
+    private func encode(_ publish: OutboundPublish) {
         let message = publish.message
-        var expiry: UInt32?
+        var interval: UInt32?
         if version == .v5, message.expiresAt != .distantFuture {
-            // [MQTT-3.3.2-6] what is left of the interval, rounded up so that 0 is only sent for what has just expired.
-            let left = message.expiresAt - SystemClock.monotonic()
-            if left <= .zero, publish.qos == .atMostOnce {
+            let now = SystemClock.monotonic()
+            interval = message.remainingExpiryInterval(now: now)
+            if publish.qos == .atMostOnce, message.expiresAt <= now {
                 // [MQTT-3.3.2-5] its time passed while it waited to be written.
                 shared.broker.discardExpired(publish, of: self)
                 return
             }
-            expiry = UInt32(clamping: max(0, (left.wholeMilliseconds + 999) / 1000))
+        }
+        message.withParts { topic, properties, payload in
+            encode(
+                topic: topic, properties: properties, payload: payload, messageExpiryInterval: interval,
+                packetIdentifier: publish.packetIdentifier, qos: publish.qos, retain: publish.retain,
+                duplicate: publish.duplicate, subscriptionIdentifiers: publish.subscriptionIdentifiers)
+        }
+    }
+
+    private func encode(
+        topic: UnsafeRawBufferPointer, properties: UnsafeRawBufferPointer, payload: UnsafeRawBufferPointer,
+        messageExpiryInterval: UInt32?, packetIdentifier: UInt16, qos: QoS, retain: Bool, duplicate: Bool,
+        subscriptionIdentifiers: [UInt32]?
+    ) {
+        var sentTopic = topic
+        var alias: UInt16?
+        if let use = topicAliases?.use(of: topic) {
+            alias = use.alias
+            // The client knows the topic by its alias already.
+            if !use.isNew { sentTopic = UnsafeRawBufferPointer(start: nil, count: 0) }
         }
         let isWritten: Bool
-        if let identifiers = publish.subscriptionIdentifiers {
+        if let subscriptionIdentifiers {
             isWritten = PublishEncoder.write(
-                message, packetIdentifier: publish.packetIdentifier, qos: publish.qos, retain: publish.retain,
-                dup: publish.duplicate, version: version, messageExpiryInterval: expiry,
-                subscriptionIdentifiers: identifiers, maximumPacketSize: maximumPacketSize, into: &buffer)
+                topic: sentTopic, properties: properties, payload: payload, packetIdentifier: packetIdentifier, qos: qos,
+                retain: retain, dup: duplicate, version: version, messageExpiryInterval: messageExpiryInterval,
+                topicAlias: alias, subscriptionIdentifiers: subscriptionIdentifiers, maximumPacketSize: maximumPacketSize,
+                into: &output)
         } else {
             isWritten = PublishEncoder.write(
-                message, packetIdentifier: publish.packetIdentifier, qos: publish.qos, retain: publish.retain,
-                dup: publish.duplicate, version: version, messageExpiryInterval: expiry,
-                maximumPacketSize: maximumPacketSize, into: &buffer)
+                topic: sentTopic, properties: properties, payload: payload, packetIdentifier: packetIdentifier, qos: qos,
+                retain: retain, dup: duplicate, version: version, messageExpiryInterval: messageExpiryInterval,
+                topicAlias: alias, maximumPacketSize: maximumPacketSize, into: &output)
         }
         if isWritten {
-            shared.traffic.publishesSent.count(publish.qos)
-            shared.traffic.publishBytesSent &+= UInt64(message.payloadLength)
+            shared.traffic.countSent(qos, payload: payload.count)
+            if let alias, !sentTopic.isEmpty { topicAliases?.wasSent(alias) }
         } else {
-            // [MQTT-3.1.2-25] what is too large for the client counts as delivered.
-            shared.broker.discard(publish, of: self, now: SystemClock.monotonic())
+            discard(packetIdentifier, qos, topic)
         }
+    }
+
+    /// [MQTT-3.1.2-25] what is too large for the client counts as delivered.
+    private func discard(_ packetIdentifier: UInt16, _ qos: QoS, _ topic: UnsafeRawBufferPointer) {
+        shared.broker.discard(
+            packetIdentifier: packetIdentifier, qos: qos, topic: String(decoding: topic, as: UTF8.self), of: self,
+            now: SystemClock.monotonic())
     }
 }

@@ -30,6 +30,14 @@ final class MQTTConnection: Client, ChannelDuplexHandler {
     var scratch: [UInt8] = []
     /// Topics that the client has given a number (MQTT 5.0 §3.3.2.3.4).
     var aliases: [UInt16: [UInt8]] = [:]
+    /// Those that this server has given to topics; nil if the client takes none.
+    var topicAliases: TopicAliases?
+    /// Encoded in this turn and not yet written; without memory between two turns.
+    var output = ByteBuffer()
+    /// The connection ends after ``output``.
+    private(set) var endsAfterOutput = false
+    /// Whether the channel takes more.
+    private(set) var isWritable = false
     var closingIsTimed = false
     /// The channel asked to read on while ``isBackedUp``.
     private var isReadHeld = false
@@ -47,18 +55,26 @@ final class MQTTConnection: Client, ChannelDuplexHandler {
 
     // MARK: Channel
 
-    func handlerAdded(context: ChannelHandlerContext) { self.context = context }
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        isWritable = context.channel.isActive && context.channel.isWritable
+    }
 
-    func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
+    func handlerRemoved(context: ChannelHandlerContext) {
+        self.context = nil
+        isWritable = false
+    }
 
     func channelActive(context: ChannelHandlerContext) {
         shared.opened(listener)
+        isWritable = context.channel.isWritable
         shared.expectConnect(self, now: SystemClock.monotonic())
         context.fireChannelActive()
     }
 
     func channelInactive(context: ChannelHandlerContext) {
         shared.closed(listener)
+        isWritable = false
         shared.connectIsSettled(self)
         if session != nil {
             log(.info, "connection lost")
@@ -76,7 +92,8 @@ final class MQTTConnection: Client, ChannelDuplexHandler {
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
-        if context.channel.isWritable, !outbox.isEmpty { flush() }
+        isWritable = context.channel.isActive && context.channel.isWritable
+        if isWritable, !outbox.isEmpty { flush() }
         if isReadHeld, !isBackedUp {
             isReadHeld = false
             context.read()
@@ -91,8 +108,7 @@ final class MQTTConnection: Client, ChannelDuplexHandler {
 
     /// Whether the client leaves so much unread that more would pile up without a bound.
     private var isBackedUp: Bool {
-        guard let context else { return false }
-        return !context.channel.isWritable && outbox.count >= ServerContext.maximumBackedUp
+        !isWritable && outbox.count >= ServerContext.maximumBackedUp
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -125,8 +141,18 @@ final class MQTTConnection: Client, ChannelDuplexHandler {
         shared.turn()
     }
 
-    /// Writes what the outbox holds, as the broker asks once per batch.
+    /// Writes what there is, as the broker asks once per batch.
     override func flush() { writeOutbox() }
+
+    override func deliver(_ publication: inout Publication, _ delivery: Delivery) {
+        if isDirect { encode(&publication, delivery) } else { super.deliver(&publication, delivery) }
+    }
+
+    override func send(_ outbound: Outbound) {
+        // The end of the connection comes after the last write: `writeOutbox` finds it in the outbox.
+        if case .disconnect = outbound { return super.send(outbound) }
+        if !isDirect { super.send(outbound) } else if encode(outbound) { endsAfterOutput = true }
+    }
 
     // MARK: End and log
 

@@ -15,8 +15,9 @@ public final class ServerContext {
     public internal(set) var traffic = Traffic()
     /// Open connections by listener.
     public private(set) var connections: [String: Int] = [:]
-    /// An output buffer that nobody uses now.
-    private var spare: ByteBuffer?
+    /// Output buffers that nobody uses now.
+    private var spares: [ByteBuffer] = []
+    private var spareBytes = 0
     /// Connections that have not sent CONNECT.
     private var unconnected: [ObjectIdentifier: (deadline: MonotonicTime, connection: MQTTConnection)] = [:]
 
@@ -28,6 +29,10 @@ public final class ServerContext {
     static let maximumConnectSize = 512 * 1024
     /// A connection's output is written in pieces of about this many bytes.
     static let outputChunk = 128 * 1024
+    /// Bytes of the output buffer that a connection begins with.
+    static let smallestBuffer = 2048
+    /// Bytes of output buffers that are kept for the next turn.
+    static let maximumSpareBytes = 2 << 20
     /// A client that takes nothing is not read from while so many packets wait for it. It is our Receive Maximum: a client
     /// that keeps to it does not come here by its own messages.
     static let maximumBackedUp = 1_000
@@ -42,8 +47,8 @@ public final class ServerContext {
     func turn() { scheduleTurn() }
 
     func takeBuffer() -> ByteBuffer {
-        guard var buffer = spare else { return ByteBuffer() }
-        spare = nil
+        guard var buffer = spares.popLast() else { return ByteBufferAllocator().buffer(capacity: ServerContext.smallestBuffer) }
+        spareBytes -= buffer.capacity
         buffer.clear()
         return buffer
     }
@@ -51,7 +56,10 @@ public final class ServerContext {
     /// Keeps a buffer for the next connection that writes. If its bytes are still being written, `clear` leaves them to the
     /// channel and takes new memory.
     func giveBack(_ buffer: ByteBuffer) {
-        if buffer.capacity <= 2 * ServerContext.outputChunk { spare = buffer }
+        guard buffer.capacity <= 2 * ServerContext.outputChunk, spareBytes + buffer.capacity <= ServerContext.maximumSpareBytes
+        else { return }
+        spareBytes += buffer.capacity
+        spares.append(buffer)
     }
 
     /// A connection of a listener is open.

@@ -18,6 +18,12 @@ public struct Traffic: Sendable, Equatable {
     public var accepted: UInt64 = 0
 
     public init() {}
+
+    @inline(__always)
+    mutating func countSent(_ qos: QoS, payload: Int) {
+        publishesSent.count(qos)
+        publishBytesSent &+= UInt64(payload)
+    }
 }
 
 /// A count for each QoS.

@@ -224,7 +224,7 @@ struct SessionTests {
         let subscriber = harness.connect("s", receiveMaximum: 1)
         harness.subscribe(subscriber, "a")
         let publisher = harness.connect("p")
-        harness.publish(publisher, "a", "1", qos: .atLeastOnce)
+        for text in ["1", "2"] { harness.publish(publisher, "a", text, qos: .atLeastOnce) }
         harness.settle()
         let session = try #require(subscriber.session)
         #expect(session.queue.byteCount > 0)
