@@ -19,8 +19,6 @@ public final class TLSContext: Sendable {
     /// What can be used but should be mended, a sentence each.
     public let warnings: [String]
 
-    /// Seconds for which a client may resume a session.
-    private static let sessionLifetime = 7200
     /// Bytes of the certificates that a peer shows.
     private static let maximumPeerChain = 32 * 1024
     /// Pre-shared keys go with SHA-256 (RFC 8446 §4.2.11), and OpenSSL chooses the suite before it looks at them.
@@ -154,10 +152,9 @@ public final class TLSContext: Sendable {
         _ = copenssl_ctx_set_dh_auto(pointer)
         _ = copenssl_ctx_set_max_cert_list(pointer, maximumPeerChain)
         SSL_CTX_set_session_id_context(pointer, sessionContext, UInt32(sessionContext.count))
-        SSL_CTX_set_timeout(pointer, sessionLifetime)
+        SSL_CTX_set_timeout(pointer, TicketKeyRing.lifetime)
         SSL_CTX_set_num_tickets(pointer, 1)
-        var keys = TicketKeys.process
-        _ = copenssl_ctx_set_tlsext_ticket_keys(pointer, &keys, keys.count)
+        _ = copenssl_ctx_set_tlsext_ticket_key_callback(pointer, TicketKeys.callback)
     }
 
     private static func ask(_ pointer: OpaquePointer, _ mode: TLSServerConfiguration.ClientCertificate, _ trust: TrustStore) {
@@ -182,9 +179,4 @@ public final class TLSContext: Sendable {
         }
         return names.map { Array($0.utf8) }
     }
-}
-
-/// The keys that session tickets are encrypted with: one set for the process, so that tickets outlive a reload.
-enum TicketKeys {
-    static let process = secureRandom(80)
 }

@@ -53,7 +53,11 @@ public final class TLSEngine {
         }
     }
 
-    deinit { SSL_free(ssl) }
+    deinit {
+        // Else OpenSSL would take a lost connection for an attack, and its session would be worth nothing.
+        SSL_set_shutdown(ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN)
+        SSL_free(ssl)
+    }
 
     /// Begins the handshake of a client; a server waits for its client.
     public func start() throws(TLSError) {
@@ -106,8 +110,24 @@ public final class TLSEngine {
         return output
     }
 
-    /// What is known of the peer; nil before the handshake is complete.
-    public var peer: TLSPeer? { SSL_is_init_finished(ssl) == 1 && state != .handshaking ? TLSPeer(ssl) : nil }
+    /// Whether the peer is who it says it is; stays true when the connection ends.
+    public private(set) var isHandshakeComplete = false
+
+    /// What is known of the peer; nil before the handshake is complete. Made anew each time.
+    public var peer: TLSPeer? { isHandshakeComplete ? TLSPeer(ssl) : nil }
+
+    /// What a client comes back with later; nil for a server, and before the server has given a ticket, which may be with its
+    /// first data.
+    public var session: TLSSession? {
+        guard !context.isServer, let pointer = SSL_get1_session(ssl) else { return nil }
+        let session = TLSSession(owning: pointer)
+        return SSL_SESSION_is_resumable(pointer) == 1 ? session : nil
+    }
+
+    /// Offers a session of an earlier connection to the same server; before ``start()``.
+    public func resume(_ session: TLSSession) {
+        if !context.isServer, state == .handshaking { SSL_set_session(ssl, session.pointer) }
+    }
 
     // MARK: OpenSSL's side
 
@@ -162,15 +182,16 @@ public final class TLSEngine {
             if SSL_get_error(ssl, result) == SSL_ERROR_WANT_READ { return }
             throw failure()
         }
-        state = .open
         refusal = nil
         // A resumed session's certificate was verified when the session was made.
         if context.isServer, SSL_session_reused(ssl) == 1, let pointer = SSL_get0_peer_certificate(ssl),
             X509_cmp_time(X509_get0_notAfter(pointer), nil) < 0
         {
-            close()
+            state = .closed
             throw .handshake("the peer's certificate has expired since the session was made")
         }
+        state = .open
+        isHandshakeComplete = true
     }
 
     private func readRecords(into plaintext: inout ByteBuffer) throws(TLSError) {

@@ -94,7 +94,7 @@ public final class TLSHandler: ChannelDuplexHandler {
             failure = error
         }
         sendOutput(engine, context)
-        if wasHandshaking, engine.peer != nil, failure == nil {
+        if wasHandshaking, engine.isHandshakeComplete {
             context.fireUserInboundEventTriggered(TLSHandshakeCompleted())
             if isFlushHeld { flush(context: context) }
         }
