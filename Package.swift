@@ -110,8 +110,8 @@ let package = Package(
         .executableTarget(
             name: "martlet",
             dependencies: [
-                "Appliance", "Configuration", "Core", "FieldBus", "MQTTCodec", "Store", byteBuffer, eventLoop, logging,
-                arguments,
+                "Appliance", "Configuration", "Core", "FieldBus", "MQTTCodec", "Security", "Store", byteBuffer, eventLoop,
+                logging, arguments,
             ],
             swiftSettings: settings),
         .testTarget(
