@@ -172,6 +172,11 @@ extension Broker {
     /// A client sent DISCONNECT.
     public func disconnect(_ client: Client, packet: DisconnectPacket, now: MonotonicTime, wall: Timestamp) {
         guard let session = client.session else { return }
+        // [MQTT-3.14.2-1] one of the codes that a client may say.
+        guard packet.reasonCode.isOfClientDisconnect else {
+            close(client, reason: .protocolError, detail: "the reason code is for a server's DISCONNECT", now: now, wall: wall)
+            return
+        }
         if let interval = packet.properties.sessionExpiryInterval {
             // MQTT 5.0 §3.14.2.2.2: an interval that was 0 cannot be raised at the end.
             guard session.expiryInterval > 0 || interval == 0 else {

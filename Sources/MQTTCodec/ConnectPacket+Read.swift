@@ -29,7 +29,7 @@ extension ConnectPacket {
         let properties = version == .v5 ? try Properties.read(from: &reader, of: .connect) : Properties()
 
         let clientIdentifier = try reader.readString("client identifier")
-        // [MQTT-3.1.3-8] of MQTT 3.1.1: an empty identifier needs a clean session. MQTT 3.1 does not know it at all; its
+        // [MQTT-3.1.3-8 v3.1.1] an empty identifier needs a clean session. MQTT 3.1 does not know it at all; its
         // limit of 23 characters is not held against clients, as no later version has it.
         if clientIdentifier.isEmpty, version == .v31 || (version == .v311 && !flags.contains(.cleanStart)) {
             throw DecodeError(
@@ -93,7 +93,7 @@ struct ConnectFlags: OptionSet {
         if !contains(.will), !isDisjoint(with: [.willQoS, .willRetain]) {
             throw .malformed("will QoS or will retain without a will", at: offset)
         }
-        // [MQTT-3.1.2-22] of MQTT 3.1.1: no password without a user name; MQTT 5.0 allows it.
+        // [MQTT-3.1.2-22 v3.1.1] no password without a user name; MQTT 5.0 allows it.
         if version < .v5, contains(.password), !contains(.userName) {
             throw .malformed("password without a user name", at: offset)
         }

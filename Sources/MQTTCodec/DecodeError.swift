@@ -51,6 +51,6 @@ public enum EncodeError: Error, Equatable {
     /// The packet would exceed the Remaining Length of 268,435,455 bytes (MQTT 5.0 §2.1.4).
     case packetTooLarge(Int)
     /// The version has no encoding for this: AUTH before MQTT 5.0, or a CONNACK before MQTT 5.0 whose reason code has no
-    /// return code; the network connection is then closed without one ([MQTT-3.2.2-6] of MQTT 3.1.1).
+    /// return code; the network connection is then closed without one ([MQTT-3.2.2-6 v3.1.1]).
     case notRepresentable
 }

@@ -1,4 +1,12 @@
 extension ReasonCode {
+    /// Whether a client may say the code in DISCONNECT (MQTT 5.0 §3.14.2.1, table 3-10).
+    public var isOfClientDisconnect: Bool {
+        switch rawValue {
+        case 0x00, 0x04, 0x80...0x83, 0x90, 0x93...0x99: true
+        default: false
+        }
+    }
+
     /// Whether a packet may carry the code (MQTT 5.0 §2.4, table 2-6).
     func isValid(in packet: PacketType) -> Bool {
         let code = rawValue

@@ -119,7 +119,7 @@ struct MatrixCase: CustomStringConvertible {
     func delivery(_ payload: String, _ packetIdentifier: UInt16, duplicate: Bool) -> DeliveredPublish {
         var delivery = DeliveredPublish(
             qos: granted.rawValue,
-            // [MQTT-3.3.1-8] set on what is sent at a subscription; [MQTT-3.3.1-12], [MQTT-3.3.1-13] else only by wish.
+            // [MQTT-3.3.1-8 v3.1.1] set on what is sent at a subscription; [MQTT-3.3.1-12], [MQTT-3.3.1-13] else only by wish.
             retain: way == .retained || (retain && retainAsPublished), duplicate: duplicate,
             packetIdentifier: packetIdentifier, topic: Self.topic, payload: payload)
         if receiver == .v5 {

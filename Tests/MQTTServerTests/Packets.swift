@@ -93,7 +93,7 @@ enum Packets {
                 let read = try AcknowledgementPacket.read(body: body, type: packet.type, version: version)
                 return "\(packet.type)".uppercased() + " \(read.packetIdentifier) \(read.reasonCode.rawValue)"
             case .suback, .unsuback:
-                let codes = body.dropFirst(version == .v5 ? 3 : 2).map(String.init).joined(separator: " ")
+                let codes = body.dropFirst(version == .v5 ? 3 + Int(body[2]) : 2).map(String.init).joined(separator: " ")
                 return "\(packet.type) ".uppercased() + "\(body[1]) \(codes)"
             case .pingresp:
                 return "PINGRESP"

@@ -11,7 +11,7 @@ final class Peer {
     let connection: MQTTConnection
     let wire = Wire()
     private let harness: ServerHarness
-    private var version = ProtocolVersion.v311
+    private(set) var version = ProtocolVersion.v311
     private var unread = ByteBuffer()
 
     /// Counts what the server does to the socket.
