@@ -81,10 +81,11 @@ struct DeliveryStatementTests {
         try first.acknowledge(.pubcomp, 1)
         first.lose()
         let second = try reconnect()
-        #expect(try Set(second.take()) == ["CONNACK 1 0", "PUBREL 2 0", "PUBLISH 3 a 3"])
+        let expected = ["CONNACK 1 0", "PUBLISH 3 a 3", "PUBREL 2 0"]
+        #expect(try second.take().sorted() == expected)
         second.lose()
         let third = try reconnect()
-        #expect(try Set(third.take()) == ["CONNACK 1 0", "PUBREL 2 0", "PUBLISH 3 a 3"])
+        #expect(try third.take().sorted() == expected)
         try third.acknowledge(.pubcomp, 2)
         try third.acknowledge(.pubrec, 3)
         try third.acknowledge(.pubcomp, 3)
