@@ -7,7 +7,7 @@ from dataclasses import dataclass
 CONNECT, CONNACK, PUBLISH, PUBACK, PUBREC, PUBREL, PUBCOMP = range(1, 8)
 SUBSCRIBE, SUBACK, UNSUBSCRIBE, UNSUBACK, PINGREQ, PINGRESP, DISCONNECT, AUTH = range(8, 16)
 
-LEVELS = {"3.1.1": 4, "5.0": 5}
+LEVELS = {"3.1": 3, "3.1.1": 4, "5.0": 5}
 
 
 @dataclass
@@ -35,12 +35,16 @@ def packet(type, flags, body=b""):
     return bytes([type << 4 | flags]) + variable(len(body)) + body
 
 
-def connect_packet(version, client_identifier, *, clean=True, keep_alive=60, session_expiry=None, will=None):
-    """`will` is (topic, payload), at QoS 1."""
+def connect_packet(
+    version, client_identifier, *, clean=True, keep_alive=60, session_expiry=None, will=None, properties=b""
+):
+    """`will` is (topic, payload), at QoS 1; `properties` are encoded, without their length."""
     flags = (0x02 if clean else 0) | (0x04 | 0x08 if will else 0)
-    body = text("MQTT") + bytes([LEVELS[version], flags]) + struct.pack(">H", keep_alive)
+    name = "MQIsdp" if version == "3.1" else "MQTT"
+    body = text(name) + bytes([LEVELS[version], flags]) + struct.pack(">H", keep_alive)
     if version == "5.0":
-        properties = b"" if session_expiry is None else b"\x11" + struct.pack(">I", session_expiry)
+        if session_expiry is not None:
+            properties += b"\x11" + struct.pack(">I", session_expiry)
         body += variable(len(properties)) + properties
     body += text(client_identifier)
     if will:
