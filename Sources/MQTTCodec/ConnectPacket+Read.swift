@@ -87,15 +87,20 @@ struct ConnectFlags: OptionSet {
     func check(version: ProtocolVersion, at offset: Int) throws(DecodeError) {
         // [MQTT-3.1.2-3] the reserved flag is 0; MQTT 3.1 does not use it.
         if contains(.reserved), version > .v31 { throw .malformed("reserved connect flag is set", at: offset) }
+        // MQTT 3.1 §3.1: without a will its flags mean nothing.
+        if contains(.will) || version > .v31 { try checkWill(at: offset) }
+        // [MQTT-3.1.2-22 v3.1.1] no password without a user name; MQTT 5.0 allows it.
+        if version < .v5, contains(.password), !contains(.userName) {
+            throw .malformed("password without a user name", at: offset)
+        }
+    }
+
+    private func checkWill(at offset: Int) throws(DecodeError) {
         // [MQTT-3.1.2-12] no will QoS 3.
         guard qos != nil else { throw .malformed("will QoS is 3", at: offset) }
         // [MQTT-3.1.2-11], [MQTT-3.1.2-13] no will QoS and will retain without a will.
         if !contains(.will), !isDisjoint(with: [.willQoS, .willRetain]) {
             throw .malformed("will QoS or will retain without a will", at: offset)
-        }
-        // [MQTT-3.1.2-22 v3.1.1] no password without a user name; MQTT 5.0 allows it.
-        if version < .v5, contains(.password), !contains(.userName) {
-            throw .malformed("password without a user name", at: offset)
         }
     }
 }

@@ -17,6 +17,13 @@ struct PacketTests {
         #expect(connect.version == .v31 && connect.userName == nil)
     }
 
+    @Test("flags of a will mean nothing in a CONNECT of MQTT 3.1 without one")
+    func willFlagsOfOld() throws {
+        let decoded = Decoded(packet(0x10, "00 06 'MQIsdp' 03 3B 0000 0001 'c'"), version: .v31)
+        guard case .connect(let connect) = try #require(decoded.packet) else { throw NotThePacket() }
+        #expect(connect.will == nil && connect.cleanStart)
+    }
+
     @Test("a CONNECT of MQTT 5.0 may have a password without a user name")
     func passwordAlone() throws {
         let decoded = Decoded(packet(0x10, "00 04 'MQTT' 05 42 0000 00 0000 0001 'p'"), version: .v5)
