@@ -145,6 +145,25 @@ struct SessionTests {
         #expect(resent.map(\.duplicate) == [true])
     }
 
+    @Test("[MQTT-4.3.3-7] [MQTT-4.3.3-13] a message that was sent is sent again and completed though its time has passed")
+    func expiredInFlight() throws {
+        let harness = BrokerHarness()
+        let subscriber = harness.connect("s", cleanStart: false, expiry: 3600)
+        harness.subscribe(subscriber, "a")
+        harness.publish(harness.connect("p"), "a", "x", qos: .exactlyOnce, expiry: 1)
+        harness.settle()
+        let sent = try #require(subscriber.takePublishes().first)
+        harness.advance(.seconds(10))
+        harness.lose(subscriber)
+        let again = harness.connect("s", cleanStart: false, expiry: 3600)
+        harness.settle()
+        #expect(again.takePublishes().map(\.packetIdentifier) == [sent.packetIdentifier])
+        let answer = AcknowledgementPacket(packetIdentifier: sent.packetIdentifier)
+        harness.broker.pubrec(answer, from: again, now: harness.now)
+        harness.settle()
+        #expect(again.take().map(\.text) == ["PUBREL \(sent.packetIdentifier) 0"])
+    }
+
     @Test("no more messages are in flight than Receive Maximum allows")
     func receiveMaximum() {
         let harness = BrokerHarness()
