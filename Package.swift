@@ -15,6 +15,7 @@ let settings: [SwiftSetting] = [
 
 let byteBuffer: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let eventLoop: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
+let http: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
 let deque: Target.Dependency = .product(name: "DequeModule", package: "swift-collections")
 let embedded: Target.Dependency = .product(name: "NIOEmbedded", package: "swift-nio")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
@@ -90,12 +91,17 @@ let package = Package(
             dependencies: ["Core", "MQTTCodec", "Broker", "MQTTServer", "TestSupport", byteBuffer, embedded, logging],
             swiftSettings: settings),
 
+        .target(name: "Console", dependencies: ["Core", byteBuffer, eventLoop, http, logging], swiftSettings: settings),
+        .testTarget(
+            name: "ConsoleTests", dependencies: ["Console", "Core", "TestSupport", byteBuffer, embedded, http, logging],
+            swiftSettings: settings),
+
         // Layer 5: the composition root
         .target(
             name: "Appliance",
             dependencies: [
                 "Core", "Configuration", "MQTTCodec", "Payload", "Store", "Broker", "FieldBus", "Rules", "Bridge",
-                "MQTTServer", byteBuffer, eventLoop, logging,
+                "Console", "MQTTServer", byteBuffer, eventLoop, logging,
             ],
             swiftSettings: settings),
         .testTarget(

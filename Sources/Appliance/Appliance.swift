@@ -1,6 +1,7 @@
 import Bridge
 import Broker
 import Configuration
+import Console
 import Core
 import FieldBus
 import Logging
@@ -72,11 +73,12 @@ public final class Appliance: Sendable {
         }
         let core = await makeCore(group.next(), snapshot: snapshot, lanes: lanes)
         let channels = try await openListeners(core, group: group)
+        let metrics = try await openMetrics(core, group: group)
         let ports = channels.compactMap { $0.localAddress?.port }
         log.notice(
             "running", metadata: ["name": "\(plan.configuration.appliance.name)", "ports": "\(ports)", "data": "\(plan.configuration.dataDirectory)"])
         ready?(ports)
-        await work(core, storage: storage, listeners: channels)
+        await work(core, storage: storage, listeners: channels + metrics)
         await storage.close()
         log.notice("stopped")
     }
@@ -123,6 +125,17 @@ public final class Appliance: Sendable {
             }
         }
         return channels
+    }
+
+    private func openMetrics(
+        _ core: ApplianceCore, group: MultiThreadedEventLoopGroup
+    ) async throws(ApplianceError) -> [any Channel] {
+        guard let server = plan.configuration.metricsServer(core, logger: logger("metrics")) else { return [] }
+        do {
+            return [try await server.open(group: group).get()]
+        } catch {
+            throw .listener("the metrics cannot be opened on \(server.address):\(server.port): \(error)")
+        }
     }
 
     // MARK: Work

@@ -261,7 +261,10 @@ final class ApplianceCore: @unchecked Sendable {
         reads.continuation.finish()
     }
 
-    // MARK: Summary
+    // MARK: Status
+
+    /// On the event loop.
+    func report() -> ApplianceReport { reporter.report() }
 
     /// On the event loop.
     func snapshot(buses: [BusStatus]) -> StatusSnapshot {

@@ -14,6 +14,7 @@ public struct MartletConfiguration: Sendable, Equatable {
     public var rules: [Rule] = []
     public var bridges: [Bridge] = []
     public var cache = Cache()
+    public var metrics = Metrics()
 
     /// The file; its keys are the tables.
     public internal(set) var source = TableSource()
@@ -43,6 +44,7 @@ extension MartletConfiguration: ConfigurationTable {
         Subtable("rule", \.rules, limit: 1000, examples: Rule.examples)
         Subtable("bridge", \.bridges, limit: 32, examples: Bridge.examples)
         Subtable("cache", \.cache)
+        Subtable("metrics", \.metrics)
     } check: { configuration, findings in
         configuration.checkAcrossTables(&findings)
     }

@@ -73,6 +73,17 @@ extension ValueType where Value == String {
         }
     }
 
+    /// The path of a page: `/`, letters, digits, `-`, `_`, `.`.
+    static var httpPath: Self {
+        text("path", allowed: "begins with /", bytes: 1...256) { text in
+            let isPlain = text.utf8.allSatisfy {
+                UInt8(ascii: "a")...UInt8(ascii: "z") ~= $0 || UInt8(ascii: "A")...UInt8(ascii: "Z") ~= $0
+                    || UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 || "/-_.".utf8.contains($0)
+            }
+            return text.hasPrefix("/") && isPlain ? nil : "must begin with / and have only letters, digits, -, _ and . in it"
+        }
+    }
+
     /// An MQTT client identifier, user name…: UTF-8 without control characters.
     static func mqttString(bytes: ClosedRange<Int>) -> Self {
         text("string", allowed: "at most \(bytes.upperBound) bytes", bytes: bytes) { text in

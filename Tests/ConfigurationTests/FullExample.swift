@@ -165,4 +165,10 @@ let fullExample = #"""
     when-full = "refuse-newest"
     commit-interval = "50ms"
 
+
+    [metrics]
+    port = 9465
+    address = "192.0.2.9"
+    path = "/box/metrics"
+    allow-anonymous = true
     """#
