@@ -1,6 +1,6 @@
 import Bridge
 import Broker
-import Configuration
+public import Configuration
 import Console
 import Core
 import FieldBus
@@ -23,36 +23,45 @@ public final class Appliance: Sendable {
     public static let version = "0.1.0"
 
     private let plan: AppliancePlan
-    private let sink: LogfmtHandler.Sink
+    let loadPlan: (@Sendable () throws(ConfigurationErrors) -> AppliancePlan)?
+    let sink: LogfmtHandler.Sink
     private let showsSummary: Bool
-    private let stopping = AsyncStream.makeStream(of: Void.self)
+    /// An element asks for a reload; the end of the stream ends the appliance.
+    private let requests = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
     private let ready: (@Sendable ([Int]) -> Void)?
 
     /// - Parameters:
+    ///   - loadPlan: reads the configuration again, for ``reload()``; nil if there is no file.
     ///   - showsSummary: draws the live summary on standard output.
     ///   - ready: called once when all listeners are open, with their ports.
     public init(
-        plan: AppliancePlan, sink: LogfmtHandler.Sink, showsSummary: Bool, ready: (@Sendable ([Int]) -> Void)? = nil
+        plan: AppliancePlan, loadPlan: (@Sendable () throws(ConfigurationErrors) -> AppliancePlan)? = nil,
+        sink: LogfmtHandler.Sink, showsSummary: Bool, ready: (@Sendable ([Int]) -> Void)? = nil
     ) {
         self.plan = plan
+        self.loadPlan = loadPlan
         self.sink = sink
         self.showsSummary = showsSummary
         self.ready = ready
     }
 
     /// Ends ``run()``.
-    public func stop() { stopping.continuation.finish() }
+    public func stop() { requests.continuation.finish() }
 
-    private func logger(_ component: String) -> Logger {
-        let level = Logger.Level(rawValue: plan.configuration.appliance.logLevel.rawValue) ?? .notice
+    /// Reads the configuration again and brings in force what has changed, as far as that can be done while everything runs.
+    /// One that has mistakes changes nothing.
+    public func reload() { requests.continuation.yield() }
+
+    func logger(_ component: String) -> Logger {
         let sink = sink
-        return Logger(label: component) { LogfmtHandler(label: $0, level: level, sink: sink) }
+        return Logger(label: component) { LogfmtHandler(label: $0, sink: sink) }
     }
 
     /// Opens the data directory and the listeners, and works until ``stop()`` is called or the task is cancelled.
     ///
     /// - Throws: ``ApplianceError`` when the data directory or a listener cannot be opened.
     public func run() async throws(ApplianceError) {
+        sink.setLevel(Logger.Level(rawValue: plan.configuration.appliance.logLevel.rawValue) ?? .notice)
         let log = logger("appliance")
         let storage = try openStorage(log)
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
@@ -72,13 +81,13 @@ public final class Appliance: Sendable {
                 metadata: ["bridge": "\(lane.lane)", "messages": "\(lane.messages)", "bytes": "\(lane.bytes)"])
         }
         let core = await makeCore(group.next(), snapshot: snapshot, lanes: lanes)
-        let channels = try await openListeners(core, group: group)
-        let metrics = try await openMetrics(core, group: group)
-        let ports = channels.compactMap { $0.localAddress?.port }
+        let open = try await open(plan.configuration, core, group: group, beside: OpenPorts())
+        let ports = open.listeners.compactMap { $0.channel.localAddress?.port }
         log.notice(
             "running", metadata: ["name": "\(plan.configuration.appliance.name)", "ports": "\(ports)", "data": "\(plan.configuration.dataDirectory)"])
         ready?(ports)
-        await work(core, storage: storage, listeners: channels + metrics)
+        ServiceNotifier.ready()
+        await work(core, storage: storage, ports: open, group: group)
         await storage.close()
         log.notice("stopped")
     }
@@ -112,35 +121,11 @@ public final class Appliance: Sendable {
         }
     }
 
-    private func openListeners(
-        _ core: ApplianceCore, group: MultiThreadedEventLoopGroup
-    ) async throws(ApplianceError) -> [any Channel] {
-        var channels: [any Channel] = []
-        for listener in plan.configuration.serverListeners {
-            do {
-                let opening = await core.eventLoop.run { core.open(listener, group: group) }
-                channels.append(try await opening.get())
-            } catch {
-                throw .listener("listener \(listener.name) cannot be opened on \(listener.address):\(listener.port): \(error)")
-            }
-        }
-        return channels
-    }
-
-    private func openMetrics(
-        _ core: ApplianceCore, group: MultiThreadedEventLoopGroup
-    ) async throws(ApplianceError) -> [any Channel] {
-        guard let server = plan.configuration.metricsServer(core, logger: logger("metrics")) else { return [] }
-        do {
-            return [try await server.open(group: group).get()]
-        } catch {
-            throw .listener("the metrics cannot be opened on \(server.address):\(server.port): \(error)")
-        }
-    }
-
     // MARK: Work
 
-    private func work(_ core: ApplianceCore, storage: Storage, listeners: [any Channel]) async {
+    private func work(
+        _ core: ApplianceCore, storage: Storage, ports: OpenPorts, group: MultiThreadedEventLoopGroup
+    ) async {
         await withTaskGroup(of: Void.self) { tasks in
             tasks.addTask { await core.commitAll(to: storage) }
             tasks.addTask { await core.readAll(from: storage) }
@@ -149,27 +134,36 @@ public final class Appliance: Sendable {
                 tasks.addTask { await core.carryOutCommands(driver) }
             }
             if showsSummary { tasks.addTask { await self.drawSummary(core) } }
-            for await _ in stopping.stream {}
+            var inForce = plan.configuration
+            var ports = ports
+            for await _ in requests.stream { await reload(&inForce, &ports, core, storage: storage, group: group) }
+            ServiceNotifier.stopping()
             // The committer goes on until the shutdown has given it the last batch.
-            tasks.addTask { await self.settle(core, listeners: listeners) }
+            let channels = ports.channels
+            tasks.addTask { await self.settle(core, ports: channels) }
             await tasks.waitForAll()
         }
     }
 
     /// Ends what brings in new data, then lets the store have what is left.
-    private func settle(_ core: ApplianceCore, listeners: [any Channel]) async {
+    private func settle(_ core: ApplianceCore, ports: [any Channel]) async {
         // Before the clients are sent away, or they would come back at once.
-        for listener in listeners { try? await listener.close() }
+        for port in ports { try? await port.close() }
         core.stopInput()
         let loop = core.eventLoop
         await loop.run { core.shutDownBroker() }
-        // A disk that takes no more must not keep the box from being switched off.
-        for _ in 0..<250 {
-            if await loop.run({ core.settle() }) { break }
+        // Neither a disk that takes no more nor a client that does not read may keep the box from being switched off.
+        for round in 0..<Appliance.settleRounds {
+            let (isStored, connections) = await loop.run { core.settle() }
+            if isStored, connections == 0 || round >= Appliance.farewellRounds { break }
             try? await Task.sleep(for: .milliseconds(20))
         }
         core.stopOutput()
     }
+
+    /// Of 20 ms each: for the store, and for the clients to take what is left to be said.
+    private static let settleRounds = 250
+    private static let farewellRounds = 50
 
     private func drawSummary(_ core: ApplianceCore) async {
         guard LiveSummary.terminalSize != nil else { return }

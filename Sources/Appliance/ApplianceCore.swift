@@ -10,8 +10,8 @@ import Store
 import Synchronization
 
 /// The parts of a running appliance, and the ways between the broker's loop and the other threads.
-// @unchecked Sendable: the stored properties do not change after `init`; `loop`, `context`, `publisher`, `commands`, `rules`
-// and `bridges` are only used on `eventLoop`.
+// @unchecked Sendable: the stored properties do not change after `init`; `loop`, `context`, `publisher`, `commands`,
+// `makeBridge`, `reporter`, `events` and `systemTopics` are only used on `eventLoop`.
 final class ApplianceCore: @unchecked Sendable {
     struct Loggers: Sendable {
         var broker: Logger
@@ -34,8 +34,7 @@ final class ApplianceCore: @unchecked Sendable {
     private let context: ServerContext
     private let publisher: PointPublisher
     private let commands: CommandClient
-    private let rules: [RuleClient]
-    private let bridges: [Bridge]
+    private let makeBridge: (BridgeConfiguration, LaneStatus?) -> Bridge
     private let reporter: Reporter
     private let events: EventPublisher
     private let systemTopics: SystemTopics
@@ -96,11 +95,7 @@ final class ApplianceCore: @unchecked Sendable {
         commands = CommandClient(broker: broker, queues: byDevice)
         commands.start(now: now, wall: wall)
 
-        rules = plan.rules.map {
-            RuleClient(
-                name: $0.name, program: $0.program, topic: $0.topic, qos: $0.qos, retain: $0.retain, broker: broker,
-                logger: loggers.rules)
-        }
+        let rules = plan.rules.map { RuleClient($0, broker: broker, logger: loggers.rules) }
         for rule in rules { rule.start(now: now, wall: wall) }
 
         let reads = reads.continuation
@@ -108,13 +103,14 @@ final class ApplianceCore: @unchecked Sendable {
             read: { read, completion in
                 reads.yield(CacheReadRequest(read: read, completion: NIOLoopBound(completion, eventLoop: eventLoop)))
             }, scheduleTurn: { loop.scheduleTurn() })
-        bridges = plan.bridges.map { configuration in
+        let makeBridge = { (configuration: BridgeConfiguration, laneStatus: LaneStatus?) in
             Bridge(
-                configuration: configuration, laneStatus: lanes[Bridge.laneName(configuration.name)], broker: broker, eventLoop: eventLoop,
+                configuration: configuration, laneStatus: laneStatus, broker: broker, eventLoop: eventLoop,
                 environment: environment, logger: loggers.bridge, seed: UInt64.random(in: 0...UInt64.max))
         }
-        loop.bridges = bridges
-        for bridge in bridges { bridge.start() }
+        self.makeBridge = makeBridge
+        loop.bridges = plan.bridges.map { makeBridge($0, lanes[Bridge.laneName($0.name)]) }
+        for bridge in loop.bridges { bridge.start() }
 
         let inbox = NIOLoopBoundBox<() -> Void>({}, eventLoop: eventLoop)
         let readings = Mailbox<DeviceReading>(capacity: PointPublisher.capacity) { eventLoop.execute { inbox.value() } }
@@ -136,13 +132,12 @@ final class ApplianceCore: @unchecked Sendable {
         self.systemTopics = systemTopics
 
         let context = context
-        let bridges = bridges
         let tick = NIOLoopBound({ () -> Void in
             let now = SystemClock.monotonic()
             let wall = SystemClock.wall()
             broker.tick(now: now, wall: wall)
             context.tick(now: now)
-            for bridge in bridges { bridge.tick() }
+            for bridge in loop.bridges { bridge.tick() }
             systemTopics.tick(now: now, report: reporter.report)
             loop.scheduleTurn()
         }, eventLoop: eventLoop)
@@ -232,6 +227,60 @@ final class ApplianceCore: @unchecked Sendable {
         return statuses
     }
 
+    // MARK: Reload
+
+    /// On the event loop: brings in force what can change while everything runs.
+    ///
+    /// - Parameters:
+    ///   - settings: `plan.configuration`, but with the old values where the change has to wait for the next start.
+    ///   - lanes: what the cache holds of bridges, by lane.
+    func apply(_ plan: AppliancePlan, _ settings: MartletConfiguration, lanes: [String: LaneStatus]) {
+        let now = SystemClock.monotonic()
+        let wall = SystemClock.wall()
+        loop.broker.limits = settings.brokerLimits
+        systemTopics.interval = settings.systemTopicsInterval
+        replaceRules(plan.rules, now: now, wall: wall)
+        replaceBridges(plan.bridges, lanes: lanes)
+        reporter.listeners = settings.listeners.map(\.name)
+        loop.scheduleTurn()
+    }
+
+    /// Rules that are as they were go on, with what they have counted.
+    private func replaceRules(_ rules: [CompiledRule], now: MonotonicTime, wall: Timestamp) {
+        var old = Dictionary(reporter.rules.map { ($0.name, $0) }) { first, _ in first }
+        for (name, client) in old where !rules.contains(where: { $0.name == name && $0.isSame(as: client.rule) }) {
+            client.stop(now: now, wall: wall)
+            old[name] = nil
+        }
+        reporter.rules = rules.map { rule in
+            if let client = old[rule.name] { return client }
+            let client = RuleClient(rule, broker: loop.broker, logger: loggers.rules)
+            client.start(now: now, wall: wall)
+            return client
+        }
+    }
+
+    /// A bridge that is gone keeps its place, without a connection, for what of it is not yet on disk.
+    private func replaceBridges(_ configurations: [BridgeConfiguration], lanes: [String: LaneStatus]) {
+        for bridge in loop.bridges where !configurations.contains(where: { $0.name == bridge.configuration.name }) {
+            bridge.stop()
+        }
+        for configuration in configurations {
+            if let bridge = loop.bridges.first(where: { $0.configuration.name == configuration.name }) {
+                if bridge.hasStopped || bridge.configuration != configuration { bridge.reconfigure(configuration) }
+            } else {
+                let bridge = makeBridge(configuration, lanes[Bridge.laneName(configuration.name)])
+                loop.bridges.append(bridge)
+                bridge.start()
+            }
+        }
+    }
+
+    /// On the event loop: a listener's channel is closed.
+    func closeConnections(of port: any Channel) {
+        context.closeConnections(of: port, now: SystemClock.monotonic(), wall: SystemClock.wall())
+    }
+
     // MARK: Shutdown
 
     var isStopping: Bool { stopFlag.load(ordering: .relaxed) }
@@ -245,15 +294,16 @@ final class ApplianceCore: @unchecked Sendable {
     /// On the event loop.
     func shutDownBroker() {
         ticker.cancel()
-        for bridge in bridges { bridge.stop() }
+        for bridge in loop.bridges { bridge.stop() }
         loop.broker.shutDown(now: SystemClock.monotonic(), wall: SystemClock.wall())
         loop.scheduleTurn()
     }
 
-    /// On the event loop: whether everything has been stored.
-    func settle() -> Bool {
+    /// On the event loop: whether everything has been stored, and how many connections have not taken what is left to be
+    /// said to them.
+    func settle() -> (isStored: Bool, connections: Int) {
         loop.commitNow()
-        return loop.isIdle
+        return (loop.isIdle, context.openConnections)
     }
 
     func stopOutput() {
@@ -284,8 +334,8 @@ final class ApplianceCore: @unchecked Sendable {
             listeners: plan.configuration.listeners.map { "\($0.address):\($0.port)" },
             clients: loop.broker.clientCount, broker: loop.broker.statistics, samples: publisher.samples, points: points,
             buses: buses,
-            bridges: bridges.map(\.status),
-            rules: rules.map { ($0.name, $0.matched, $0.failed) })
+            bridges: loop.bridges.filter { !$0.hasStopped }.map(\.status),
+            rules: reporter.rules.map { ($0.name, $0.matched, $0.failed) })
     }
 }
 

@@ -72,6 +72,12 @@ struct CompiledRule: Sendable {
     var topic: TopicTemplate
     var qos: QoS
     var retain: Bool
+
+    /// Whether both do the same.
+    func isSame(as other: CompiledRule) -> Bool {
+        name == other.name && program.sql == other.program.sql && topic.text == other.topic.text && qos == other.qos
+            && retain == other.retain
+    }
 }
 
 extension MartletConfiguration {

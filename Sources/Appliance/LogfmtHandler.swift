@@ -11,6 +11,8 @@ public struct LogfmtHandler: LogHandler {
     public final class Sink: Sendable {
         private let captured = Mutex<[String]?>(nil)
         static let maximumCaptured = 8
+        /// The least important level of the handlers that have none of their own.
+        private let threshold = Mutex(Logger.Level.notice)
         private let descriptor: Int32
 
         /// Lines go to standard error.
@@ -18,6 +20,12 @@ public struct LogfmtHandler: LogHandler {
 
         /// Lines go to an open file.
         init(descriptor: Int32) { self.descriptor = descriptor }
+
+        /// The least important level that is written.
+        public var level: Logger.Level { threshold.withLock { $0 } }
+
+        /// Changes ``level``, also for handlers that are there already.
+        public func setLevel(_ level: Logger.Level) { threshold.withLock { $0 = level } }
 
         /// From here on lines are kept for ``capturedLines()`` instead of being written.
         func capture() { captured.withLock { $0 = [] } }
@@ -51,14 +59,19 @@ public struct LogfmtHandler: LogHandler {
     }
 
     public var metadata: Logger.Metadata = [:]
-    public var logLevel: Logger.Level
+    public var logLevel: Logger.Level {
+        get { ownLevel ?? sink.level }
+        set { ownLevel = newValue }
+    }
+    private var ownLevel: Logger.Level?
     private let label: String
     private let sink: Sink
 
-    public init(label: String, level: Logger.Level, sink: Sink) {
+    /// - Parameter level: nil for that of `sink`, as it is at the time.
+    public init(label: String, level: Logger.Level? = nil, sink: Sink) {
         self.label = label
-        logLevel = level
         self.sink = sink
+        ownLevel = level
     }
 
     public subscript(metadataKey key: String) -> Logger.Metadata.Value? {

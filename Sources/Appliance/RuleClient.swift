@@ -7,11 +7,7 @@ import Rules
 /// A rule at work: sees each message of its filters while it is being published, and publishes its result within the same
 /// publish, so that what follows from an acknowledged message is as durable as the message.
 final class RuleClient: Client {
-    let name: String
-    private let program: RuleProgram
-    private let topic: TopicTemplate
-    private let resultQoS: QoS
-    private let resultRetain: Bool
+    let rule: CompiledRule
     private let broker: Broker
     private let logger: Logger
     private var context = EvaluationContext()
@@ -20,14 +16,10 @@ final class RuleClient: Client {
     private(set) var matched: UInt64 = 0
     private(set) var failed: UInt64 = 0
 
-    init(
-        name: String, program: RuleProgram, topic: TopicTemplate, qos: QoS, retain: Bool, broker: Broker, logger: Logger
-    ) {
-        self.name = name
-        self.program = program
-        self.topic = topic
-        resultQoS = qos
-        resultRetain = retain
+    var name: String { rule.name }
+
+    init(_ rule: CompiledRule, broker: Broker, logger: Logger) {
+        self.rule = rule
         self.broker = broker
         self.logger = logger
         super.init(takesInline: true)
@@ -36,7 +28,7 @@ final class RuleClient: Client {
     /// Subscribes to the rule's filters. Its own results do not come back to it.
     func start(now: MonotonicTime, wall: Timestamp) {
         broker.attach(self, identifier: "$martlet/rule/\(name)")
-        for filter in program.filters {
+        for filter in rule.program.filters {
             broker.subscribe(
                 self, filter: filter,
                 options: SubscriptionOptions(qos: .exactlyOnce, noLocal: true, retainHandling: .doNotSend), now: now,
@@ -44,11 +36,14 @@ final class RuleClient: Client {
         }
     }
 
+    /// Leaves the broker.
+    func stop(now: MonotonicTime, wall: Timestamp) { broker.connectionLost(self, now: now, wall: wall) }
+
     override func receive(_ message: Message, qos: QoS, retain: Bool) {
         message.withTopic { topicBytes in
             message.withPayload { payload in
                 context.load(topic: topicBytes, payload: payload, publishedAt: message.publishedAt)
-                switch program.evaluate(&context, output: &result) {
+                switch rule.program.evaluate(&context, output: &result) {
                 case .noMatch: break
                 case .matched: publishResult(of: message)
                 case .failed(let failure): count(failure, topic: message.topic)
@@ -60,18 +55,18 @@ final class RuleClient: Client {
 
     private func publishResult(of message: Message) {
         matched &+= 1
-        guard topic.expand(&context, into: &resultTopic) else {
+        guard rule.topic.expand(&context, into: &resultTopic) else {
             failed &+= 1
             if failed.isPowerOfTwo {
                 logger.warning(
-                    "a result has no valid topic", metadata: ["rule": "\(name)", "topic": "\(topic.text)", "failures": "\(failed)"])
+                    "a result has no valid topic", metadata: ["rule": "\(name)", "topic": "\(rule.topic.text)", "failures": "\(failed)"])
             }
             return
         }
         let published = resultTopic.withUnsafeBytes { resultTopic in
             result.withUnsafeBytes { result in
                 Message.create(
-                    topic: resultTopic, payload: result, qos: resultQoS, retain: resultRetain,
+                    topic: resultTopic, payload: result, qos: rule.qos, retain: rule.retain,
                     publisher: UInt64(bitPattern: session?.number ?? 0), publishedAt: message.publishedAt)
             }
         }

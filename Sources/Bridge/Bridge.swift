@@ -20,11 +20,12 @@ public import Store
 
 /// One bridge with its lane, its connection and its two clients in the local broker. Belongs to the event loop.
 public final class Bridge {
-    public let configuration: BridgeConfiguration
+    public internal(set) var configuration: BridgeConfiguration
     let broker: Broker
     let eventLoop: any EventLoop
     let environment: BridgeEnvironment
     let logger: Logger
+    let seed: UInt64
 
     public internal(set) var lane: BridgeLane
     var reconnection: Reconnection
@@ -81,6 +82,7 @@ public final class Bridge {
         var logger = logger
         logger[metadataKey: "bridge"] = "\(configuration.name)"
         self.logger = logger
+        self.seed = seed
         self.laneStatus = laneStatus
         reconnection = Reconnection(
             seed: seed, shortestWait: configuration.reconnectInterval, longestWait: configuration.maximumBackOff)
@@ -88,7 +90,7 @@ public final class Bridge {
             UpstreamBootstrap.connect(configuration, connection, eventLoop: eventLoop, environment: environment)
         }
         var limits = BridgeLane.Limits()
-        limits.maximumInFlight = max(1, min(configuration.maximumInFlight, 65_535))
+        limits.maximumInFlight = Bridge.maximumInFlight(configuration)
         lane = BridgeLane(
             name: Bridge.laneName(configuration.name), limits: limits, lastSequence: laneStatus?.lastSequence ?? 0,
             acknowledgedSequence: laneStatus?.acknowledgedSequence ?? 0)

@@ -2,9 +2,9 @@ public import Core
 public import MQTTCodec
 
 /// One bridge: where the upstream is, and what goes there and comes from there.
-public struct BridgeConfiguration: Sendable {
+public struct BridgeConfiguration: Sendable, Equatable {
     /// Local topics that go upstream.
-    public struct Forward: Sendable {
+    public struct Forward: Sendable, Equatable {
         /// Which messages.
         public var filter: TopicFilter
         /// What their topics are called upstream.
@@ -25,7 +25,7 @@ public struct BridgeConfiguration: Sendable {
     }
 
     /// Upstream topics that come in.
-    public struct Receive: Sendable {
+    public struct Receive: Sendable, Equatable {
         /// What is subscribed to upstream.
         public var filter: TopicFilter
         /// What the topics are called here.

@@ -92,7 +92,7 @@ public struct BridgeLane {
 
     /// The lane's name in the store.
     public let name: String
-    public let limits: Limits
+    public internal(set) var limits: Limits
     public internal(set) var statistics = BridgeLaneStatistics()
 
     // Before the commit

@@ -1,5 +1,5 @@
 public import Core
-import MQTTCodec
+public import MQTTCodec
 public import Store
 
 extension Broker {
@@ -14,6 +14,16 @@ extension Broker {
                 case .shutdown, .always: .useAnotherServer
                 case .moved: .serverMoved
                 }
+            close(client, reason: reason, now: now, wall: wall)
+        }
+    }
+
+    /// Ends the network connections that `isConcerned` picks, each with its will; sessions that outlive their connection
+    /// stay.
+    public func closeClients(
+        reason: ReasonCode, now: MonotonicTime, wall: Timestamp, where isConcerned: (Client) -> Bool
+    ) {
+        for client in sessions.values.compactMap(\.client) where !client.isInternal && isConcerned(client) {
             close(client, reason: reason, now: now, wall: wall)
         }
     }

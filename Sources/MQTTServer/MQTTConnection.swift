@@ -53,6 +53,9 @@ final class MQTTConnection: Client, ChannelDuplexHandler {
         return host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
     }
 
+    /// Whether it came through this listener's channel.
+    func came(through port: any Channel) -> Bool { context?.channel.parent === port }
+
     // MARK: Channel
 
     func handlerAdded(context: ChannelHandlerContext) {

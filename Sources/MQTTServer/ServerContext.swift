@@ -13,6 +13,8 @@ public final class ServerContext {
     /// Called when the broker may have something to flush or to commit; the turn's owner coalesces the calls.
     private let scheduleTurn: () -> Void
     public internal(set) var traffic = Traffic()
+    /// Connections that are open.
+    public private(set) var openConnections = 0
     /// Open connections by listener.
     public private(set) var connections: [String: Int] = [:]
     /// Output buffers that nobody uses now.
@@ -65,11 +67,15 @@ public final class ServerContext {
     /// A connection of a listener is open.
     func opened(_ listener: String) {
         traffic.accepted &+= 1
+        openConnections += 1
         connections[listener, default: 0] += 1
     }
 
     /// It is open no more.
-    func closed(_ listener: String) { connections[listener, default: 1] -= 1 }
+    func closed(_ listener: String) {
+        openConnections -= 1
+        connections[listener, default: 1] -= 1
+    }
 
     /// A connection is there and has to send CONNECT in time.
     func expectConnect(_ connection: MQTTConnection, now: MonotonicTime) {
@@ -87,6 +93,11 @@ public final class ServerContext {
     /// To be called about once a second: closes the connections that never sent CONNECT.
     public func tick(now: MonotonicTime) {
         for (deadline, connection) in unconnected.values where deadline <= now { drop(connection) }
+    }
+
+    /// Closes those of a port that is gone.
+    func dropUnconnected(of port: any Channel) {
+        for (_, connection) in unconnected.values where connection.came(through: port) { drop(connection) }
     }
 
     private func drop(_ connection: MQTTConnection) {

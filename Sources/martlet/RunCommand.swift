@@ -40,10 +40,14 @@ struct RunCommand: AsyncParsableCommand {
         let demo = file == nil ? try Demo(port: port ?? 1883, dataDirectory: dataDirectory ?? scratch?.path ?? "") : nil
         defer { demo?.simulator.stop() }
         do {
-            var plan = try demo.map { try AppliancePlan($0.configuration) } ?? AppliancePlan.load(path: file ?? "")
+            let load = planLoader()
+            var plan = try demo.map { try AppliancePlan($0.configuration) } ?? load()
             if let dataDirectory { plan.use(dataDirectory: absolute(dataDirectory)) }
-            let appliance = Appliance(plan: plan, sink: sink, showsSummary: !quiet && isatty(STDOUT_FILENO) == 1)
-            StopSignals.wait { appliance.stop() }
+            let appliance = Appliance(
+                plan: plan, loadPlan: file == nil ? nil : load, sink: sink,
+                showsSummary: !quiet && isatty(STDOUT_FILENO) == 1)
+            let reload: @Sendable () -> Void = { appliance.reload() }
+            StopSignals.wait({ appliance.stop() }, reload: file == nil ? nil : reload)
             try await appliance.run()
         } catch let error as ConfigurationErrors {
             Console.error(error.description)
@@ -51,6 +55,17 @@ struct RunCommand: AsyncParsableCommand {
         } catch let error as ApplianceError {
             Console.error("martlet: \(error)")
             throw ExitCode(1)
+        }
+    }
+
+    /// Reads the file, now and whenever SIGHUP asks for it.
+    private func planLoader() -> @Sendable () throws(ConfigurationErrors) -> AppliancePlan {
+        let file = file ?? ""
+        let directory = dataDirectory.map(absolute)
+        return { () throws(ConfigurationErrors) in
+            var plan = try AppliancePlan.load(path: file)
+            if let directory { plan.use(dataDirectory: directory) }
+            return plan
         }
     }
 

@@ -2,13 +2,15 @@ import Core
 import Glibc
 import Synchronization
 
-/// SIGTERM and SIGINT as a call on a thread of its own, where anything is allowed.
+/// SIGTERM, SIGINT and SIGHUP as calls on a thread of their own, where anything is allowed.
 enum StopSignals {
     /// The write end of the pipe between the signal handler and the thread.
     private static let pipeEnd = Atomic<Int32>(-1)
 
-    /// Calls `stop` at the first signal; the second ends the process at once.
-    static func wait(_ stop: @escaping @Sendable () -> Void) {
+    /// Calls `stop` at the first SIGTERM or SIGINT; the second ends the process at once.
+    ///
+    /// - Parameter reload: called at SIGHUP; nil if that is to stop the process too.
+    static func wait(_ stop: @escaping @Sendable () -> Void, reload: (@Sendable () -> Void)? = nil) {
         // A peer that goes away is an error of `write`, not the end of the process.
         signal(SIGPIPE, SIG_IGN)
         var ends: [Int32] = [-1, -1]
@@ -16,11 +18,20 @@ enum StopSignals {
         let readEnd = ends[0]
         pipeEnd.store(ends[1], ordering: .releasing)
         DetachedThread.start(name: "signals") {
-            _ = next(readEnd)
-            stop()
-            _exit(128 + Int32(next(readEnd)))
+            var isStopping = false
+            while true {
+                let number = Int32(next(readEnd))
+                if number == SIGHUP, let reload {
+                    reload()
+                } else if isStopping {
+                    _exit(128 + number)
+                } else {
+                    isStopping = true
+                    stop()
+                }
+            }
         }
-        for number in [SIGTERM, SIGINT] { signal(number, handler) }
+        for number in [SIGTERM, SIGINT, SIGHUP] { signal(number, handler) }
     }
 
     private static func next(_ readEnd: Int32) -> UInt8 {

@@ -12,7 +12,7 @@ struct RuleClientTests {
 
     private func rule(_ sql: String, topic: String, qos: QoS = .atMostOnce, retain: Bool = false) throws -> RuleClient {
         let rule = RuleClient(
-            name: "r", program: try RuleProgram(sql: sql), topic: try TopicTemplate(topic), qos: qos, retain: retain,
+            CompiledRule(name: "r", program: try RuleProgram(sql: sql), topic: try TopicTemplate(topic), qos: qos, retain: retain),
             broker: broker, logger: Logger(label: "rules") { _ in SwiftLogNoOpLogHandler() })
         rule.start(now: .zero, wall: Timestamp(milliseconds: 0))
         return rule
@@ -54,8 +54,8 @@ struct RuleClientTests {
     func chain() throws {
         let first = try rule("SELECT t + 1 AS t FROM \"a\"", topic: "b")
         let second = RuleClient(
-            name: "second", program: try RuleProgram(sql: "SELECT t + 1 AS t FROM \"b\""), topic: try TopicTemplate("c"),
-            qos: .atMostOnce, retain: false, broker: broker, logger: Logger(label: "rules") { _ in SwiftLogNoOpLogHandler() })
+            CompiledRule(name: "second", program: try RuleProgram(sql: "SELECT t + 1 AS t FROM \"b\""), topic: try TopicTemplate("c"), qos: .atMostOnce, retain: false),
+            broker: broker, logger: Logger(label: "rules") { _ in SwiftLogNoOpLogHandler() })
         second.start(now: .zero, wall: Timestamp(milliseconds: 0))
         let subscriber = Subscriber.attached(to: broker, filter: "c")
         broker.publish("a", #"{"t":1}"#)
@@ -67,8 +67,8 @@ struct RuleClientTests {
     func loop() throws {
         let first = try rule("SELECT t + 1 AS t FROM \"a\"", topic: "b")
         let second = RuleClient(
-            name: "second", program: try RuleProgram(sql: "SELECT t + 1 AS t FROM \"b\""), topic: try TopicTemplate("a"),
-            qos: .atMostOnce, retain: false, broker: broker, logger: Logger(label: "rules") { _ in SwiftLogNoOpLogHandler() })
+            CompiledRule(name: "second", program: try RuleProgram(sql: "SELECT t + 1 AS t FROM \"b\""), topic: try TopicTemplate("a"), qos: .atMostOnce, retain: false),
+            broker: broker, logger: Logger(label: "rules") { _ in SwiftLogNoOpLogHandler() })
         second.start(now: .zero, wall: Timestamp(milliseconds: 0))
         broker.publish("a", #"{"t":1}"#)
         #expect(first.matched + second.matched == 9)

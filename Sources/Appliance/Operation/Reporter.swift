@@ -29,7 +29,7 @@ final class Reporter {
             wall: SystemClock.wall(), uptime: SystemClock.monotonic() - startedAt, statistics: loop.broker.statistics,
             census: loop.broker.census(), traffic: context.traffic,
             connections: listeners.map { ($0, context.connections[$0] ?? 0) }, commits: loop.commits,
-            bridges: loop.bridges.map(\.status),
+            bridges: loop.bridges.filter { !$0.hasStopped }.map(\.status),
             rules: rules.map { ApplianceReport.Rule(name: $0.name, matched: $0.matched, failed: $0.failed) },
             samples: publisher.samples)
     }

@@ -1,0 +1,141 @@
+import Configuration
+import Console
+import Core
+import Logging
+import MQTTServer
+import NIOCore
+import NIOPosix
+import Store
+
+// Reading the configuration again, as SIGHUP asks for.
+//
+//     read and check the file ── a mistake ──> logged; all stays as it is
+//            │
+//     open what is new ───────── a failure ──> what was opened is closed again; all stays as it is
+//            │
+//     on the broker's loop: limits, rights, rules, bridges, settings of listeners, in one go
+//            │
+//     close what is no longer there; its clients are told
+
+extension Appliance {
+    /// Brings a running appliance to what the configuration file says now. Connections stay, but those of a listener that
+    /// is gone.
+    ///
+    /// - Parameters:
+    ///   - inForce: the configuration that holds; afterwards the one that holds then.
+    ///   - ports: those that are open.
+    func reload(
+        _ inForce: inout MartletConfiguration, _ ports: inout OpenPorts, _ core: ApplianceCore,
+        storage: Storage, group: MultiThreadedEventLoopGroup
+    ) async {
+        let log = logger("appliance")
+        guard let loadPlan else {
+            log.notice("there is no configuration file to read again")
+            return
+        }
+        ServiceNotifier.reloading()
+        defer { ServiceNotifier.ready() }
+        let plan: AppliancePlan
+        do throws(ConfigurationErrors) {
+            plan = try loadPlan()
+        } catch {
+            for mistake in error.errors { log.error("a mistake in the configuration", metadata: ["detail": "\(mistake)"]) }
+            log.error("the configuration stays as it was", metadata: ["mistakes": "\(error.errors.count)"])
+            return
+        }
+        var new = plan.configuration
+        let change = ConfigurationChange(from: inForce, to: &new)
+        let opened: OpenPorts
+        do throws(ApplianceError) {
+            opened = try await open(new, core, group: group, beside: ports)
+        } catch {
+            log.error("the configuration stays as it was", metadata: ["error": "\(error)"])
+            return
+        }
+        sink.setLevel(Logger.Level(rawValue: new.appliance.logLevel.rawValue) ?? .notice)
+        let settings = new
+        // Of a bridge that is new here there may be messages from an earlier run.
+        let lanes = (try? await storage.status().cache.lanes) ?? []
+        await core.eventLoop.run {
+            core.apply(plan, settings, lanes: Dictionary(lanes.map { ($0.lane, $0) }) { first, _ in first })
+        }
+        await close(&ports, notIn: new, core)
+        for (table, channel) in opened.listeners.map({ ($0.table, $0.channel) }) {
+            ports.listeners.append(OpenPorts.Port(table: table, channel: channel))
+        }
+        if let metrics = opened.metrics { ports.metrics = metrics }
+        inForce = new
+        log.notice(
+            "configuration reloaded", metadata: ["changed": "\(change.applied.isEmpty ? "nothing" : change.applied.joined(separator: " "))"])
+        if !change.needsRestart.isEmpty {
+            log.warning("changes that wait for the next start", metadata: ["tables": "\(change.needsRestart.joined(separator: " "))"])
+        }
+    }
+
+    /// Opens what a configuration wants and what is not open yet.
+    ///
+    /// - Throws: if one of them cannot be opened; then none is.
+    func open(
+        _ configuration: MartletConfiguration, _ core: ApplianceCore, group: MultiThreadedEventLoopGroup,
+        beside ports: OpenPorts
+    ) async throws(ApplianceError) -> OpenPorts {
+        var opened = OpenPorts()
+        do throws(ApplianceError) {
+            for (table, listener) in zip(configuration.listeners, configuration.serverListeners)
+            where ports.index(of: table.place) == nil {
+                opened.listeners.append(
+                    OpenPorts.Port(table: table, channel: try await open(listener, core, group: group)))
+            }
+            let metrics = configuration.metrics
+            if let server = configuration.metricsServer(core, logger: logger("metrics")), metrics != ports.metrics?.table {
+                // The same port with another path: the old one has to go first, and was free to be opened.
+                if ports.metrics?.table.hasSamePlace(as: metrics) == true { try? await ports.metrics?.channel.close() }
+                do {
+                    opened.metrics = (metrics, try await server.open(group: group).get())
+                } catch {
+                    throw .listener("the metrics cannot be opened on \(server.address):\(server.port): \(error)")
+                }
+            }
+        } catch {
+            for channel in opened.channels { try? await channel.close() }
+            throw error
+        }
+        return opened
+    }
+
+    private func open(
+        _ listener: MQTTServer.Listener, _ core: ApplianceCore, group: MultiThreadedEventLoopGroup
+    ) async throws(ApplianceError) -> any Channel {
+        do {
+            let opening = await core.eventLoop.run { core.open(listener, group: group) }
+            return try await opening.get()
+        } catch {
+            throw .listener("listener \(listener.name) cannot be opened on \(listener.address):\(listener.port): \(error)")
+        }
+    }
+
+    /// Closes what a configuration has no more, with the connections that came through it.
+    private func close(_ ports: inout OpenPorts, notIn configuration: MartletConfiguration, _ core: ApplianceCore) async {
+        let wanted = Dictionary(configuration.listeners.map { ($0.place, $0) }) { first, _ in first }
+        var kept: [OpenPorts.Port] = []
+        for var port in ports.listeners {
+            if let table = wanted[port.table.place] {
+                port.table = table
+                kept.append(port)
+            } else {
+                // Before its clients are sent away, or they would come back at once.
+                try? await port.channel.close()
+                await core.eventLoop.run { [channel = port.channel] in core.closeConnections(of: channel) }
+            }
+        }
+        ports.listeners = kept
+        if let metrics = ports.metrics, metrics.table != configuration.metrics {
+            try? await metrics.channel.close()
+            ports.metrics = nil
+        }
+    }
+}
+
+extension MartletConfiguration.Metrics {
+    func hasSamePlace(as other: Self) -> Bool { address == other.address && port == other.port }
+}

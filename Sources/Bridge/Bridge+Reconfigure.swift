@@ -1,0 +1,25 @@
+extension Bridge {
+    /// Goes on under another configuration of the same name, or begins again after ``stop()``: the connection is made anew,
+    /// and what has not arrived upstream stays. No local message falls between the old filters and the new ones.
+    public func reconfigure(_ configuration: BridgeConfiguration) {
+        precondition(configuration.name == self.configuration.name, "the name is the bridge's place in the cache")
+        stop()
+        self.configuration = configuration
+        reconnection = Reconnection(
+            seed: seed, shortestWait: configuration.reconnectInterval, longestWait: configuration.maximumBackOff)
+        let (eventLoop, environment) = (eventLoop, environment)
+        openChannel = { connection in
+            UpstreamBootstrap.connect(configuration, connection, eventLoop: eventLoop, environment: environment)
+        }
+        lane.limits.maximumInFlight = Bridge.maximumInFlight(configuration)
+        isSubscribed = false
+        start()
+    }
+
+    /// Whether ``stop()`` was called last.
+    public var hasStopped: Bool { isStopped }
+
+    static func maximumInFlight(_ configuration: BridgeConfiguration) -> Int {
+        max(1, min(configuration.maximumInFlight, 65_535))
+    }
+}
