@@ -35,7 +35,7 @@ class Box(Martlet):
 
 @pytest.fixture
 def box(tmp_path, keep):
-    return keep(Box(tmp_path / "box", broker="max-packet-size = 100000\nmax-queued-bytes = 1000000\nmax-outbox-bytes = 1000000")).start()
+    return keep(Box(tmp_path / "box", broker='max-packet-size = "100KiB"')).start()
 
 
 def test_a_reload_keeps_connections_and_changes_a_limit(box, connect):
@@ -43,7 +43,7 @@ def test_a_reload_keeps_connections_and_changes_a_limit(box, connect):
     client.subscribe("a", 1)
     client.publish("a", bytes(50_000), 1)
     client.receive()
-    box.write("max-packet-size = 100000", "max-packet-size = 20000")
+    box.write('"100KiB"', '"20KiB"')
     assert "changed=[broker]" in box.reload().replace('"', "")
     client.publish("a", bytes(10_000), 1)
     assert client.receive().payload == bytes(10_000)
@@ -53,7 +53,7 @@ def test_a_reload_keeps_connections_and_changes_a_limit(box, connect):
 
 def test_a_file_with_mistakes_changes_nothing_and_all_of_them_are_logged(box, connect):
     client = connect("stays", at=box)
-    box.write("max-packet-size = 100000", "max-packet-size = 20000")
+    box.write('"100KiB"', '"20KiB"')
     box.write('name = "local"', 'name = "local"\nprot = 1')
     box.add('[[rule]]\nname = "r"\nsql = "SELEC"\ntopic = "t"\n')
     log = box.reload("the configuration stays as it was")
@@ -105,7 +105,7 @@ def test_a_port_that_is_taken_leaves_everything_as_it_was(box, connect):
         taken.listen()
         free = free_port()
         box.add(f'[[listener]]\nname = "free"\nport = {free}\n[[listener]]\nname = "taken"\nport = {taken.getsockname()[1]}\n')
-        box.write("max-packet-size = 100000", "max-packet-size = 20000")
+        box.write('"100KiB"', '"20KiB"')
         box.reload("the configuration stays as it was")
     assert not answers_mqtt(free)
     client.subscribe("a", 1)
@@ -151,7 +151,7 @@ name = "cloud"
 host = "127.0.0.1"
 port = {port}
 client-identifier = "box"
-reconnect-interval = "100ms"
+reconnect-interval = "1s"
   [[bridge.forward]]
   filter = "up/#"
   prefix = "{prefix}"
