@@ -3,6 +3,7 @@
 import http.client
 import socket
 import subprocess
+import time
 
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
@@ -98,8 +99,6 @@ def test_the_process_is_measured(box):
     assert 4e6 < box.value("process_resident_memory_bytes") < 1e9
     assert 5 < box.value("process_open_fds") < box.value("process_max_fds")
     assert 0 < box.value("process_cpu_seconds_total") < 60
-    import time
-
     assert abs(box.value("process_start_time_seconds") - time.time()) < 60
 
 
@@ -125,12 +124,13 @@ def test_one_connection_serves_many_scrapes(box):
 @pytest.mark.parametrize("garbage", [b"\x16\x03\x01\x02\x00", b"\r\n\r\n\x00\xff", b"GET /" + b"x" * 100_000], ids=["tls", "bytes", "long"])
 def test_garbage_ends_its_connection_only(box, garbage):
     with socket.create_connection(("127.0.0.1", box.metrics_port), timeout=10) as raw:
-        raw.sendall(garbage)
-        raw.shutdown(socket.SHUT_WR)
         try:
+            raw.sendall(garbage)
+            raw.shutdown(socket.SHUT_WR)
             while raw.recv(65_536):
                 pass
-        except ConnectionResetError:
+        except OSError:
+            # It was closed before all of it was taken.
             pass
     assert box.get()[0].status == 200
 
