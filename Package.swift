@@ -84,11 +84,13 @@ let package = Package(
             dependencies: ["Core", "MQTTCodec", "Store", "Broker", "Bridge", "TestSupport", byteBuffer, embedded, logging],
             swiftSettings: settings),
         .target(
-            name: "MQTTServer", dependencies: ["Core", "MQTTCodec", "Broker", byteBuffer, eventLoop, logging],
+            name: "MQTTServer", dependencies: ["Core", "MQTTCodec", "Security", "Broker", byteBuffer, eventLoop, logging],
             swiftSettings: settings),
         .testTarget(
             name: "MQTTServerTests",
-            dependencies: ["Core", "MQTTCodec", "Broker", "MQTTServer", "TestSupport", byteBuffer, embedded, logging],
+            dependencies: [
+                "Core", "MQTTCodec", "Security", "Broker", "MQTTServer", "TestSupport", byteBuffer, embedded, logging,
+            ],
             swiftSettings: settings),
 
         .target(name: "Console", dependencies: ["Core", byteBuffer, eventLoop, http, logging], swiftSettings: settings),
@@ -100,7 +102,7 @@ let package = Package(
         .target(
             name: "Appliance",
             dependencies: [
-                "Core", "Configuration", "MQTTCodec", "Payload", "Store", "Broker", "FieldBus", "Rules", "Bridge",
+                "Core", "Configuration", "MQTTCodec", "Payload", "Security", "Store", "Broker", "FieldBus", "Rules", "Bridge",
                 "Console", "MQTTServer", byteBuffer, eventLoop, logging,
             ],
             swiftSettings: settings),

@@ -81,7 +81,7 @@ public final class Appliance: Sendable {
                 metadata: ["bridge": "\(lane.lane)", "messages": "\(lane.messages)", "bytes": "\(lane.bytes)"])
         }
         let core = await makeCore(group.next(), snapshot: snapshot, lanes: lanes)
-        let open = try await open(plan.configuration, core, group: group, beside: OpenPorts())
+        let open = try await open(plan.configuration, plan.listeners, core, group: group, beside: OpenPorts())
         let ports = open.listeners.compactMap { $0.channel.localAddress?.port }
         log.notice(
             "running", metadata: ["name": "\(plan.configuration.appliance.name)", "ports": "\(ports)", "data": "\(plan.configuration.dataDirectory)"])

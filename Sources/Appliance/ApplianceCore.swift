@@ -239,6 +239,9 @@ final class ApplianceCore: @unchecked Sendable {
         let wall = SystemClock.wall()
         loop.broker.limits = settings.brokerLimits
         systemTopics.interval = settings.systemTopicsInterval
+        for listener in plan.listeners {
+            context.listener(at: listener.place)?.replace(settings: listener.settings, tls: listener.tls)
+        }
         replaceRules(plan.rules, now: now, wall: wall)
         replaceBridges(plan.bridges, lanes: lanes)
         reporter.listeners = settings.listeners.map(\.name)
@@ -331,7 +334,7 @@ final class ApplianceCore: @unchecked Sendable {
         let now = SystemClock.monotonic()
         return StatusSnapshot(
             time: SystemClock.wall(), monotonic: now, uptime: now - startedAt, name: plan.configuration.appliance.name,
-            listeners: plan.configuration.listeners.map { "\($0.address):\($0.port)" },
+            listeners: plan.configuration.listeners.map(\.place),
             clients: loop.broker.clientCount, broker: loop.broker.statistics, samples: publisher.samples, points: points,
             buses: buses,
             bridges: loop.bridges.filter { !$0.hasStopped }.map(\.status),

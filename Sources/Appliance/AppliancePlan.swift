@@ -1,11 +1,13 @@
 import Bridge
 public import Configuration
 import FieldBus
+import MQTTServer
 
 /// A configuration whose every part has been checked by the part that will use it.
 public struct AppliancePlan: Sendable {
     /// What the plan was made from.
     public private(set) var configuration: MartletConfiguration
+    let listeners: [MQTTServer.Listener]
     let rules: [CompiledRule]
     let bridges: [BridgeConfiguration]
     let buses: [ModbusBus]
@@ -30,6 +32,7 @@ public struct AppliancePlan: Sendable {
     /// - Parameter errors: the mistakes found so far, and then these.
     private init(_ configuration: MartletConfiguration, _ errors: inout [ConfigurationError]) {
         self.configuration = configuration
+        listeners = configuration.serverListeners(&errors)
         buses = configuration.modbusBuses(&errors)
         rules = configuration.compileRules(&errors)
         bridges = configuration.bridgeConfigurations(&errors)

@@ -46,10 +46,6 @@ extension MartletConfiguration {
             maximumBytes: Int64(cache.maxSize), maximumAge: cache.maxAge,
             whenFull: cache.whenFull == .dropOldest ? .dropOldest : .refuseNewest)
     }
-
-    var serverListeners: [MQTTServer.Listener] {
-        listeners.map { MQTTServer.Listener(name: $0.name, address: $0.address, port: $0.port) }
-    }
 }
 
 extension MartletConfiguration.Broker {

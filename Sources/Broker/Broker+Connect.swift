@@ -98,7 +98,7 @@ extension Broker {
         // [MQTT-3.1.2-22] one and a half times the keep-alive; [MQTT-3.2.2-22] the client's own unless it was told another.
         client.keepAlive = keepAlive == 0 ? nil : .milliseconds(Int64(keepAlive) * 1500)
         if packet.version == .v5 {
-            offer(in: &answer)
+            offer(to: client, in: &answer)
             // [MQTT-3.1.2-28] only to those who ask.
             if packet.properties.requestResponseInformation == true {
                 answer.responseInformation = responseInformation(for: clientIdentifier)

@@ -5,9 +5,9 @@ import MQTTCodec
 
 extension Broker {
     /// Puts into a successful CONNACK what the client has to keep to. What is not said has the standard's default.
-    func offer(in answer: inout Properties) {
+    func offer(to client: Client, in answer: inout Properties) {
         answer.receiveMaximum = limits.receiveMaximum
-        answer.maximumPacketSize = UInt32(clamping: limits.maximumPacketSize)
+        answer.maximumPacketSize = UInt32(clamping: min(limits.maximumPacketSize, client.maximumInboundPacketSize))
         answer.topicAliasMaximum = limits.topicAliasMaximum
         // [MQTT-3.2.2-9] a lower Maximum QoS is told.
         if limits.maximumQoS != .exactlyOnce { answer.maximumQoS = limits.maximumQoS.rawValue }

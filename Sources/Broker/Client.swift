@@ -30,6 +30,8 @@ open class Client {
     public internal(set) var userName: String?
     /// Where it connects from, for people to read.
     open var peerAddress: String? { nil }
+    /// Bytes of the largest packet taken from it, if that is less than from others.
+    open var maximumInboundPacketSize: Int { .max }
 
     /// Messages that may be unacknowledged towards the client: the smaller of its Receive Maximum and the configured limit.
     var receiveMaximum = 1

@@ -10,12 +10,8 @@ public enum ConfigurationPrinter {
         page.comment("Durations: \"500ms\" \"1s\" \"5m\" \"2h\" \"7d\". Sizes: \"64KiB\" \"1MiB\" \"1GiB\", also KB, MB, GB.")
         let configuration = MartletConfiguration()
         for table in MartletConfiguration.schema.subtables {
-            let blocks = table.blocks(configuration, "")
-            if blocks.isEmpty {
-                for block in table.exampleBlocks("") { page.example(block) }
-            } else {
-                for block in blocks { page.table(block) }
-            }
+            for block in table.blocks(configuration, "") { page.table(block) }
+            for block in table.exampleBlocks("") { page.example(block) }
         }
         return page.text
     }

@@ -22,9 +22,12 @@ struct FilePrinter {
     mutating func table(_ block: TableBlock) {
         text += "\n"
         comment(block.help)
+        explained.insert(block.path)
         text += "\(block.header)\n"
-        for line in block.lines {
+        // What has neither value nor example is explained where an example table has it.
+        for line in block.lines where line.value ?? line.key.exampleText != nil {
             comment(explanation(of: line.key))
+            explained.insert("\(block.path).\(line.key.name)")
             if let value = line.value {
                 text += "\(line.key.name) = \(value)\n"
             } else if let example = line.key.exampleText {

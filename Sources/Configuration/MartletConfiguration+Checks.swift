@@ -12,26 +12,8 @@ extension MartletConfiguration {
         findings.reportDuplicates(
             buses.filter { $0.protocol == .modbusRTU && $0.serialPort != nil }, "serial-port", what: "bus on serial port"
         ) { $0.serialPort ?? "" }
-        checkAddresses(&findings)
+        checkListeners(&findings)
         checkDevices(&findings)
-    }
-
-    /// Two listeners share a port only on different addresses, and not with one that has all addresses.
-    private func checkAddresses(_ findings: inout Findings) {
-        for (index, listener) in listeners.enumerated() where listener.source.isSound("address", "port") {
-            guard let address = IPAddress(listener.address) else { continue }
-            let earlier = listeners[..<index].first { other in
-                guard other.source.isSound("address", "port"), other.port == listener.port else { return false }
-                guard let taken = IPAddress(other.address) else { return false }
-                return taken == address || ((taken.isAny || address.isAny) && taken.bytes.count == address.bytes.count)
-            }
-            guard let earlier else { continue }
-            findings.report(
-                listener.source["port"],
-                "port \(listener.port) of \(listener.address) is taken by the listener "
-                    + "at line \(earlier.source.position.line)"
-            )
-        }
     }
 
     private func checkDevices(_ findings: inout Findings) {

@@ -37,7 +37,7 @@ extension MartletConfiguration: ConfigurationTable {
     static let schema = Schema<Self>("The whole file.") {
         Subtable("appliance", \.appliance)
         Subtable("broker", \.broker)
-        Subtable("listener", \.listeners, limit: 64)
+        Subtable("listener", \.listeners, limit: 64, examples: Listener.examples)
         Subtable("product", \.products, limit: 1000, examples: Product.examples)
         Subtable("bus", \.buses, limit: 256, examples: Bus.examples)
         Subtable("device", \.devices, limit: 10_000, examples: Device.examples)

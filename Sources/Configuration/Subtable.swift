@@ -4,7 +4,7 @@ struct Subtable<Root: ConfigurationTable>: Sendable {
     let decode: @Sendable (TOMLEntry, inout Root, inout Findings) -> Void
     /// The tables of a value, as `[path.name]`.
     let blocks: @Sendable (_ root: Root, _ path: String) -> [TableBlock]
-    /// What a new file shows where the value has none of these tables.
+    /// What a new file shows after the tables of the value.
     let exampleBlocks: @Sendable (_ path: String) -> [TableBlock]
     /// The declarations, for the reference page.
     let reference: @Sendable (_ path: String) -> TableReference

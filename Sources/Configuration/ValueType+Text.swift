@@ -66,6 +66,15 @@ extension ValueType where Value == String {
         }
     }
 
+    /// A host name as clients of TLS ask for it, or `*.` and the rest of one.
+    static var serverName: Self {
+        text("host name", allowed: "*. for any first label", bytes: 1...253) { text in
+            let name = text.hasPrefix("*.") ? text.dropFirst(2) : text[...]
+            let isName = !name.isEmpty && name.utf8.allSatisfy(isNameCharacter)
+            return isName ? nil : "is not a host name such as box.example.com or *.example.com"
+        }
+    }
+
     /// A numeric IPv4 or IPv6 address.
     static var address: Self {
         text("address", allowed: "IPv4 or IPv6 address", bytes: 1...64) { text in
@@ -105,6 +114,33 @@ extension ValueType where Value == String {
                 return "is not a topic prefix: it must not contain \"+\", \"#\" and control characters"
             }
             return nil
+        }
+    }
+
+    /// Whole levels that go before a topic, a `/` between.
+    static var topicLevels: Self {
+        text("topic levels", allowed: "no + #, no leading $, no / at the end", bytes: 1...1024) { text in
+            if text.hasPrefix("$") { return "must not begin with \"$\", which marks a server's own topics" }
+            if text.hasSuffix("/") { return "must not end with \"/\": one is put before the topic" }
+            if TopicName(text) == nil || text.unicodeScalars.contains(where: \.isControl) {
+                return "is not the beginning of a topic: it must not contain \"+\", \"#\" and control characters"
+            }
+            return nil
+        }
+    }
+
+    /// The path of a URL, without query (RFC 3986 §3.3, with nothing that needs an escape).
+    static var urlPath: Self {
+        text("URL path", allowed: "begins with /", bytes: 1...1024) { text in
+            let isPath = text.hasPrefix("/") && text.utf8.allSatisfy { isNameCharacter($0) || $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: "~") }
+            return isPath ? nil : "is not a path: it begins with \"/\" and has letters, digits, \"-\", \"_\", \".\", \"~\" and \"/\""
+        }
+    }
+
+    /// Text that is not empty, of printable ASCII.
+    static func line(bytes: Int) -> Self {
+        text("string", allowed: "at most \(bytes) bytes", bytes: 1...bytes) { text in
+            text.utf8.allSatisfy { (33...126).contains($0) } ? nil : "must only have printable characters, without spaces"
         }
     }
 

@@ -1,51 +1,114 @@
 import Core
 public import NIOCore
 import NIOPosix
+public import Security
 
-/// A TCP port on which MQTT clients connect.
+/// A place where MQTT clients connect: a TCP port or a Unix socket.
 public struct Listener: Sendable {
-    public var name: String
-    public var address: String
-    /// 1…65,535, or 0 for one that the system chooses.
-    public var port: Int
+    public enum Place: Sendable, Equatable, CustomStringConvertible {
+        /// - port: 1…65,535, or 0 for one that the system chooses.
+        case network(address: String, port: Int)
+        /// - mode: permissions of the socket's file.
+        case unix(path: String, mode: UInt32)
 
-    public init(name: String, address: String, port: Int) {
-        self.name = name
-        self.address = address
-        self.port = port
+        public var description: String {
+            switch self {
+            case .network(let address, let port): "\(address):\(port)"
+            case .unix(let path, _): path
+            }
+        }
     }
 
-    /// Opens the port. To be called on the shared event loop's group; connections belong to that loop.
+    public var place: Place
+    public var settings: ListenerSettings
+    /// nil for a listener that does not speak TLS.
+    public var tls: TLSContext?
+
+    public init(place: Place, settings: ListenerSettings, tls: TLSContext? = nil) {
+        self.place = place
+        self.settings = settings
+        self.tls = tls
+    }
+
+    /// Opens it. To be called on the shared event loop, on whose group; connections belong to that loop.
     ///
-    /// - Throws: the system's error if the address cannot be bound.
+    /// - Throws: the system's error if the address or the file cannot be bound; ``UnixSocketError``.
     public func open(group: any EventLoopGroup, shared: ServerContext) -> EventLoopFuture<any Channel> {
-        let bound = NIOLoopBound(shared, eventLoop: shared.eventLoop)
-        let name = self.name
-        return ServerBootstrap(group: group)
+        let listener = OpenListener(place: place, settings: settings, tls: tls, shared: shared)
+        let bound = NIOLoopBound(listener, eventLoop: shared.eventLoop)
+        let bootstrap = ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: 1024)
-            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .serverChannelOption(.maxMessagesPerRead, value: 64)
             .serverChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    let pause = AcceptPause(logger: bound.value.logger, listener: name)
+                    let listener = bound.value
+                    let pause = AcceptPause(logger: listener.shared.logger, listener: listener.settings.name)
                     try channel.pipeline.syncOperations.addHandler(pause)
                 }
             }
             .childChannelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    let connection = MQTTConnection(shared: bound.value, listener: name)
-                    try channel.pipeline.syncOperations.addHandler(connection)
-                }
+                channel.eventLoop.makeCompletedFuture { try bound.value.prepare(channel) }
             }
-            // Latency: what is flushed is a whole batch already, so Nagle's algorithm could only delay it.
-            .childChannelOption(.socketOption(.tcp_nodelay), value: 1)
-            .childChannelOption(.maxMessagesPerRead, value: 1)
-            .childChannelOption(.allowRemoteHalfClosure, value: false)
-            // An idle connection holds no receive buffer; a busy one gets up to 64 KiB.
-            .childChannelOption(
-                .recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 256, initial: 512, maximum: 65_536))
-            .childChannelOption(
-                .writeBufferWaterMark, value: ChannelOptions.Types.WriteBufferWaterMark(low: 64 * 1024, high: 256 * 1024))
-            .bind(host: address, port: port)
+        let opening: EventLoopFuture<any Channel>
+        switch place {
+        case .network(let address, let port):
+            opening = bootstrap
+                .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+                // Latency: what is flushed is a whole batch already, so Nagle's algorithm could only delay it. Linux hands
+                // the option on to the sockets that are accepted, which saves a system call for each.
+                .serverChannelOption(.socketOption(.tcp_nodelay), value: 1)
+                .bind(host: address, port: port)
+        case .unix(let path, let mode):
+            do throws(UnixSocketError) {
+                let file = try UnixSocketFile(path: path, mode: mode)
+                opening = bootstrap.withBoundSocket(file.descriptor)
+                opening.whenComplete { result in
+                    switch result {
+                    case .success(let channel): channel.closeFuture.whenComplete { _ in file.remove() }
+                    case .failure: file.remove()
+                    }
+                }
+            } catch {
+                return shared.eventLoop.makeFailedFuture(error)
+            }
+        }
+        return opening.map { channel in
+            bound.value.hasOpened(on: channel)
+            return channel
+        }
     }
 }
+
+extension OpenListener {
+    /// The port or socket is there.
+    fileprivate func hasOpened(on channel: any Channel) {
+        self.channel = channel
+        shared.add(self)
+        warn()
+    }
+
+    /// Makes a connection of an accepted channel.
+    ///
+    /// - Throws: ``ListenerIsFull``, after which the channel is closed.
+    fileprivate func prepare(_ channel: any Channel) throws {
+        guard hasRoom() else { throw ListenerIsFull() }
+        // In one go, and not through the bootstrap, which would make a future for each.
+        if let options = channel.syncOptions {
+            try options.setOption(.maxMessagesPerRead, value: 1)
+            // An idle connection holds no receive buffer; a busy one gets up to 64 KiB.
+            try options.setOption(
+                .recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 256, initial: 512, maximum: 65_536))
+            try options.setOption(
+                .writeBufferWaterMark, value: ChannelOptions.Types.WriteBufferWaterMark(low: 64 * 1024, high: 256 * 1024))
+        }
+        let pipeline = channel.pipeline.syncOperations
+        if let tls { try pipeline.addHandler(TLSHandler(context: tls)) }
+        if case .webSocket(let path) = settings.transport {
+            try pipeline.addHandler(WebSocketHandler(listener: self, path: path))
+        }
+        try pipeline.addHandler(MQTTConnection(listener: self))
+    }
+}
+
+/// There are as many connections as the listener may have.
+private struct ListenerIsFull: Error {}

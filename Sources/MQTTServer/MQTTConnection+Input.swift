@@ -42,7 +42,7 @@ extension MQTTConnection {
 
     /// Bytes of the largest packet taken now: little from somebody who has not said who he is.
     private var maximumInput: Int {
-        let limit = shared.broker.limits.maximumPacketSize
+        let limit = min(shared.broker.limits.maximumPacketSize, settings.maximumPacketSize)
         if case .awaitingConnect = phase { return min(limit, ServerContext.maximumConnectSize) }
         return limit
     }
@@ -85,9 +85,13 @@ extension MQTTConnection {
         case .pubcomp:
             broker.pubcomp(try AcknowledgementPacket.read(body: body, type: .pubcomp, version: version), from: self, now: now)
         case .subscribe:
-            broker.subscribe(try SubscribePacket.read(body: body, version: version), from: self, now: now, wall: wall)
+            var packet = try SubscribePacket.read(body: body, version: version)
+            settings.topicPrefix?.add(to: &packet)
+            broker.subscribe(packet, from: self, now: now, wall: wall)
         case .unsubscribe:
-            broker.unsubscribe(try UnsubscribePacket.read(body: body, version: version), from: self)
+            var packet = try UnsubscribePacket.read(body: body, version: version)
+            settings.topicPrefix?.add(to: &packet)
+            broker.unsubscribe(packet, from: self)
         case .pingreq:
             try Ping.read(body: body)
             broker.ping(from: self)
@@ -109,15 +113,16 @@ extension MQTTConnection {
     private func connect(
         _ body: UnsafeRawBufferPointer, now: MonotonicTime, wall: Timestamp
     ) throws(DecodeError) {
-        let packet: ConnectPacket
+        var packet: ConnectPacket
         do throws(DecodeError) {
             packet = try ConnectPacket.read(body: body)
+            try settings.topicPrefix?.add(to: &packet)
         } catch {
             refuse(error, version: ConnectPacket.version(of: body))
             return
         }
         phase = .connected
-        shared.connectIsSettled(self)
+        connectIsSettled()
         if shared.broker.connect(self, packet: packet, now: now, wall: wall) {
             if topicAliasMaximum > 0 { topicAliases = TopicAliases(maximum: topicAliasMaximum) }
             log(.debug, "connected")
@@ -160,15 +165,24 @@ extension MQTTConnection {
         }
         if let forwarded = view.forwardedProperties {
             publish.properties = UnsafeRawBufferPointer(rebasing: body[forwarded])
-            shared.broker.publish(publish, from: self, now: now, wall: wall)
+            give(publish, now: now, wall: wall)
         } else {
             // Properties of the hop stand between those that travel on.
             scratch.removeAll(keepingCapacity: true)
             view.appendForwardedProperties(of: body, to: &scratch)
             scratch.withUnsafeBytes { properties in
                 publish.properties = properties
-                shared.broker.publish(publish, from: self, now: now, wall: wall)
+                give(publish, now: now, wall: wall)
             }
+        }
+    }
+
+    @inline(__always)
+    private func give(_ publish: Broker.Publish, now: MonotonicTime, wall: Timestamp) {
+        if let prefix = settings.topicPrefix {
+            self.publish(publish, below: prefix, now: now, wall: wall)
+        } else {
+            shared.broker.publish(publish, from: self, now: now, wall: wall)
         }
     }
 

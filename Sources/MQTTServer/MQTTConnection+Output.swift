@@ -110,7 +110,10 @@ extension MQTTConnection {
     }
 
     private func encode(_ publish: OutboundPublish) {
-        let message = publish.message
+        guard let message = named(publish.message) else {
+            publish.message.withTopic { discard(publish.packetIdentifier, publish.qos, $0) }
+            return
+        }
         var interval: UInt32?
         if version == .v5, message.expiresAt != .distantFuture {
             let now = SystemClock.monotonic()

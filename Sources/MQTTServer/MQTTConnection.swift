@@ -3,6 +3,7 @@ import Core
 import Logging
 import MQTTCodec
 import NIOCore
+import Security
 
 /// One network client: reads packets in place from what the channel received, gives them to the broker, and writes what
 /// the broker put into the outbox, all of it in one write per batch.
@@ -21,7 +22,11 @@ final class MQTTConnection: Client, ChannelDuplexHandler {
     }
 
     let shared: ServerContext
-    private let listener: String
+    private let listener: OpenListener
+    /// As they were when the client came.
+    let settings: ListenerSettings
+    /// Where it waits as long as it has not sent CONNECT.
+    var connectPlace: ConnectQueue.Place?
     var phase = Phase.awaitingConnect
     var context: ChannelHandlerContext?
     /// The start of a packet whose rest has not come.
@@ -42,11 +47,14 @@ final class MQTTConnection: Client, ChannelDuplexHandler {
     /// The channel asked to read on while ``isBackedUp``.
     private var isReadHeld = false
 
-    init(shared: ServerContext, listener: String) {
-        self.shared = shared
+    init(listener: OpenListener) {
+        shared = listener.shared
         self.listener = listener
+        settings = listener.settings
         super.init()
     }
+
+    override var maximumInboundPacketSize: Int { settings.maximumPacketSize }
 
     override var peerAddress: String? {
         guard let address = context?.channel.remoteAddress, let host = address.ipAddress, let port = address.port else { return nil }
@@ -61,24 +69,25 @@ final class MQTTConnection: Client, ChannelDuplexHandler {
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
         isWritable = context.channel.isActive && context.channel.isWritable
+        listener.connectionOpened()
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
         self.context = nil
         isWritable = false
+        connectIsSettled()
+        listener.connectionClosed()
     }
 
     func channelActive(context: ChannelHandlerContext) {
-        shared.opened(listener)
         isWritable = context.channel.isWritable
-        shared.expectConnect(self, now: SystemClock.monotonic())
+        listener.expectConnect(self, now: SystemClock.monotonic())
         context.fireChannelActive()
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        shared.closed(listener)
         isWritable = false
-        shared.connectIsSettled(self)
+        connectIsSettled()
         if session != nil {
             log(.info, "connection lost")
             shared.broker.connectionLost(self, now: SystemClock.monotonic(), wall: SystemClock.wall())
@@ -90,7 +99,8 @@ final class MQTTConnection: Client, ChannelDuplexHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        log(.debug, "connection failed", "\(error)")
+        // Of a handshake that fails the operator has to know why; connections break every day.
+        log(error is TLSError ? .notice : .debug, "connection failed", "\(error)")
         context.close(promise: nil)
     }
 
@@ -148,7 +158,12 @@ final class MQTTConnection: Client, ChannelDuplexHandler {
     override func flush() { writeOutbox() }
 
     override func deliver(_ publication: inout Publication, _ delivery: Delivery) {
-        if isDirect { encode(&publication, delivery) } else { super.deliver(&publication, delivery) }
+        // What has another name for the client goes through the outbox.
+        if isDirect, settings.topicPrefix == nil {
+            encode(&publication, delivery)
+        } else {
+            super.deliver(&publication, delivery)
+        }
     }
 
     override func send(_ outbound: Outbound) {
@@ -165,6 +180,16 @@ final class MQTTConnection: Client, ChannelDuplexHandler {
         context?.close(promise: nil)
     }
 
+    /// The CONNECT has come, or never will.
+    func connectIsSettled() { listener.connectIsSettled(self) }
+
+    /// A message as the client names it; nil if it has no name for it.
+    @inline(__always)
+    func named(_ message: Message) -> Message? {
+        guard let prefix = settings.topicPrefix else { return message }
+        return listener.message(message, without: prefix)
+    }
+
     func dropUnconnected() {
         log(.info, "closed a connection that sent no CONNECT")
         end()
@@ -172,7 +197,7 @@ final class MQTTConnection: Client, ChannelDuplexHandler {
 
     func log(_ level: Logger.Level, _ message: StaticString, _ detail: @autoclosure () -> String = "") {
         guard shared.logger.logLevel <= level else { return }
-        var metadata: Logger.Metadata = ["listener": "\(listener)"]
+        var metadata: Logger.Metadata = ["listener": "\(settings.name)"]
         if let address = context?.channel.remoteAddress { metadata["peer"] = "\(address)" }
         if let session { metadata["client"] = "\(session.clientIdentifier)" }
         let detail = detail()

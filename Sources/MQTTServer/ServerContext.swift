@@ -13,20 +13,14 @@ public final class ServerContext {
     /// Called when the broker may have something to flush or to commit; the turn's owner coalesces the calls.
     private let scheduleTurn: () -> Void
     public internal(set) var traffic = Traffic()
-    /// Connections that are open.
-    public private(set) var openConnections = 0
-    /// Open connections by listener.
-    public private(set) var connections: [String: Int] = [:]
+    /// Those that are open, or have connections yet.
+    public private(set) var listeners: [OpenListener] = []
     /// Output buffers that nobody uses now.
     private var spares: [ByteBuffer] = []
     private var spareBytes = 0
-    /// Connections that have not sent CONNECT.
-    private var unconnected: [ObjectIdentifier: (deadline: MonotonicTime, connection: MQTTConnection)] = [:]
+    private var spareInput = ByteBuffer()
+    private var spareName: [UInt8] = []
 
-    /// Time that a client has from the connection to its CONNECT.
-    static let connectTimeout = Duration.seconds(10)
-    /// Connections that may be without CONNECT at once; with one more the one that has waited longest is closed.
-    static let maximumUnconnected = 2_000
     /// Bytes of the largest CONNECT taken: all its fields of 64 KiB fit.
     static let maximumConnectSize = 512 * 1024
     /// A connection's output is written in pieces of about this many bytes.
@@ -64,44 +58,51 @@ public final class ServerContext {
         spares.append(buffer)
     }
 
-    /// A connection of a listener is open.
-    func opened(_ listener: String) {
-        traffic.accepted &+= 1
-        openConnections += 1
-        connections[listener, default: 0] += 1
+    /// Room for what is taken out of the frames of one read; see ``giveBack(input:)``.
+    func takeInput() -> ByteBuffer {
+        var buffer = ByteBuffer()
+        swap(&buffer, &spareInput)
+        buffer.clear()
+        return buffer
     }
 
-    /// It is open no more.
-    func closed(_ listener: String) {
-        openConnections -= 1
-        connections[listener, default: 1] -= 1
+    func giveBack(input: ByteBuffer) {
+        if input.capacity <= ServerContext.outputChunk { spareInput = input }
     }
 
-    /// A connection is there and has to send CONNECT in time.
-    func expectConnect(_ connection: MQTTConnection, now: MonotonicTime) {
-        if unconnected.count >= ServerContext.maximumUnconnected,
-            let oldest = unconnected.values.min(by: { $0.deadline < $1.deadline })
-        {
-            drop(oldest.connection)
-        }
-        unconnected[ObjectIdentifier(connection)] = (now + ServerContext.connectTimeout, connection)
+    /// Room for a topic name that is put together; see ``giveBack(name:)``.
+    func takeName() -> [UInt8] {
+        var name: [UInt8] = []
+        swap(&name, &spareName)
+        return name
     }
 
-    /// The CONNECT has come, or never will.
-    func connectIsSettled(_ connection: MQTTConnection) { unconnected[ObjectIdentifier(connection)] = nil }
+    func giveBack(name: [UInt8]) { spareName = name }
+
+    // MARK: Listeners
+
+    func add(_ listener: OpenListener) { listeners.append(listener) }
+
+    public func listener(at place: Listener.Place) -> OpenListener? {
+        listeners.first { $0.isOpen && $0.place.description == place.description }
+    }
+
+    /// Connections that are open.
+    public var openConnections: Int { listeners.reduce(0) { $0 + $1.connectionCount } }
+
+    /// Open connections by listener.
+    public var connections: [String: Int] {
+        Dictionary(listeners.map { ($0.settings.name, $0.connectionCount) }, uniquingKeysWith: +)
+    }
 
     /// To be called about once a second: closes the connections that never sent CONNECT.
     public func tick(now: MonotonicTime) {
-        for (deadline, connection) in unconnected.values where deadline <= now { drop(connection) }
+        for listener in listeners { listener.tick(now: now) }
+        listeners.removeAll { !$0.isOpen && $0.connectionCount == 0 }
     }
 
     /// Closes those of a port that is gone.
     func dropUnconnected(of port: any Channel) {
-        for (_, connection) in unconnected.values where connection.came(through: port) { drop(connection) }
-    }
-
-    private func drop(_ connection: MQTTConnection) {
-        connectIsSettled(connection)
-        connection.dropUnconnected()
+        for listener in listeners where listener.channel === port { listener.dropUnconnected() }
     }
 }

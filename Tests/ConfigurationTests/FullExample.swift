@@ -39,6 +39,36 @@ let fullExample = #"""
     name = "field"
     address = "0.0.0.0"
     allow-anonymous = true
+    topic-prefix = "site/7"
+    max-connections = 500
+    max-packet-size = "64KiB"
+    connect-timeout = "5s"
+    max-unconnected = 100
+    certificate-file = "server.crt"
+    key-file = "server.key"
+    client-certificate = "optional"
+    client-ca-file = "clients.crt"
+    crl-file = "revoked.crl"
+    user-from-certificate = "san-dns"
+    psk-file = "psk.txt"
+    user-from-psk = true
+    min-tls-version = "1.3"
+    ciphers = "ECDHE+AESGCM:!SHA1"
+    cipher-suites = "TLS_AES_256_GCM_SHA384"
+      [[listener.server-name]]
+      host = "*.example.com"
+      certificate-file = "example.crt"
+      key-file = "example.key"
+    [[listener]]
+    name = "browsers"
+    transport = "websocket"
+    port = 8080
+    websocket-path = "/mqtt/v5"
+    [[listener]]
+    name = "programs"
+    transport = "unix"
+    path = "mqtt.sock"
+    socket-mode = "0600"
 
     [[product]]
     key = "meter"

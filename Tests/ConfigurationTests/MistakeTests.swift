@@ -78,33 +78,6 @@ struct MistakeTests {
         #expect(messages(text) == [expected])
     }
 
-    @Test("a listener that others can reach has to say that it lets anybody in", arguments: ["0.0.0.0", "::", "192.0.2.1"])
-    func reachableListener(address: String) {
-        let refused = messages("[[listener]]\naddress = \"\(address)\"\n")
-        #expect(refused.count == 1)
-        #expect(refused[0].hasPrefix("m:2:11: address \"\(address)\" can be reached from other machines"))
-        #expect(refused[0].contains("write allow-anonymous = true"))
-        #expect(messages("[[listener]]\naddress = \"\(address)\"\nallow-anonymous = true\n") == [])
-    }
-
-    @Test("a loopback listener needs nothing", arguments: ["127.0.0.1", "127.1.2.3", "::1", "::ffff:127.0.0.1"])
-    func loopbackListener(address: String) {
-        #expect(messages("[[listener]]\naddress = \"\(address)\"\n") == [])
-    }
-
-    @Test("two listeners cannot have one port of one address")
-    func sharedPort() {
-        #expect(
-            messages("[[listener]]\n[[listener]]\nname = \"b\"\nport = 1883\n")
-                == ["m:4:8: port 1883 of 127.0.0.1 is taken by the listener at line 1"]
-        )
-        #expect(
-            messages("[[listener]]\n[[listener]]\nname = \"b\"\naddress = \"0.0.0.0\"\nallow-anonymous = true\n")
-                == ["m:2:1: port 1883 of 0.0.0.0 is taken by the listener at line 1"]
-        )
-        #expect(messages("[[listener]]\n[[listener]]\nname = \"b\"\naddress = \"::1\"\n") == [])
-    }
-
     @Test("a password in the file is refused with the way to do it")
     func password() {
         let text = """

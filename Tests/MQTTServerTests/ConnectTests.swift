@@ -96,7 +96,7 @@ struct ConnectTests {
         let server = ServerHarness()
         let oldest = try server.open()
         let connected = try server.open().connect("c")
-        let peers = try (1..<ServerContext.maximumUnconnected).map { _ in try server.open() }
+        let peers = try (1..<server.listener.settings.maximumUnconnected).map { _ in try server.open() }
         #expect(oldest.isOpen)
         let newest = try server.open()
         #expect(newest.isOpen)

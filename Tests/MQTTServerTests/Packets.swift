@@ -9,10 +9,10 @@ enum Packets {
 
     static func connect(
         _ identifier: String, version: ProtocolVersion = .v5, expiry: UInt32? = nil, keepAlive: UInt16 = 0,
-        will: Will? = nil, maximumPacketSize: UInt32? = nil
+        will: Will? = nil, maximumPacketSize: UInt32? = nil, clean: Bool = true
     ) throws -> [UInt8] {
         var packet = ConnectPacket(
-            version: version, clientIdentifier: identifier, cleanStart: true, keepAlive: keepAlive, will: will)
+            version: version, clientIdentifier: identifier, cleanStart: clean, keepAlive: keepAlive, will: will)
         packet.properties.sessionExpiryInterval = expiry
         packet.properties.maximumPacketSize = maximumPacketSize
         var buffer = ByteBuffer()

@@ -37,10 +37,11 @@ final class Peer {
         }
     }
 
-    init(_ harness: ServerHarness) throws {
+    /// - Parameter listener: the one that it comes through; the harness's own if nil.
+    init(_ harness: ServerHarness, listener: OpenListener? = nil) throws {
         self.harness = harness
         channel = EmbeddedChannel(loop: harness.loop)
-        connection = MQTTConnection(shared: harness.context, listener: "test")
+        connection = MQTTConnection(listener: listener ?? harness.listener)
         try channel.pipeline.syncOperations.addHandlers([wire, connection])
         channel.connect(to: try SocketAddress(ipAddress: "192.0.2.1", port: 40_000), promise: nil)
         harness.loop.run()

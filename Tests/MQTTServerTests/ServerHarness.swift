@@ -11,6 +11,7 @@ final class ServerHarness {
     let loop = EmbeddedEventLoop()
     let broker: Broker
     let context: ServerContext
+    let listener: OpenListener
     private let turn = Turn()
 
     /// Whether somebody has asked for the end of a turn.
@@ -18,11 +19,13 @@ final class ServerHarness {
         var isDue = false
     }
 
-    init(limits: BrokerLimits = BrokerLimits()) {
+    init(limits: BrokerLimits = BrokerLimits(), settings: ListenerSettings = ListenerSettings(name: "test")) {
         broker = Broker(limits: limits, seed: 7)
         let logger = Logger(label: "test") { _ in SilentHandler() }
         let turn = turn
         context = ServerContext(eventLoop: loop, broker: broker, logger: logger, scheduleTurn: { turn.isDue = true })
+        listener = OpenListener(place: .network(address: "192.0.2.2", port: 1883), settings: settings, shared: context)
+        context.add(listener)
     }
 
     /// A client that has opened a connection and sent nothing.

@@ -47,7 +47,7 @@ extension Appliance {
         let change = ConfigurationChange(from: inForce, to: &new)
         let opened: OpenPorts
         do throws(ApplianceError) {
-            opened = try await open(new, core, group: group, beside: ports)
+            opened = try await open(new, plan.listeners, core, group: group, beside: ports)
         } catch {
             log.error("the configuration stays as it was", metadata: ["error": "\(error)"])
             return
@@ -76,12 +76,12 @@ extension Appliance {
     ///
     /// - Throws: if one of them cannot be opened; then none is.
     func open(
-        _ configuration: MartletConfiguration, _ core: ApplianceCore, group: MultiThreadedEventLoopGroup,
+        _ configuration: MartletConfiguration, _ listeners: [MQTTServer.Listener], _ core: ApplianceCore, group: MultiThreadedEventLoopGroup,
         beside ports: OpenPorts
     ) async throws(ApplianceError) -> OpenPorts {
         var opened = OpenPorts()
         do throws(ApplianceError) {
-            for (table, listener) in zip(configuration.listeners, configuration.serverListeners)
+            for (table, listener) in zip(configuration.listeners, listeners)
             where ports.index(of: table.place) == nil {
                 opened.listeners.append(
                     OpenPorts.Port(table: table, channel: try await open(listener, core, group: group)))
@@ -110,7 +110,7 @@ extension Appliance {
             let opening = await core.eventLoop.run { core.open(listener, group: group) }
             return try await opening.get()
         } catch {
-            throw .listener("listener \(listener.name) cannot be opened on \(listener.address):\(listener.port): \(error)")
+            throw .listener("listener \(listener.settings.name) cannot be opened on \(listener.place): \(error)")
         }
     }
 

@@ -19,5 +19,5 @@ struct OpenPorts: Sendable {
 
 extension MartletConfiguration.Listener {
     /// What two listeners cannot share.
-    var place: String { "\(address):\(port)" }
+    var place: String { transport == .unix ? path ?? "" : "\(address):\(port)" }
 }

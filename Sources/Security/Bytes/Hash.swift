@@ -3,10 +3,13 @@ internal import COpenSSL
 /// The hash functions that passwords and sessions need.
 public enum Hash: Sendable {
     case sha256, sha512
+    /// For the handshake of WebSocket, which asks for it and trusts nothing to it.
+    case sha1
 
     /// Bytes of a digest.
     public var length: Int {
         switch self {
+        case .sha1: 20
         case .sha256: 32
         case .sha512: 64
         }
@@ -14,6 +17,7 @@ public enum Hash: Sendable {
 
     private var algorithm: OpaquePointer? {
         switch self {
+        case .sha1: EVP_sha1()
         case .sha256: EVP_sha256()
         case .sha512: EVP_sha512()
         }

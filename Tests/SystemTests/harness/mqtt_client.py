@@ -43,7 +43,8 @@ class Client:
     """One MQTT client. It does not reconnect by itself, so that a test sees each connection that it makes.
 
     `persistent` asks for a session that outlives the connection: clean session 0, or with 5.0 clean start 0 and an
-    expiry of an hour unless `connect_properties` says otherwise.
+    expiry of an hour unless `connect_properties` says otherwise. `transport` is paho's: tcp, websockets, or unix, where
+    `host` is the socket's path; `tls` an ssl.SSLContext.
     """
 
     def __init__(
@@ -61,10 +62,16 @@ class Client:
         user=None,
         password=None,
         max_inflight=20,
+        host="127.0.0.1",
+        transport="tcp",
+        websocket_path="/mqtt",
+        tls=None,
     ):
         self.version = version
         self.identifier = identifier
-        self._port = port
+        self._host = host
+        # paho wants one for a Unix socket too.
+        self._port = port or 1
         self._persistent = persistent
         self._keep_alive = keep_alive
         self._connect_properties = connect_properties
@@ -81,9 +88,14 @@ class Client:
             protocol=_PROTOCOLS[version],
             reconnect_on_failure=False,
             manual_ack=manual_acknowledgement,
+            transport=transport,
             **clean,
         )
         self._paho.max_inflight_messages_set(max_inflight)
+        if transport == "websockets":
+            self._paho.ws_set_options(path=websocket_path)
+        if tls is not None:
+            self._paho.tls_set_context(tls)
         if user is not None:
             self._paho.username_pw_set(user, password)
         if will:
@@ -107,7 +119,7 @@ class Client:
             if self._persistent and self._connect_properties is None:
                 options["properties"] = properties("CONNECT", SessionExpiryInterval=3600)
         self._disconnected.clear()
-        self._paho.connect("127.0.0.1", self._port, self._keep_alive, **options)
+        self._paho.connect(self._host, self._port, self._keep_alive, **options)
         self._paho.loop_start()
         answer = self._connected.get(timeout=DEFAULT_TIMEOUT)
         assert answer is not None, "the connection ended before its CONNACK"
@@ -125,6 +137,8 @@ class Client:
         """Ends the TCP connection without a DISCONNECT, as a broken line does."""
         socket = self._paho.socket()
         if socket is not None:
+            # A WebSocket of paho's is not a socket, but has one.
+            socket = getattr(socket, "_socket", socket)
             try:
                 socket.shutdown(2)
             except OSError:

@@ -1,0 +1,109 @@
+import Configuration
+import Core
+import MQTTServer
+import Security
+
+// The listeners of the configuration file as the server takes them. The files that TLS needs are read here.
+
+extension MartletConfiguration {
+    /// - Parameter errors: what is wrong with certificates, keys and lists is added, each at its place in the file.
+    func serverListeners(_ errors: inout [ConfigurationError]) -> [MQTTServer.Listener] {
+        listeners.map { listener in
+            var tls: TLSContext?
+            if let configuration = tlsConfiguration(of: listener) {
+                do throws(TLSError) {
+                    tls = try TLSContext(server: configuration, now: SystemClock.wall())
+                } catch {
+                    errors.append(ConfigurationError(position(of: error, in: listener), error.description))
+                }
+            }
+            return MQTTServer.Listener(place: place(of: listener), settings: listener.settings, tls: tls)
+        }
+    }
+
+    private func tlsConfiguration(of listener: Listener) -> TLSServerConfiguration? {
+        let tls = listener.tls
+        guard tls.isOn else { return nil }
+        func files(_ certificate: String, _ key: String) -> TLSCertificateFiles {
+            TLSCertificateFiles(certificateFile: resolve(path: certificate), keyFile: resolve(path: key))
+        }
+        return TLSServerConfiguration(
+            certificate: tls.certificateFile.map { files($0, tls.keyFile ?? "") },
+            serverNames: Dictionary(
+                tls.serverNames.map { ($0.host, files($0.certificateFile, $0.keyFile)) }, uniquingKeysWith: { first, _ in first }),
+            clientCAFile: tls.clientCAFile.map(resolve(path:)), clientCertificate: tls.clientCertificate.serverValue,
+            crlFile: tls.crlFile.map(resolve(path:)), pskFile: tls.pskFile.map(resolve(path:)),
+            minimumVersion: tls.minVersion == .v13 ? .v13 : .v12, ciphers: tls.ciphers, cipherSuites: tls.cipherSuites)
+    }
+
+    /// The key that names the file which the error is about; the listener itself if it is about none.
+    private func position(of error: TLSError, in listener: Listener) -> SourcePosition {
+        let text = error.description
+        let tls = listener.tls
+        var files: [(path: String, position: SourcePosition)] = []
+        for (key, path) in [
+            ("certificate-file", tls.certificateFile), ("key-file", tls.keyFile), ("client-ca-file", tls.clientCAFile),
+            ("crl-file", tls.crlFile), ("psk-file", tls.pskFile),
+        ] {
+            if let path { files.append((resolve(path: path), listener.source[key])) }
+        }
+        for name in tls.serverNames {
+            files.append((resolve(path: name.certificateFile), name.source["certificate-file"]))
+            files.append((resolve(path: name.keyFile), name.source["key-file"]))
+        }
+        // The longest, because one path may be the beginning of another; the first, because a certificate is tried before
+        // what goes with it.
+        var best: (path: String, position: SourcePosition)?
+        for file in files where text.contains(file.path) && file.path.utf8.count > best?.path.utf8.count ?? 0 { best = file }
+        return best?.position ?? listener.source.position
+    }
+
+    private func place(of listener: Listener) -> MQTTServer.Listener.Place {
+        switch listener.transport {
+        case .tcp, .websocket: .network(address: listener.address, port: listener.port)
+        case .unix: .unix(path: resolve(path: listener.path ?? ""), mode: listener.socketMode.bits)
+        }
+    }
+}
+
+extension MartletConfiguration.Listener {
+    /// What connections of the listener have to know.
+    var settings: ListenerSettings {
+        ListenerSettings(
+            name: name, transport: serverTransport, topicPrefix: topicPrefix.map(TopicPrefix.init(levels:)),
+            allowsAnonymous: allowAnonymous ?? !isReachable, maximumConnections: maxConnections ?? .max,
+            maximumPacketSize: maxPacketSize ?? .max, connectTimeout: connectTimeout, maximumUnconnected: maxUnconnected,
+            userFromCertificate: tls.userFromCertificate.serverValue, userFromPSK: tls.userFromPSK)
+    }
+
+    private var serverTransport: ListenerSettings.Transport {
+        switch transport {
+        case .tcp: .tcp
+        case .websocket: .webSocket(path: websocketPath)
+        case .unix: .unix
+        }
+    }
+}
+
+extension MartletConfiguration.Listener.ClientCertificate {
+    fileprivate var serverValue: TLSServerConfiguration.ClientCertificate {
+        switch self {
+        case .none: .none
+        case .optional: .optional
+        case .required: .required
+        }
+    }
+}
+
+extension MartletConfiguration.Listener.CertificateUser {
+    fileprivate var serverValue: ListenerSettings.CertificateUser {
+        switch self {
+        case .no: .none
+        case .commonName: .commonName
+        case .subject: .subject
+        case .sanDNS: .sanDNS
+        case .sanEmail: .sanEmail
+        case .sanURI: .sanURI
+        }
+    }
+}
