@@ -63,10 +63,12 @@ extension Broker {
         let expiryInterval = min(asked, limits.maximumSessionExpiryInterval)
         if packet.version == .v5, expiryInterval != asked { answer.sessionExpiryInterval = expiryInterval }
 
+        // A session is its user's: another one begins anew.
+        let isCleanStart = packet.cleanStart || isOthers(old, client)
         // `detach` may have ended the old session.
-        let kept = packet.cleanStart ? nil : sessions[clientIdentifier]
+        let kept = isCleanStart ? nil : sessions[clientIdentifier]
         var forgetsStored = false
-        if packet.cleanStart, let ended = sessions[clientIdentifier] {
+        if isCleanStart, let ended = sessions[clientIdentifier] {
             forgetsStored = ended.isPersistent
             publishDueWill(of: ended, now: now, wall: wall)
             end(ended, now: now, wall: wall)

@@ -83,8 +83,30 @@ extension Broker {
                 reason: reason))
     }
 
+    /// Counts a client that did not get as far as to the broker, and tells the observer.
+    public func noteRefused(_ client: Client, credentials: Credentials, _ reason: ReasonCode) {
+        countRefusal(reason)
+        observer?.observe(
+            .refused(
+                ClientDescription(
+                    clientIdentifier: credentials.clientIdentifier, userName: credentials.userName,
+                    address: client.peerAddress),
+                reason: reason))
+    }
+
     /// Counts a connection that the server refused before it had a CONNECT for the broker.
     public func countRefusal(_ reason: ReasonCode) { statistics.refusals[reason, default: 0] &+= 1 }
+
+    /// Tells the observer that somebody may not connect for a while.
+    public func noteBan(_ ban: Admission.Ban) {
+        let subject: BanSubject =
+            switch ban.subject {
+            case .address(let address): .address("\(address)")
+            case .clientIdentifier(let identifier): .clientIdentifier(identifier)
+            case .userName(let name): .userName(name)
+            }
+        observer?.observe(.banned(subject, seconds: ban.time.components.seconds, reason: ban.reason))
+    }
 
     /// Counts a connection's end, and tells the observer.
     func noteDisconnected(_ client: Client, _ session: Session, _ cause: DisconnectCause) {

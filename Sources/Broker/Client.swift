@@ -11,13 +11,13 @@ public import MQTTCodec
 open class Client {
     /// The session this client uses; nil before CONNECT and after the end.
     public internal(set) var session: Session?
-    public internal(set) var version: ProtocolVersion = .v311
+    public var version: ProtocolVersion = .v311
     /// What waits to be sent. The broker appends, ``flush()`` takes.
     public internal(set) var outbox = Deque<Outbound>()
     /// Memory that the messages in ``outbox`` take, in bytes, about.
     public internal(set) var outboxBytes = 0
     /// Largest packet that the client takes; its MQTT 5.0 Maximum Packet Size.
-    public internal(set) var maximumPacketSize = Int.max
+    public var maximumPacketSize = Int.max
     /// Whether answers say in words what is wrong; its MQTT 5.0 Request Problem Information.
     public internal(set) var wantsProblemInformation = true
     /// What DISCONNECT says beside its reason code: why in words, and the other server to use.

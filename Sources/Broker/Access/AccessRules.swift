@@ -35,8 +35,9 @@ public struct AccessRule: Sendable, Hashable {
     }
 
     func concerns(_ subject: AccessSubject) -> Bool {
-        if let userName, userName != subject.userName { return false }
-        if let clientIdentifier, clientIdentifier != subject.clientIdentifier { return false }
+        // By their bytes: to `String` a composed and a decomposed "é" are the same.
+        if let userName, !userName.utf8.elementsEqual((subject.userName ?? "").utf8) || subject.userName == nil { return false }
+        if let clientIdentifier, !clientIdentifier.utf8.elementsEqual(subject.clientIdentifier.utf8) { return false }
         if let listener, listener != subject.listener { return false }
         if let addresses {
             guard let address = subject.address, addresses.contains(address) else { return false }
@@ -70,6 +71,9 @@ public final class AccessRules {
         self.rules = rules
         self.defaultAccess = defaultAccess
     }
+
+    /// Whether clients on this machine may do everything, whoever they are.
+    public var isTrivial: Bool { rules.isEmpty && defaultAccess != .deny }
 
     /// What a client may do; nil if everything.
     public func permissions(of subject: AccessSubject) -> Permissions? {

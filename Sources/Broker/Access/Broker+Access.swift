@@ -27,6 +27,16 @@ extension Broker {
         setPermissions(permissions, of: session)
     }
 
+    /// Whether a session was last used by another user than this client's; after a restart nobody knows.
+    func isOthers(_ session: Session?, _ client: Client) -> Bool {
+        guard let identity = session?.identity else { return false }
+        switch (identity.userName, client.identity?.userName) {
+        case (nil, nil): return false
+        case (let one?, let other?): return !one.utf8.elementsEqual(other.utf8)
+        default: return true
+        }
+    }
+
     private func setPermissions(_ permissions: Permissions?, of session: Session) {
         switch (session.permissions, permissions) {
         case (nil, nil): return
@@ -90,6 +100,12 @@ extension Broker {
     }
 
     // MARK: Change
+
+    /// A client has proved anew who it is: its permissions follow.
+    public func identityChanged(of client: Client) {
+        guard let session = client.session else { return }
+        grant(permissions(of: client, session.clientIdentifier), to: client, of: session)
+    }
 
     /// Puts other rules in the place of those that hold now. Clients that are connected have the new permissions at once;
     /// subscriptions that they have no right to any more stay, and nothing is delivered for them.

@@ -49,13 +49,19 @@ public struct CertificateIdentity: Sendable, Equatable {
     public var subject: String
     /// The subject's common name, if it has one.
     public var commonName: String?
-    /// The subject alternative names: DNS names, mail addresses, URIs.
-    public var alternativeNames: [String]
+    /// The subject alternative names, by kind.
+    public var dnsNames: [String]
+    public var emailAddresses: [String]
+    public var uris: [String]
 
-    public init(subject: String, commonName: String?, alternativeNames: [String] = []) {
+    public init(
+        subject: String, commonName: String?, dnsNames: [String] = [], emailAddresses: [String] = [], uris: [String] = []
+    ) {
         self.subject = subject
         self.commonName = commonName
-        self.alternativeNames = alternativeNames
+        self.dnsNames = dnsNames
+        self.emailAddresses = emailAddresses
+        self.uris = uris
     }
 }
 

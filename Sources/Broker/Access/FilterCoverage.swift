@@ -14,7 +14,7 @@ enum FilterCoverage {
             // Every topic has a first level, so that `+/#` is no less than `#`.
             if b[index] == "#" { return index == 0 && a == ["+", "#"] }
             // `+` stands for any level, also for another `+`.
-            if a[index] != "+", a[index] != b[index] { return false }
+            if a[index] != "+", !isSame(a[index], b[index]) { return false }
             if index == a.count - 1 { return b.count == a.count }
         }
         return false
@@ -28,7 +28,7 @@ enum FilterCoverage {
         if isWildcard(b[0]), a[0].utf8.first == UInt8(ascii: "$") { return false }
         for index in 0..<min(a.count, b.count) {
             if a[index] == "#" || b[index] == "#" { return true }
-            if a[index] != "+", b[index] != "+", a[index] != b[index] { return false }
+            if a[index] != "+", b[index] != "+", !isSame(a[index], b[index]) { return false }
         }
         // `sport/#` has the topic `sport` too (MQTT 5.0 §4.7.1.2).
         let rest = a.count > b.count ? a[b.count...] : b[a.count...]
@@ -38,6 +38,9 @@ enum FilterCoverage {
     private static func levels(_ filter: String) -> [Substring] {
         filter.split(separator: "/", omittingEmptySubsequences: false)
     }
+
+    /// [MQTT-4.7.3-4] nothing is normalized: to `String` a composed and a decomposed "é" are the same.
+    private static func isSame(_ one: Substring, _ other: Substring) -> Bool { one.utf8.elementsEqual(other.utf8) }
 
     private static func isWildcard(_ level: Substring) -> Bool { level == "+" || level == "#" }
 }

@@ -45,16 +45,24 @@ public struct NetworkAddress: Sendable, Hashable {
 
 }
 
+extension NetworkAddress: CustomStringConvertible {
+    public var description: String {
+        if isIPv4 { return [24, 16, 8, 0].map { "\(low >> $0 & 0xFF)" }.joined(separator: ".") }
+        return [high, low].flatMap { half in [48, 32, 16, 0].map { String(half >> $0 & 0xFFFF, radix: 16) } }
+            .joined(separator: ":")
+    }
+}
+
 /// A range of addresses, as CIDR writes it (RFC 4632): `10.1.0.0/16`.
 public struct NetworkPrefix: Sendable, Hashable {
     private let address: NetworkAddress
     /// Bits of 128.
     private let length: Int
 
-    /// nil unless `length` is 0…32 for an IPv4 address, 0…128 for another.
-    public init?(_ address: NetworkAddress, length: Int) {
-        guard (0...(address.isIPv4 ? 32 : 128)).contains(length) else { return nil }
-        self.length = address.isIPv4 ? 96 + length : length
+    /// nil unless there are 4 bytes and `length` is 0…32, or 16 and 0…128.
+    public init?(bytes: some Collection<UInt8>, length: Int) {
+        guard let address = NetworkAddress(bytes: bytes), (0...bytes.count * 8).contains(length) else { return nil }
+        self.length = 128 - bytes.count * 8 + length
         self.address = address.prefix(self.length)
     }
 

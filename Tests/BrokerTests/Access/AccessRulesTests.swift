@@ -56,7 +56,7 @@ struct AccessRulesTests {
 
     @Test("each condition has to hold")
     func conditions() {
-        let network = NetworkPrefix(NetworkAddress(bytes: [192, 0, 2, 0])!, length: 24)
+        let network = NetworkPrefix(bytes: [192, 0, 2, 0], length: 24)
         let rules = [
             rule(true, "#") {
                 $0.userName = "ann"
@@ -212,20 +212,20 @@ struct AccessRulesTests {
 
     @Test("a range of addresses has those with its first bits")
     func ranges() throws {
-        let ten = try #require(NetworkPrefix(NetworkAddress(bytes: [10, 1, 2, 3])!, length: 8))
+        let ten = try #require(NetworkPrefix(bytes: [10, 1, 2, 3], length: 8))
         #expect(ten.contains(NetworkAddress(bytes: [10, 255, 0, 1])!))
         #expect(!ten.contains(NetworkAddress(bytes: [11, 1, 2, 3])!))
-        let all = try #require(NetworkPrefix(NetworkAddress(bytes: [0, 0, 0, 0])!, length: 0))
+        let all = try #require(NetworkPrefix(bytes: [0, 0, 0, 0], length: 0))
         #expect(all.contains(NetworkAddress(bytes: [1, 2, 3, 4])!))
         let site: [UInt8] = [0x20, 0x01, 0x0D, 0xB8] + [UInt8](repeating: 0, count: 11) + [1]
         #expect(!all.contains(NetworkAddress(bytes: site)!))
-        let six = try #require(NetworkPrefix(NetworkAddress(bytes: site)!, length: 33))
+        let six = try #require(NetworkPrefix(bytes: site, length: 33))
         #expect(six.contains(NetworkAddress(bytes: site.dropLast() + [9])!))
         #expect(!six.contains(NetworkAddress(bytes: [0x20, 0x01, 0x0D, 0xB8, 0x80] + site.dropFirst(5))!))
-        #expect(NetworkPrefix(NetworkAddress(bytes: [10, 0, 0, 0])!, length: 33) == nil)
+        #expect(NetworkPrefix(bytes: [10, 0, 0, 0], length: 33) == nil)
         #expect(NetworkAddress(bytes: [1, 2, 3]) == nil)
-        #expect(NetworkPrefix(NetworkAddress(bytes: [1, 2, 3, 4])!, length: 32)!.contains(NetworkAddress(bytes: [1, 2, 3, 4])!))
-        #expect(!NetworkPrefix(NetworkAddress(bytes: [1, 2, 3, 4])!, length: 32)!.contains(NetworkAddress(bytes: [1, 2, 3, 5])!))
+        #expect(NetworkPrefix(bytes: [1, 2, 3, 4], length: 32)!.contains(NetworkAddress(bytes: [1, 2, 3, 4])!))
+        #expect(!NetworkPrefix(bytes: [1, 2, 3, 4], length: 32)!.contains(NetworkAddress(bytes: [1, 2, 3, 5])!))
     }
 
     @Test("loopback is told in both versions, and what is mapped into IPv6 is the same address")

@@ -219,6 +219,21 @@ struct AccessTests {
         #expect(back.takeTexts() == ["a/2"])
     }
 
+    @Test("a session is its user's: another one under the same identifier begins anew")
+    func foreignSession() {
+        let harness = broker([], default: .allow)
+        let reader = harness.connect("r", cleanStart: false, expiry: 100, user: "ann")
+        harness.subscribe(reader, "a", qos: .atLeastOnce)
+        harness.settle()
+        harness.lose(reader)
+        harness.publish(harness.connect("p", user: "p"), "a", "for ann", qos: .atLeastOnce)
+        harness.settle()
+        let other = harness.connect("r", cleanStart: false, expiry: 100, user: "bob")
+        #expect(texts(other, harness) == ["CONNACK 0 0"])
+        harness.lose(other)
+        #expect(texts(harness.connect("r", cleanStart: false, expiry: 100, user: "bob"), harness) == ["CONNACK 1 0"])
+    }
+
     @Test("parts of the program are not restricted")
     func insideClients() {
         let harness = broker([])
