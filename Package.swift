@@ -84,12 +84,13 @@ let package = Package(
             dependencies: ["Core", "MQTTCodec", "Store", "Broker", "Bridge", "TestSupport", byteBuffer, embedded, logging],
             swiftSettings: settings),
         .target(
-            name: "MQTTServer", dependencies: ["Core", "MQTTCodec", "Security", "Broker", byteBuffer, eventLoop, logging],
+            name: "MQTTServer",
+            dependencies: ["Core", "MQTTCodec", "Security", "Broker", deque, byteBuffer, eventLoop, logging],
             swiftSettings: settings),
         .testTarget(
             name: "MQTTServerTests",
             dependencies: [
-                "Core", "MQTTCodec", "Security", "Broker", "MQTTServer", "TestSupport", byteBuffer, embedded, logging,
+                "Core", "MQTTCodec", "Security", "Broker", "MQTTServer", "TestSupport", byteBuffer, embedded, eventLoop, logging,
             ],
             swiftSettings: settings),
 
@@ -109,8 +110,8 @@ let package = Package(
         .testTarget(
             name: "ApplianceTests",
             dependencies: [
-                "Core", "Configuration", "MQTTCodec", "Payload", "Store", "Broker", "FieldBus", "Rules", "Bridge", "Appliance",
-                byteBuffer, embedded, logging,
+                "Core", "Configuration", "MQTTCodec", "Payload", "Security", "Store", "Broker", "FieldBus", "Rules", "Bridge", "Appliance",
+                "MQTTServer", "TestSupport", byteBuffer, embedded, logging,
             ],
             swiftSettings: settings),
 

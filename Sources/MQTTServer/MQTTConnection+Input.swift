@@ -13,7 +13,7 @@ extension MQTTConnection {
         let wall = SystemClock.wall()
         touch(at: now)
         var at = 0
-        while at < bytes.count {
+        while at < bytes.count, !isPaused {
             let rest = UnsafeRawBufferPointer(rebasing: bytes[at...])
             switch FrameReader.read(rest, maximumPacketSize: maximumInput, version: version) {
             case .needMoreBytes:
@@ -43,14 +43,16 @@ extension MQTTConnection {
     /// Bytes of the largest packet taken now: little from somebody who has not said who he is.
     private var maximumInput: Int {
         let limit = min(shared.broker.limits.maximumPacketSize, settings.maximumPacketSize)
-        if case .awaitingConnect = phase { return min(limit, ServerContext.maximumConnectSize) }
-        return limit
+        switch phase {
+        case .awaitingConnect, .authenticating: return min(limit, ServerContext.maximumConnectSize)
+        case .connected, .closed: return limit
+        }
     }
 
     /// Whether the broker has given up this connection.
     private var isEnded: Bool {
         switch phase {
-        case .awaitingConnect: false
+        case .awaitingConnect, .authenticating: false
         case .connected: session == nil
         case .closed: true
         }
@@ -61,6 +63,7 @@ extension MQTTConnection {
     ) throws(DecodeError) {
         let broker = shared.broker
         guard case .connected = phase else {
+            if case .authenticating = phase { return try authenticationGoesOn(frame, body, now: now) }
             // [MQTT-3.1.0-1] the first packet is CONNECT.
             guard frame.type == .connect else { throw MQTTConnection.protocolError("the first packet is not CONNECT") }
             try connect(body, now: now, wall: wall)
@@ -68,6 +71,7 @@ extension MQTTConnection {
         }
         switch frame.type {
         case .publish:
+            if let meter, !isWithin(meter, bytes: frame.totalLength, now: now, wall: wall) { return }
             let view = try PublishView.read(body: body, flags: frame.flags, version: version)
             // [MQTT-3.3.4-6] subscription identifiers are for the way to a client only.
             if view.hasSubscriptionIdentifiers { throw MQTTConnection.protocolError("subscription identifier from a client") }
@@ -105,7 +109,9 @@ extension MQTTConnection {
         case .connect:
             // [MQTT-3.1.0-2] a second CONNECT.
             throw MQTTConnection.protocolError("second CONNECT")
-        case .connack, .suback, .unsuback, .pingresp, .auth:
+        case .auth:
+            try reauthenticate(try AuthPacket.read(body: body), now: now)
+        case .connack, .suback, .unsuback, .pingresp:
             throw MQTTConnection.protocolError("packet type \(frame.type) is not for a server")
         }
     }
@@ -121,9 +127,21 @@ extension MQTTConnection {
             refuse(error, version: ConnectPacket.version(of: body))
             return
         }
-        phase = .connected
         connectIsSettled()
-        if shared.broker.connect(self, packet: packet, now: now, wall: wall) {
+        if let access = shared.access {
+            authenticate(packet, access, now: now, wall: wall)
+        } else {
+            accept(packet, now: now, wall: wall)
+        }
+    }
+
+    /// The broker decides about a client that is who it says.
+    ///
+    /// - Parameter authenticationData: what enhanced authentication ended with; nil without a method.
+    func accept(_ packet: ConnectPacket, authenticationData: [UInt8]? = nil, now: MonotonicTime, wall: Timestamp) {
+        phase = .connected
+        if let limits = shared.access?.publishLimits, !limits.isNone { meter = PublishMeter(limits, now: now) }
+        if shared.broker.connect(self, packet: packet, authenticationData: authenticationData, now: now, wall: wall) {
             if topicAliasMaximum > 0 { topicAliases = TopicAliases(maximum: topicAliasMaximum) }
             log(.debug, "connected")
         } else {
@@ -191,6 +209,9 @@ extension MQTTConnection {
         switch phase {
         case .awaitingConnect:
             refuse(error, version: nil)
+        case .authenticating:
+            endAuthentication()
+            refuse(error, version: version)
         case .connected:
             log(.notice, "closed a connection that broke the protocol", "\(error)")
             // [MQTT-4.13.1-1], [MQTT-4.13.2-1]
@@ -216,7 +237,7 @@ extension MQTTConnection {
         end()
     }
 
-    private static func protocolError(_ reason: String) -> DecodeError {
+    static func protocolError(_ reason: String) -> DecodeError {
         DecodeError(reasonCode: .protocolError, reason: reason, offset: 0)
     }
 }

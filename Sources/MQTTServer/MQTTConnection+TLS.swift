@@ -1,3 +1,4 @@
+import Broker
 import NIOCore
 import Security
 
@@ -10,17 +11,18 @@ extension MQTTConnection {
     }
 }
 
-extension ListenerSettings {
-    /// The user name that a client has from its certificate or its shared key; nil if it has none from there.
-    func userName(of peer: TLSPeer) -> String? {
-        if userFromPSK, let identity = peer.pskIdentity { return identity }
-        switch userFromCertificate {
-        case .none: return nil
-        case .commonName: return peer.commonName
-        case .subject: return peer.subject
-        case .sanDNS: return peer.subjectAlternativeNames.lazy.compactMap { if case .dns(let name) = $0 { name } else { nil } }.first
-        case .sanEmail: return peer.subjectAlternativeNames.lazy.compactMap { if case .email(let name) = $0 { name } else { nil } }.first
-        case .sanURI: return peer.subjectAlternativeNames.lazy.compactMap { if case .uri(let name) = $0 { name } else { nil } }.first
+extension CertificateIdentity {
+    /// nil if the peer has shown no certificate.
+    init?(_ peer: TLSPeer) {
+        guard let subject = peer.subject else { return nil }
+        self.init(subject: subject, commonName: peer.commonName)
+        for name in peer.subjectAlternativeNames {
+            switch name {
+            case .dns(let name): dnsNames.append(name)
+            case .email(let address): emailAddresses.append(address)
+            case .uri(let uri): uris.append(uri)
+            case .ip: break
+            }
         }
     }
 }

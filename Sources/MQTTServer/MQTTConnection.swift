@@ -16,6 +16,8 @@ final class MQTTConnection: Client, ChannelDuplexHandler {
 
     enum Phase {
         case awaitingConnect
+        /// Who sent the CONNECT is being found out; see ``authentication``.
+        case authenticating
         case connected
         /// Refused or ended: what arrives is ignored.
         case closed
@@ -44,7 +46,18 @@ final class MQTTConnection: Client, ChannelDuplexHandler {
     /// Whether the channel takes more.
     private(set) var isWritable = false
     var closingIsTimed = false
-    /// The channel asked to read on while ``isBackedUp``.
+    /// The attempt that is under way: while ``phase`` is `authenticating`, or later for a re-authentication.
+    var authentication: Authentication?
+    /// Where it waits as long as its login has not been answered.
+    var authenticationPlace: ConnectQueue.Place?
+    /// Where it counts as one of the connections from there; nil where nobody counts.
+    private var countedAddress: NetworkAddress?
+    /// nil if it may publish as fast as it can.
+    var meter: PublishMeter?
+    /// Nothing more is taken from the client until ``resume()``; what has come is held.
+    var isPaused = false
+    private var isProcessing = false
+    /// The channel asked to read on while ``isBackedUp`` or ``isPaused``.
     private var isReadHeld = false
 
     init(listener: OpenListener) {
@@ -64,6 +77,14 @@ final class MQTTConnection: Client, ChannelDuplexHandler {
     /// Whether it came through this listener's channel.
     func came(through port: any Channel) -> Bool { context?.channel.parent === port }
 
+    override func anonymousIdentity() -> ClientIdentity? {
+        ClientIdentity(
+            principal: .anonymous,
+            credentials: Credentials(
+                listener: settings.name, address: networkAddress, clientIdentifier: session?.clientIdentifier ?? "",
+                version: version))
+    }
+
     // MARK: Channel
 
     func handlerAdded(context: ChannelHandlerContext) {
@@ -81,6 +102,13 @@ final class MQTTConnection: Client, ChannelDuplexHandler {
 
     func channelActive(context: ChannelHandlerContext) {
         isWritable = context.channel.isWritable
+        if let access = shared.access, access.countsAddresses, let address = networkAddress {
+            guard access.admission.opened(from: address) else {
+                log(.info, "closed a connection: there are as many from its address as there may be")
+                return end()
+            }
+            countedAddress = address
+        }
         listener.expectConnect(self, now: SystemClock.monotonic())
         context.fireChannelActive()
     }
@@ -88,6 +116,8 @@ final class MQTTConnection: Client, ChannelDuplexHandler {
     func channelInactive(context: ChannelHandlerContext) {
         isWritable = false
         connectIsSettled()
+        endAuthentication()
+        if let countedAddress { shared.access?.admission.closed(from: countedAddress) }
         if session != nil {
             log(.info, "connection lost")
             shared.broker.connectionLost(self, now: SystemClock.monotonic(), wall: SystemClock.wall())
@@ -107,16 +137,19 @@ final class MQTTConnection: Client, ChannelDuplexHandler {
     func channelWritabilityChanged(context: ChannelHandlerContext) {
         isWritable = context.channel.isActive && context.channel.isWritable
         if isWritable, !outbox.isEmpty { flush() }
-        if isReadHeld, !isBackedUp {
-            isReadHeld = false
-            context.read()
-        }
+        readOn(context)
         context.fireChannelWritabilityChanged()
     }
 
     func read(context: ChannelHandlerContext) {
         // What a client sends is answered: one that does not take the answers is not read any further.
-        if isBackedUp { isReadHeld = true } else { context.read() }
+        if isBackedUp || isPaused { isReadHeld = true } else { context.read() }
+    }
+
+    private func readOn(_ context: ChannelHandlerContext) {
+        guard isReadHeld, !isBackedUp, !isPaused else { return }
+        isReadHeld = false
+        context.read()
     }
 
     /// Whether the client leaves so much unread that more would pile up without a bound.
@@ -134,8 +167,32 @@ final class MQTTConnection: Client, ChannelDuplexHandler {
             begun.writeBuffer(&buffer)
             buffer = begun
         }
+        take(buffer, isContinued: isContinued)
+    }
+
+    /// Goes on with what was held after a pause. Within the handling of a packet, that goes on by itself.
+    func resume() {
+        isPaused = false
+        guard !isProcessing else { return }
+        if case .closed = phase { return }
+        if let held = partial {
+            partial = nil
+            take(held, isContinued: false)
+        }
+        if let context { readOn(context) }
+    }
+
+    private func take(_ buffer: ByteBuffer, isContinued: Bool) {
+        var buffer = buffer
         let now = SystemClock.monotonic()
+        isProcessing = true
         let consumed = buffer.withUnsafeReadableBytes { process($0, now: now) }
+        isProcessing = false
+        if isPaused, buffer.readableBytes - consumed > ServerContext.maximumHeld {
+            // Reading is held; so much can only have been on its way in another handler.
+            log(.notice, "closed a connection that sent too much while it had to wait")
+            end()
+        }
         if case .closed = phase {
             shared.turn()
             return

@@ -12,6 +12,8 @@ public final class ServerContext {
     let logger: Logger
     /// Called when the broker may have something to flush or to commit; the turn's owner coalesces the calls.
     private let scheduleTurn: () -> Void
+    /// Who may connect; nil if everybody may.
+    public var access: AccessControl?
     public internal(set) var traffic = Traffic()
     /// Those that are open, or have connections yet.
     public private(set) var listeners: [OpenListener] = []
@@ -23,6 +25,8 @@ public final class ServerContext {
 
     /// Bytes of the largest CONNECT taken: all its fields of 64 KiB fit.
     static let maximumConnectSize = 512 * 1024
+    /// Bytes that may have come from a client which is not read from now.
+    static let maximumHeld = 1 << 20
     /// A connection's output is written in pieces of about this many bytes.
     static let outputChunk = 128 * 1024
     /// Bytes of the output buffer that a connection begins with.
@@ -99,6 +103,7 @@ public final class ServerContext {
     public func tick(now: MonotonicTime) {
         for listener in listeners { listener.tick(now: now) }
         listeners.removeAll { !$0.isOpen && $0.connectionCount == 0 }
+        access?.tick(now: now)
     }
 
     /// Closes those of a port that is gone.

@@ -9,14 +9,28 @@ enum Packets {
 
     static func connect(
         _ identifier: String, version: ProtocolVersion = .v5, expiry: UInt32? = nil, keepAlive: UInt16 = 0,
-        will: Will? = nil, maximumPacketSize: UInt32? = nil, clean: Bool = true
+        will: Will? = nil, maximumPacketSize: UInt32? = nil, clean: Bool = true, user: String? = nil, password: String? = nil,
+        method: String? = nil, data: String? = nil
     ) throws -> [UInt8] {
         var packet = ConnectPacket(
             version: version, clientIdentifier: identifier, cleanStart: clean, keepAlive: keepAlive, will: will)
         packet.properties.sessionExpiryInterval = expiry
         packet.properties.maximumPacketSize = maximumPacketSize
+        packet.userName = user
+        packet.password = password.map { Array($0.utf8) }
+        packet.properties.authenticationMethod = method
+        packet.properties.authenticationData = data.map { Array($0.utf8) }
         var buffer = ByteBuffer()
         try packet.write(into: &buffer)
+        return Array(buffer.readableBytesView)
+    }
+
+    static func auth(_ reason: ReasonCode, method: String?, data: String? = nil) throws -> [UInt8] {
+        var packet = AuthPacket(reasonCode: reason)
+        packet.properties.authenticationMethod = method
+        packet.properties.authenticationData = data.map { Array($0.utf8) }
+        var buffer = ByteBuffer()
+        try packet.write(version: .v5, into: &buffer)
         return Array(buffer.readableBytesView)
     }
 
@@ -83,7 +97,13 @@ enum Packets {
         try packet.body.withUnsafeBytes { body in
             switch packet.type {
             case .connack:
-                return "CONNACK \(body[0]) \(body[1])"
+                let read = try ConnackPacket.read(body: body, version: version)
+                let data = read.properties.authenticationData.map { " " + String(decoding: $0, as: UTF8.self) } ?? ""
+                return "CONNACK \(body[0]) \(body[1])" + (read.properties.authenticationMethod.map { " \($0)" } ?? "") + data
+            case .auth:
+                let read = try AuthPacket.read(body: body)
+                let data = read.properties.authenticationData.map { " " + String(decoding: $0, as: UTF8.self) } ?? ""
+                return "AUTH \(read.reasonCode.rawValue) \(read.properties.authenticationMethod ?? "")" + data
             case .publish:
                 let view = try PublishView.read(body: body, flags: packet.flags, version: version)
                 let topic = String(decoding: body[view.topic], as: UTF8.self)

@@ -133,7 +133,7 @@ final class Peer {
     /// The packets that came since the last call, each as a short text.
     func take(version: ProtocolVersion? = nil) throws -> [String] {
         let version = version ?? self.version
-        return try takePackets().map { try Packets.text(of: $0, version: version) }
+        return try takePackets(version: version).map { try Packets.text(of: $0, version: version) }
     }
 
     /// The properties of the PUBLISH packets that came since the last call.
@@ -148,12 +148,12 @@ final class Peer {
     }
 
     /// The packets that came since the last call.
-    func takePackets() throws -> [ReceivedPacket] {
+    func takePackets(version: ProtocolVersion? = nil) throws -> [ReceivedPacket] {
         while var buffer = try channel.readOutbound(as: ByteBuffer.self) { unread.writeBuffer(&buffer) }
         var packets: [ReceivedPacket] = []
         while unread.readableBytes > 0 {
             let result = unread.withUnsafeReadableBytes {
-                FrameReader.read($0, maximumPacketSize: FrameReader.maximumPacketSize, version: version)
+                FrameReader.read($0, maximumPacketSize: FrameReader.maximumPacketSize, version: version ?? self.version)
             }
             guard case .frame(let frame) = result, let bytes = unread.readBytes(length: frame.totalLength) else {
                 throw UnreadableOutput(result: "\(result)")

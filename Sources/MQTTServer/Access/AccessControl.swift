@@ -1,0 +1,163 @@
+public import Broker
+import Core
+public import Logging
+import MQTTCodec
+
+/// Who may connect to the listeners of one server: the authenticators, and the limits on coming and going.
+///
+/// Belongs to the server's event loop.
+public final class AccessControl {
+    /// Asked one after the other, until one knows the client.
+    public var authenticators: [any Authenticator]
+    public var publishLimits: PublishLimits
+    var admission: Admission
+    private var authenticating = ConnectQueue()
+    private unowned let broker: Broker
+    private let logger: Logger
+
+    /// Time that a client has from its CONNECT to the end of its authentication.
+    static let timeout = Duration.seconds(10)
+    /// Clients that may be on their way to a proof at one time; one more is told Server busy.
+    static let maximumAuthenticating = 10_000
+
+    public init(
+        broker: Broker, logger: Logger, authenticators: [any Authenticator] = [], limits: AdmissionLimits = AdmissionLimits(),
+        publishLimits: PublishLimits = PublishLimits()
+    ) {
+        self.broker = broker
+        self.logger = logger
+        self.authenticators = authenticators
+        self.publishLimits = publishLimits
+        admission = Admission(limits: limits)
+    }
+
+    // MARK: The way to a proof
+
+    /// What is to be done about a client.
+    enum Way {
+        /// It is clear who it is.
+        case accepted(Principal)
+        case refused(ReasonCode, reason: String)
+        /// These are asked in turn.
+        case asked([any Authenticator])
+    }
+
+    /// How a client that shows these credentials proves who it is.
+    func way(of credentials: Credentials, settings: ListenerSettings) -> Way {
+        if let method = credentials.method {
+            // [MQTT-4.12.0-1] a method that is not supported.
+            guard let authenticator = authenticators.first(where: { $0.method == method }) else {
+                return .refused(.badAuthenticationMethod, reason: "unknown authentication method")
+            }
+            return .asked([authenticator])
+        }
+        if let certificate = credentials.certificate, settings.userFromCertificate != .none {
+            guard let name = certificate.name(settings.userFromCertificate) else {
+                return .refused(.notAuthorized, reason: "the certificate has no such name")
+            }
+            return .accepted(Principal(userName: name, origin: .certificate))
+        }
+        if let identity = credentials.pskIdentity, settings.userFromPSK {
+            return .accepted(Principal(userName: identity, origin: .psk))
+        }
+        let asked = authenticators.filter { $0.method == nil }
+        if !asked.isEmpty, credentials.userName != nil || credentials.password != nil { return .asked(asked) }
+        // A certificate or a key that was verified is proof enough, even if it does not give a name.
+        if credentials.certificate != nil { return .accepted(Principal(userName: nil, origin: .certificate)) }
+        if credentials.pskIdentity != nil { return .accepted(Principal(userName: nil, origin: .psk)) }
+        guard settings.allowsAnonymous else {
+            return .refused(.notAuthorized, reason: "the client does not say who it is")
+        }
+        return .accepted(.anonymous)
+    }
+
+    /// Whether nothing can come of looking at a client that shows nothing: it is on this machine, and nothing is configured.
+    func isTrusted(_ settings: ListenerSettings, isLocal: Bool) -> Bool {
+        authenticators.isEmpty && admission.isIdle && isLocal && settings.allowsAnonymous
+            && settings.userFromCertificate == .none && !settings.userFromPSK && broker.accessRules?.isTrivial ?? true
+    }
+
+    /// Whether somebody who was let in once would be let in today.
+    public func stillKnows(_ identity: ClientIdentity, settings: ListenerSettings?) -> Bool {
+        let principal = identity.principal
+        let hasName = principal.userName != nil
+        guard let settings else { return false }
+        switch principal.origin {
+        case .anonymous: return settings.allowsAnonymous
+        case .certificate: return (settings.userFromCertificate != ListenerSettings.CertificateUser.none) == hasName
+        case .psk: return settings.userFromPSK == hasName
+        case .password, .scram, .other:
+            return authenticators.contains { $0.stillKnows(principal, of: identity.credentials) }
+        }
+    }
+
+    // MARK: Time
+
+    /// - Returns: false if there are too many.
+    func begin(_ connection: MQTTConnection, now: MonotonicTime) -> Bool {
+        guard authenticating.count < AccessControl.maximumAuthenticating else { return false }
+        connection.authenticationPlace = authenticating.append(connection, deadline: now + AccessControl.timeout)
+        return true
+    }
+
+    func end(_ connection: MQTTConnection) {
+        guard let place = connection.authenticationPlace else { return }
+        authenticating.remove(place)
+        connection.authenticationPlace = nil
+    }
+
+    /// Ends what takes too long.
+    func tick(now: MonotonicTime) {
+        while let oldest = authenticating.oldest, oldest.deadline <= now { oldest.connection.authenticationTimedOut() }
+    }
+
+    // MARK: Limits
+
+    var countsAddresses: Bool { admission.limits.maximumConnectionsPerAddress != nil }
+
+    /// Changes the limits; bans stay.
+    public func replace(limits: AdmissionLimits, publishLimits: PublishLimits) {
+        admission.limits = limits
+        self.publishLimits = publishLimits
+    }
+
+    /// A login failed.
+    ///
+    /// - Returns: how long the answer waits.
+    func failed(_ credentials: Credentials, now: MonotonicTime) -> Duration {
+        defer { reportBans() }
+        return admission.failed(credentials, now: now)
+    }
+
+    func refusal(of credentials: Credentials, now: MonotonicTime) -> ReasonCode? {
+        defer { reportBans() }
+        return admission.refusal(of: credentials, now: now)
+    }
+
+    private func reportBans() {
+        for ban in admission.takeBans() {
+            logger.warning(
+                "banned",
+                metadata: [
+                    "subject": "\(ban.subject)", "seconds": "\(ban.time.components.seconds)", "reason": "\(ban.reason)",
+                ])
+            broker.noteBan(ban)
+        }
+    }
+}
+
+extension CertificateIdentity {
+    /// What of it is a user's name; nil if there is no such thing.
+    func name(_ kind: ListenerSettings.CertificateUser) -> String? {
+        let name: String? =
+            switch kind {
+            case .none: nil
+            case .subject: subject
+            case .commonName: commonName
+            case .sanDNS: dnsNames.first
+            case .sanEmail: emailAddresses.first
+            case .sanURI: uris.first
+            }
+        return name?.isEmpty == true ? nil : name
+    }
+}
