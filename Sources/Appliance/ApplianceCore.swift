@@ -32,6 +32,7 @@ final class ApplianceCore: @unchecked Sendable {
 
     private let loop: BrokerLoop
     private let context: ServerContext
+    private let access: ApplianceAccess
     private let publisher: PointPublisher
     private let commands: CommandClient
     private let makeBridge: (BridgeConfiguration, LaneStatus?) -> Bridge
@@ -68,6 +69,9 @@ final class ApplianceCore: @unchecked Sendable {
         broker.restore(snapshot, now: now, wall: wall)
         context = ServerContext(
             eventLoop: eventLoop, broker: broker, logger: loggers.broker, scheduleTurn: { loop.scheduleTurn() })
+        access = ApplianceAccess(
+            plan: plan, broker: broker, eventLoop: eventLoop, logger: loggers.broker, now: now, wall: wall)
+        context.access = access.control
 
         let events = EventPublisher(broker: broker, eventLoop: eventLoop, scheduleTurn: { loop.scheduleTurn() })
         self.events = events
@@ -148,6 +152,12 @@ final class ApplianceCore: @unchecked Sendable {
     /// On the event loop.
     func open(_ listener: MQTTServer.Listener, group: any EventLoopGroup) -> EventLoopFuture<any Channel> {
         listener.open(group: group, shared: context)
+    }
+
+    /// On the event loop: the users, access rules and limits on clients of another plan come into force.
+    func replaceAccess(with plan: AppliancePlan) {
+        access.replace(with: plan, now: SystemClock.monotonic(), wall: SystemClock.wall())
+        loop.scheduleTurn()
     }
 
     // MARK: Storage

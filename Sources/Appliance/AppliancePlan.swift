@@ -2,6 +2,7 @@ import Bridge
 public import Configuration
 import FieldBus
 import MQTTServer
+import Security
 
 /// A configuration whose every part has been checked by the part that will use it.
 public struct AppliancePlan: Sendable {
@@ -11,6 +12,8 @@ public struct AppliancePlan: Sendable {
     let rules: [CompiledRule]
     let bridges: [BridgeConfiguration]
     let buses: [ModbusBus]
+    /// nil if the configuration names none.
+    let passwordFile: PasswordFile?
 
     /// - Throws: every mistake, at its place in the file.
     public init(_ configuration: MartletConfiguration) throws(ConfigurationErrors) {
@@ -36,6 +39,7 @@ public struct AppliancePlan: Sendable {
         buses = configuration.modbusBuses(&errors)
         rules = configuration.compileRules(&errors)
         bridges = configuration.bridgeConfigurations(&errors)
+        passwordFile = configuration.readPasswordFile(&errors)
     }
 
     /// Puts the databases into another directory than the configured one.

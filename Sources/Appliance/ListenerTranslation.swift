@@ -17,7 +17,7 @@ extension MartletConfiguration {
                     errors.append(ConfigurationError(position(of: error, in: listener), error.description))
                 }
             }
-            return MQTTServer.Listener(place: place(of: listener), settings: listener.settings, tls: tls)
+            return MQTTServer.Listener(place: place(of: listener), settings: settings(of: listener), tls: tls)
         }
     }
 
@@ -66,12 +66,19 @@ extension MartletConfiguration {
     }
 }
 
+extension MartletConfiguration {
+    /// What connections of a listener have to know.
+    func settings(of listener: Listener) -> ListenerSettings {
+        // Where somebody can be asked, nobody comes in without a name unless the file says so.
+        listener.settings(allowsAnonymous: listener.allowAnonymous ?? (!listener.isReachable && !authentication.isConfigured))
+    }
+}
+
 extension MartletConfiguration.Listener {
-    /// What connections of the listener have to know.
-    var settings: ListenerSettings {
+    fileprivate func settings(allowsAnonymous: Bool) -> ListenerSettings {
         ListenerSettings(
             name: name, transport: serverTransport, topicPrefix: topicPrefix.map(TopicPrefix.init(levels:)),
-            allowsAnonymous: allowAnonymous ?? !isReachable, maximumConnections: maxConnections ?? .max,
+            allowsAnonymous: allowsAnonymous, maximumConnections: maxConnections ?? .max,
             maximumPacketSize: maxPacketSize ?? .max, connectTimeout: connectTimeout, maximumUnconnected: maxUnconnected,
             userFromCertificate: tls.userFromCertificate.serverValue, userFromPSK: tls.userFromPSK)
     }

@@ -74,7 +74,7 @@ extension MartletConfiguration.Listener: ConfigurationTable {
         )
         Key(
             "allow-anonymous", \.allowAnonymous, .boolean, example: false,
-            help: "Whether clients may connect without saying who they are. When not set: only on loopback and Unix sockets."
+            help: "Whether clients may connect without saying who they are. When not set: only on loopback and Unix sockets, and only without [authentication]."
         )
         Key(
             "topic-prefix", \.topicPrefix, .topicLevels, example: "site/7",

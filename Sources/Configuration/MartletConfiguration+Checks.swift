@@ -14,6 +14,15 @@ extension MartletConfiguration {
         ) { $0.serialPort ?? "" }
         checkListeners(&findings)
         checkDevices(&findings)
+        checkAccessRules(&findings)
+    }
+
+    private func checkAccessRules(_ findings: inout Findings) {
+        guard listeners.allSatisfy({ $0.source.isSound("name") }) else { return }
+        for rule in accessRules where rule.source.isSound("listener") {
+            guard let name = rule.listener, !listeners.contains(where: { $0.name == name }) else { continue }
+            findings.reportDangling(rule.source["listener"], "listener", name, known: listeners.map(\.name))
+        }
     }
 
     private func checkDevices(_ findings: inout Findings) {

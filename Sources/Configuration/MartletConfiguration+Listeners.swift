@@ -4,6 +4,7 @@ extension MartletConfiguration {
         checkAddresses(&findings)
         for listener in listeners {
             checkAccess(to: listener, &findings)
+            if listener.allowAnonymous != nil || authenticates(listener) { checkRights(at: listener, &findings) }
             if listener.source.isSound("max-packet-size"), broker.source.isSound("max-packet-size"),
                 let size = listener.maxPacketSize, size > broker.maxPacketSize
             {
@@ -31,14 +32,28 @@ extension MartletConfiguration {
         findings.report(
             listener.source["address"],
             "address \"\(listener.address)\" can be reached from other machines, and nothing says who may connect there: "
-                + "ask for client certificates or shared keys, write allow-anonymous = true if anyone there may publish "
-                + "and subscribe, or use 127.0.0.1"
+                + "name a password-file in [authentication], ask for client certificates or shared keys, write "
+                + "allow-anonymous = true if anyone may connect there, or use 127.0.0.1"
+        )
+    }
+
+    /// A listener whose clients may do nothing is a mistake.
+    private func checkRights(at listener: Listener, _ findings: inout Findings) {
+        guard listener.isReachable, accessRules.isEmpty, authentication.defaultAccess != .allow,
+            listener.source.isSound("address", "transport", "allow-anonymous"), authentication.source.isSound("default-access")
+        else { return }
+        findings.report(
+            listener.source["address"],
+            "clients from other machines may publish and subscribe to nothing as long as nothing allows it: write an "
+                + "[[access-rule]] for each thing that they may do, or default-access = \"allow\" in [authentication] if they "
+                + "may do everything"
         )
     }
 
     /// Whether clients of the listener can say who they are.
     private func authenticates(_ listener: Listener) -> Bool {
-        listener.tls.clientCertificate == .required || (listener.tls.pskFile != nil && listener.tls.certificateFile == nil)
+        authentication.isConfigured || listener.tls.clientCertificate == .required
+            || (listener.tls.pskFile != nil && listener.tls.certificateFile == nil)
     }
 
     /// Two listeners share a port only on different addresses, and not with one that has all addresses; and no file.

@@ -8,6 +8,9 @@ public struct MartletConfiguration: Sendable, Equatable {
     public var broker = Broker()
     /// One on 127.0.0.1:1883 unless the file has listeners.
     public var listeners: [Listener] = [Listener()]
+    public var authentication = Authentication()
+    public var accessRules: [AccessRule] = []
+    public var protection = Protection()
     public var products: [Product] = []
     public var buses: [Bus] = []
     public var devices: [Device] = []
@@ -38,6 +41,9 @@ extension MartletConfiguration: ConfigurationTable {
         Subtable("appliance", \.appliance)
         Subtable("broker", \.broker)
         Subtable("listener", \.listeners, limit: 64, examples: Listener.examples)
+        Subtable("authentication", \.authentication)
+        Subtable("access-rule", \.accessRules, limit: 1000, examples: AccessRule.examples)
+        Subtable("protection", \.protection)
         Subtable("product", \.products, limit: 1000, examples: Product.examples)
         Subtable("bus", \.buses, limit: 256, examples: Bus.examples)
         Subtable("device", \.devices, limit: 10_000, examples: Device.examples)

@@ -70,6 +70,40 @@ let fullExample = #"""
     path = "mqtt.sock"
     socket-mode = "0600"
 
+    [authentication]
+    password-file = "users"
+    default-access = "allow"
+
+    [[access-rule]]
+    access = "deny"
+    actions = ["publish", "receive"]
+    user = "ann"
+    client-identifier = "c 1"
+    listener = "field"
+    address = "2001:db8::/33"
+    topic = "a/%c/+/x-%u/100%/#"
+    [[access-rule]]
+    access = "allow"
+    actions = "subscribe"
+    [[access-rule]]
+    access = "allow"
+
+    [protection]
+    ban-after = 3
+    ban-window = "30s"
+    ban-time = "1m"
+    ban-by = ["user-name", "address"]
+    ban-loopback = true
+    flap-after = 7
+    flap-window = "2m"
+    flap-ban-time = "3m"
+    connect-rate = 100
+    connect-rate-per-address = 10
+    max-connections-per-address = 50
+    publish-rate = 200
+    publish-byte-rate = "64KiB"
+    publish-policy = "disconnect"
+
     [[product]]
     key = "meter"
     name = "Energy meter"

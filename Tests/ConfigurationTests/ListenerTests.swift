@@ -3,13 +3,16 @@ import Testing
 
 @Suite("Listeners in a configuration")
 struct ListenerTests {
+    /// What a listener that others can reach needs beside the way in.
+    private static let rights = "[authentication]\ndefault-access = \"allow\"\n"
+
     @Test("a listener that others can reach has to say who may connect", arguments: ["0.0.0.0", "::", "192.0.2.1"])
     func reachable(address: String) {
         let refused = messages("[[listener]]\naddress = \"\(address)\"\n")
         #expect(refused.count == 1)
         #expect(refused[0].hasPrefix("m:2:11: address \"\(address)\" can be reached from other machines"))
         #expect(refused[0].contains("write allow-anonymous = true"))
-        #expect(messages("[[listener]]\naddress = \"\(address)\"\nallow-anonymous = true\n") == [])
+        #expect(messages("[[listener]]\naddress = \"\(address)\"\nallow-anonymous = true\n" + Self.rights) == [])
     }
 
     @Test("client certificates or shared keys say who may connect")
@@ -18,10 +21,20 @@ struct ListenerTests {
         let clients = "client-ca-file = \"c\"\n"
         #expect(messages(certificate).count == 1)
         #expect(messages(certificate + "client-certificate = \"optional\"\n" + clients).count == 1)
-        #expect(messages(certificate + "client-certificate = \"required\"\n" + clients) == [])
-        #expect(messages("[[listener]]\naddress = \"::\"\npsk-file = \"p\"\n") == [])
+        #expect(messages(certificate + "client-certificate = \"required\"\n" + clients + Self.rights) == [])
+        #expect(messages("[[listener]]\naddress = \"::\"\npsk-file = \"p\"\n" + Self.rights) == [])
         // Whoever has no key comes with the certificate alone.
         #expect(messages(certificate + "psk-file = \"p\"\n").count == 1)
+    }
+
+    @Test("a listener that others can reach needs something that its clients may do")
+    func rights() {
+        let listener = "[[listener]]\naddress = \"0.0.0.0\"\nallow-anonymous = true\n"
+        let found = messages(listener)
+        #expect(found.count == 1)
+        #expect(found[0].hasPrefix("m:2:11: clients from other machines may publish and subscribe to nothing"))
+        #expect(messages(listener + "[authentication]\ndefault-access = \"deny\"\n").count == 1)
+        #expect(messages(listener + "[[access-rule]]\naccess = \"allow\"\n") == [])
     }
 
     @Test("a loopback listener needs nothing", arguments: ["127.0.0.1", "127.1.2.3", "::1", "::ffff:127.0.0.1"])
@@ -36,7 +49,7 @@ struct ListenerTests {
                 == ["m:4:8: port 1883 of 127.0.0.1 is taken by the listener at line 1"]
         )
         #expect(
-            messages("[[listener]]\n[[listener]]\nname = \"b\"\naddress = \"0.0.0.0\"\nallow-anonymous = true\n")
+            messages("[[listener]]\n[[listener]]\nname = \"b\"\naddress = \"0.0.0.0\"\nallow-anonymous = true\n" + Self.rights)
                 == ["m:2:1: port 1883 of 0.0.0.0 is taken by the listener at line 1"]
         )
         #expect(messages("[[listener]]\n[[listener]]\nname = \"b\"\naddress = \"::1\"\n") == [])

@@ -1,0 +1,51 @@
+import Broker
+import Configuration
+import Core
+import Logging
+import MQTTServer
+import NIOCore
+import NIOPosix
+import Security
+
+/// Who may connect to the appliance's listeners and do what, as a plan says it.
+///
+/// Belongs to the broker's event loop.
+final class ApplianceAccess {
+    let control: AccessControl
+    private let broker: Broker
+    private let hashing: HashingQueue
+    private let logger: Logger
+
+    init(
+        plan: AppliancePlan, broker: Broker, eventLoop: any EventLoop, logger: Logger, now: MonotonicTime, wall: Timestamp
+    ) {
+        self.broker = broker
+        self.logger = logger
+        // Two at a time leave the rest of a small box to the broker.
+        hashing = HashingQueue(eventLoop: eventLoop, pool: NIOSingletons.posixBlockingThreadPool, width: 2)
+        control = AccessControl(broker: broker, logger: logger)
+        configure(plan)
+        broker.setAccessRules(plan.configuration.makeAccessRules(), now: now, wall: wall)
+    }
+
+    private func configure(_ plan: AppliancePlan) {
+        control.replace(limits: plan.configuration.admissionLimits, publishLimits: plan.configuration.publishLimits)
+        guard let file = plan.passwordFile else {
+            control.authenticators = []
+            return
+        }
+        for warning in file.warnings { logger.warning("password file", metadata: ["detail": "\(warning)"]) }
+        control.authenticators = [PasswordAuthenticator(file: file, queue: hashing), ScramAuthenticator(file: file)]
+    }
+
+    /// Puts the rules, users and limits of another plan in place of those that hold. Whoever could not come in today is
+    /// disconnected.
+    func replace(with plan: AppliancePlan, now: MonotonicTime, wall: Timestamp) {
+        configure(plan)
+        let settings = Dictionary(
+            plan.configuration.listeners.map { ($0.name, plan.configuration.settings(of: $0)) }, uniquingKeysWith: { $1 })
+        broker.setAccessRules(
+            plan.configuration.makeAccessRules(),
+            isKnown: { control.stillKnows($0, settings: settings[$0.credentials.listener]) }, now: now, wall: wall)
+    }
+}
