@@ -110,7 +110,7 @@ def test_run_refuses_a_file_with_mistakes_and_says_the_same_as_check(tmp_path):
 
 
 def test_anonymous_access_beyond_loopback_has_to_be_allowed(tmp_path):
-    listener = '[[listener]]\nname = "all"\naddress = "0.0.0.0"\nport = 1883\n'
+    listener = '[authentication]\ndefault-access = "allow"\n[[listener]]\nname = "all"\naddress = "0.0.0.0"\nport = 1883\n'
     assert check(tmp_path, listener)[0].returncode == 1
     assert check(tmp_path, listener + "allow-anonymous = true\n")[0].returncode == 0
 
