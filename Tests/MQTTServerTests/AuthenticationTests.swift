@@ -291,7 +291,7 @@ struct EnhancedAuthenticationTests {
         return peer
     }
 
-    @Test("[MQTT-4.12.0-5] questions are asked and answered with AUTH, and CONNACK has the method and the last data")
+    @Test("[MQTT-4.12.0-2], [MQTT-4.12.0-5] questions are asked and answered with AUTH, and CONNACK has the method and the last data")
     func asked() throws {
         let peer = try connected()
         #expect(peer.connection.identity?.userName == "asked")
