@@ -38,6 +38,7 @@ final class BrokerLoop {
     private var isTurnScheduled = false
     private var underWay: PendingCommit?
     private var timer: Scheduled<Void>?
+    private var flushTimer: Scheduled<Void>?
     /// Why the last commit failed; nil once one has succeeded.
     private var failure: StoreError?
     /// Commits that failed one after the other.
@@ -75,9 +76,25 @@ final class BrokerLoop {
     private func endTurn() {
         isTurnScheduled = false
         broker.isStoreBehind = bridges.contains(where: \.lane.isBehind)
-        broker.flush()
+        flush()
         commitIfDue()
     }
+
+    // MARK: Flush
+
+    /// Writes to all connections that have something to write. When they are many, what comes within a moment goes into the
+    /// same writes: then the system calls cost the most.
+    private func flush() {
+        guard flushTimer == nil else { return }
+        guard broker.clientsToFlush >= BrokerLoop.manyConnections else { return broker.flush() }
+        flushTimer = eventLoop.assumeIsolated().scheduleTask(in: BrokerLoop.flushDelay) {
+            self.flushTimer = nil
+            self.broker.flush()
+        }
+    }
+
+    private static let manyConnections = 256
+    private static let flushDelay = TimeAmount.microseconds(200)
 
     // MARK: Commit
 

@@ -193,6 +193,7 @@ extension Broker {
         if publication.retain, limits.retainAvailable { retain(publication.message(), now: now, wall: wall) }
         var stored: StoredMessage?
         let targets = route.targets
+        publication.hasManyReceivers = targets.count > 1
         for index in targets.indices {
             if targets[index].noLocal, UInt64(bitPattern: targets[index].session.number) == publication.publisher { continue }
             // [MQTT-3.3.1-12] the flag is cleared unless the subscription wants it as published.

@@ -84,6 +84,9 @@ public final class Broker {
         }
     }
 
+    /// How many clients have something to send that ``flush()`` would let out.
+    public var clientsToFlush: Int { dirty.count }
+
     /// Whether ``takeBatch()`` would return something.
     public var hasBatch: Bool { !operations.isEmpty || isBatchTouched }
 

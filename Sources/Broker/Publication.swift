@@ -21,6 +21,7 @@ public struct Publication: ~Copyable {
     public let publishedAt: Timestamp
     /// What is left of the Message Expiry Interval in seconds; nil if the message does not expire.
     public let messageExpiryInterval: UInt32?
+    var hasManyReceivers = false
     private var made: Message?
     private let forms: PublishForms
 
@@ -57,6 +58,10 @@ public struct Publication: ~Copyable {
     public var topicText: String { String(decoding: topic, as: UTF8.self) }
 
     public var byteCount: Int { topic.count &+ properties.count &+ payload.count }
+
+    /// Whether an encoding for all receivers of a kind saves work: not for a large message with one receiver, which would be
+    /// copied twice.
+    public var isWorthSharing: Bool { hasManyReceivers || byteCount <= 4096 }
 
     /// Its encoding for receivers of a kind that need nothing of their own in it; nil if MQTT has no packet that large.
     @inline(__always)

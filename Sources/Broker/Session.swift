@@ -46,12 +46,14 @@ public final class Session {
     /// Whether it outlives its connection, and so is stored.
     var isPersistent: Bool { expiryInterval > 0 }
 
-    /// Whether a message would be sent to the client now.
+    /// Whether a message would be sent to the client now, or soon.
     func takesAtOnce(qos: QoS) -> Bool {
-        guard let client, !client.isClosing else { return false }
-        if qos == .atMostOnce { return client.outbox.isEmpty }
-        return queue.isDrained && queue.inFlight < client.receiveMaximum && client.outbox.isEmpty
+        guard let client, !client.isClosing, client.outboxBytes < Session.soon else { return false }
+        return qos == .atMostOnce || queue.isDrained && queue.inFlight < client.receiveMaximum
     }
+
+    /// Bytes that wait for a connection which will be written soon.
+    private static let soon = 64 << 10
 }
 
 /// A subscription as the session holds it.

@@ -95,9 +95,9 @@ extension OpenListener {
         // In one go, and not through the bootstrap, which would make a future for each.
         if let options = channel.syncOptions {
             try options.setOption(.maxMessagesPerRead, value: 1)
-            // An idle connection holds no receive buffer; a busy one gets up to 64 KiB.
+            // An idle connection holds no receive buffer; a busy one gets up to 256 KiB.
             try options.setOption(
-                .recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 256, initial: 512, maximum: 65_536))
+                .recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 256, initial: 512, maximum: 262_144))
             try options.setOption(
                 .writeBufferWaterMark, value: ChannelOptions.Types.WriteBufferWaterMark(low: 64 * 1024, high: 256 * 1024))
         }

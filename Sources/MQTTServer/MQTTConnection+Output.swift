@@ -68,7 +68,7 @@ extension MQTTConnection {
     func encode(_ publication: inout Publication, _ delivery: Delivery) {
         prepareOutput()
         shared.traffic.packetsSent &+= 1
-        if topicAliases == nil, delivery.subscriptionIdentifiers == nil {
+        if publication.isWorthSharing, topicAliases == nil, delivery.subscriptionIdentifiers == nil {
             if let form = publication.form(version: version, qos: delivery.qos), form.count <= maximumPacketSize {
                 output.append(form.count) {
                     form.write(

@@ -28,7 +28,7 @@ public final class ServerContext {
     /// Bytes that may have come from a client which is not read from now.
     static let maximumHeld = 1 << 20
     /// A connection's output is written in pieces of about this many bytes.
-    static let outputChunk = 128 * 1024
+    static let outputChunk = 256 * 1024
     /// Bytes of the output buffer that a connection begins with.
     static let smallestBuffer = 2048
     /// Bytes of output buffers that are kept for the next turn.

@@ -32,9 +32,9 @@ struct OutputTests {
         let publisher = try server.open().connect("p")
         let before = subscriber.wire.writes
         let text = String(repeating: "x", count: 1000)
-        for number in 0..<400 { try publisher.arrive(Packets.publish("a", "\(number) \(text)", version: .v5)) }
+        for number in 0..<800 { try publisher.arrive(Packets.publish("a", "\(number) \(text)", version: .v5)) }
         server.settle()
-        #expect(try subscriber.take() == (0..<400).map { "PUBLISH a \($0) \(text)" })
+        #expect(try subscriber.take() == (0..<800).map { "PUBLISH a \($0) \(text)" })
         #expect(subscriber.wire.writes - before == 4)
     }
 

@@ -147,6 +147,17 @@ final class Peer {
         }
     }
 
+    /// Topic and topic alias of the PUBLISH packets that came since the last call.
+    func takeAliases() throws -> [String] {
+        try takePackets().compactMap { packet in
+            guard packet.type == .publish else { return nil }
+            let view = try packet.body.withUnsafeBytes { body throws(DecodeError) in
+                try PublishView.read(body: body, flags: packet.flags, version: version)
+            }
+            return String(decoding: packet.body[view.topic], as: UTF8.self) + " " + (view.topicAlias.map { "\($0)" } ?? "nil")
+        }
+    }
+
     /// The packets that came since the last call.
     func takePackets(version: ProtocolVersion? = nil) throws -> [ReceivedPacket] {
         while var buffer = try channel.readOutbound(as: ByteBuffer.self) { unread.writeBuffer(&buffer) }
