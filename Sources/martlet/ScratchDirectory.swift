@@ -8,10 +8,10 @@ struct ScratchDirectory {
     init(in parent: String? = nil) throws(ScratchError) {
         let base = parent ?? getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
         var template = Array("\(base)/martlet-XXXXXX".utf8CString)
-        guard let made = mkdtemp(&template) else {
+        guard mkdtemp(&template) != nil else {
             throw ScratchError(message: "cannot make a directory in \(base): \(String(cString: strerror(errno)))")
         }
-        path = String(cString: made)
+        path = template.withUnsafeBufferPointer { $0.baseAddress.map { String(cString: $0) } ?? "" }
     }
 
     func remove() { ScratchDirectory.remove(path) }

@@ -8,7 +8,8 @@ final class TemporaryDirectory {
 
     init() throws {
         var template = Array("/tmp/appliance-tests-XXXXXX".utf8CString)
-        path = String(cString: try #require(mkdtemp(&template)))
+        try #require(mkdtemp(&template) != nil)
+        path = template.withUnsafeBufferPointer { $0.baseAddress.map { String(cString: $0) } ?? "" }
     }
 
     deinit {

@@ -59,14 +59,33 @@ struct TLSSettingsTests {
         #expect(fixture.serverMistake().contains("none.pem: is empty"))
     }
 
-    @Test("a key that everybody may read is a warning")
-    func readableKey() throws {
+    @Test("keys that everybody may read are warnings")
+    func readableKeys() throws {
         let fixture = TLSFixture()
         #expect(try fixture.serverContext().warnings == [])
         fixture.server.certificate?.keyFile = fixture.folder.write(
             "server.key", try fixture.folder.text("server.key"), mode: 0o644)
+        fixture.server.pskFile = fixture.folder.write("keys.psk", "a:0011223344556677\n", mode: 0o644)
         let warnings = try fixture.serverContext().warnings
-        #expect(warnings.count == 1 && warnings[0].contains("server.key") && warnings[0].contains("chmod 600"))
+        #expect(warnings.count == 2)
+        #expect(warnings.contains { $0.contains("server.key: everybody") && $0.contains("chmod 600") })
+        #expect(warnings.contains { $0.contains("keys.psk: everybody") && $0.contains("chmod 600") })
+    }
+
+    @Test("a certificate that expires soon is a warning, and the first expiry is told")
+    func expiry() throws {
+        let fixture = TLSFixture()
+        let soon = fixture.authority.issue([("CN", "soon")], valid: -3600 ... 3 * 86_400 + 3600)
+        let now = SystemClock.wall()
+        fixture.server.serverNames = ["soon": fixture.files("soon", soon)]
+        let context = try fixture.serverContext()
+        #expect(context.warnings.count == 1 && context.warnings[0].hasSuffix("soon.pem: expires in 3 days: renew it"))
+        let expiry = try #require(context.certificateExpiry)
+        #expect(abs(expiry.milliseconds - now.milliseconds - 262_800_000) < 60_000)
+        fixture.server.certificate = nil
+        fixture.server.serverNames = [:]
+        fixture.server.pskFile = fixture.folder.write("keys.psk", "a:0011223344556677\n")
+        #expect(try fixture.serverContext().certificateExpiry == nil)
     }
 
     @Test("lists of revoked certificates have to be valid and of an authority that is trusted")

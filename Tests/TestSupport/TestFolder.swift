@@ -6,8 +6,8 @@ public final class TestFolder {
 
     public init() {
         var template = Array("/tmp/martlet-tests-XXXXXX".utf8CString)
-        guard let made = mkdtemp(&template) else { fatalError("cannot make a folder in /tmp") }
-        path = String(cString: made)
+        guard mkdtemp(&template) != nil else { fatalError("cannot make a folder in /tmp") }
+        path = template.withUnsafeBufferPointer { $0.baseAddress.map { String(cString: $0) } ?? "" }
     }
 
     deinit { TestFolder.remove(path) }

@@ -7,6 +7,9 @@ internal import Core
 final class ContextHandle: @unchecked Sendable {
     let pointer: OpaquePointer
 
+    /// A certificate that is valid for fewer days is worth a warning.
+    private static let warningDays = 14
+
     init(isServer: Bool) throws(TLSError) {
         guard OpenSSLLibrary.isReady, let pointer = SSL_CTX_new(isServer ? TLS_server_method() : TLS_client_method()) else {
             throw .configuration("OpenSSL cannot be started: \(OpenSSLLibrary.takeReason())")
@@ -51,8 +54,8 @@ final class ContextHandle: @unchecked Sendable {
 
     /// The certificate with its chain, and the key that has to match it.
     ///
-    /// - Returns: what is worth a warning, though it can be used.
-    func use(_ files: TLSCertificateFiles, now: Timestamp) throws(TLSError) -> [String] {
+    /// - Returns: when the first certificate of the chain expires, and what is worth a warning though it can be used.
+    func use(_ files: TLSCertificateFiles, now: Timestamp) throws(TLSError) -> (expiry: Timestamp, warnings: [String]) {
         let chain = try PEMFile(path: files.certificateFile).certificates()
         if let invalid = chain.firstInvalid(at: now) {
             throw .configuration("\(files.certificateFile): the certificate of \(invalid.subject) \(invalid.reason)")
@@ -73,8 +76,14 @@ final class ContextHandle: @unchecked Sendable {
         guard SSL_CTX_use_PrivateKey(pointer, key.pointer) == 1 else {
             throw .configuration("\(files.keyFile): cannot be used: \(OpenSSLLibrary.takeReason())")
         }
-        guard SmallFile.isReadableByAll(files.keyFile) else { return [] }
-        return ["\(files.keyFile): everybody on this machine can read the private key; chmod 600 \(files.keyFile)"]
+        let expiry = chain.compactMap(\.expiry).min() ?? Timestamp(milliseconds: .max)
+        var warnings: [String] = []
+        let days = (expiry.milliseconds - now.milliseconds) / 86_400_000
+        if days < ContextHandle.warningDays { warnings.append("\(files.certificateFile): expires in \(days) days: renew it") }
+        if SmallFile.isReadableByAll(files.keyFile) {
+            warnings.append("\(files.keyFile): everybody on this machine can read the private key; chmod 600 \(files.keyFile)")
+        }
+        return (expiry, warnings)
     }
 }
 

@@ -16,8 +16,10 @@ public final class TLSContext: Sendable {
     let alpn: [[UInt8]]
     /// Whether a client compares the server's name with its certificate.
     let verifiesHost: Bool
-    /// What can be used but should be mended, a sentence each.
+    /// What can be used but should be mended, a sentence each: with the file and what to do.
     public let warnings: [String]
+    /// When the first of our own certificates expires; nil without one.
+    public let certificateExpiry: Timestamp?
 
     /// Bytes of the certificates that a peer shows.
     private static let maximumPeerChain = 32 * 1024
@@ -41,24 +43,32 @@ public final class TLSContext: Sendable {
         } else {
             trust = nil
         }
+        var warnings: [String] = []
         var sessionContext: [UInt8] = [server.clientCertificate == .none ? 0 : server.clientCertificate == .optional ? 1 : 2]
         if let trust { sessionContext += Hash.sha256.digest(trust.contents) }
         if let file = server.pskFile {
             let keys = try PSKFile(path: file)
             preSharedKeys = keys.keys
             sessionContext += keys.digest
+            if SmallFile.isReadableByAll(file) {
+                warnings.append("\(file): everybody on this machine can read the pre-shared keys; chmod 600 \(file)")
+            }
         } else {
             preSharedKeys = [:]
         }
         // A session that was made under other rules of who may connect is not resumed.
         sessionContext = Hash.sha256.digest(sessionContext)
 
-        var warnings: [String] = []
+        var expiry: Timestamp?
         func make(_ files: TLSCertificateFiles?) throws(TLSError) -> ContextHandle {
             let handle = try ContextHandle(isServer: true)
             let cipherSuites = server.cipherSuites ?? (server.pskFile == nil ? nil : TLSContext.cipherSuitesForKeys)
             try handle.use(minimumVersion: server.minimumVersion, ciphers: server.ciphers, cipherSuites: cipherSuites)
-            if let files { warnings += try handle.use(files, now: now) }
+            if let files {
+                let used = try handle.use(files, now: now)
+                warnings += used.warnings
+                expiry = min(expiry ?? used.expiry, used.expiry)
+            }
             TLSContext.configureServer(handle.pointer, sessionContext: sessionContext)
             if let trust { TLSContext.ask(handle.pointer, server.clientCertificate, trust) }
             return handle
@@ -68,6 +78,7 @@ public final class TLSContext: Sendable {
         for (host, files) in server.serverNames { named[host.lowercased()] = try make(files) }
         self.named = named
         self.warnings = warnings
+        certificateExpiry = expiry
         if !named.isEmpty { _ = copenssl_ctx_set_tlsext_servername_callback(main.pointer, TLSCallbacks.serverName) }
         for handle in [main] + Array(named.values) {
             if !preSharedKeys.isEmpty {
@@ -100,7 +111,11 @@ public final class TLSContext: Sendable {
         verifiesHost = client.verifiesHost && client.preSharedKey == nil
         try main.use(minimumVersion: client.minimumVersion, ciphers: ciphers, cipherSuites: client.cipherSuites)
         _ = copenssl_ctx_set_max_proto_version(pointer, client.maximumVersion.number)
-        if let files = client.certificate { warnings = try main.use(files, now: now) } else { warnings = [] }
+        if let files = client.certificate {
+            (certificateExpiry, warnings) = try main.use(files, now: now)
+        } else {
+            (certificateExpiry, warnings) = (nil, [])
+        }
         SSL_CTX_set_verify(pointer, SSL_VERIFY_PEER, TLSCallbacks.verify)
         // With a pre-shared key the store stays empty, and no certificate passes.
         if client.preSharedKey == nil {

@@ -55,6 +55,16 @@ final class Certificate {
         return nil
     }
 
+    /// The end of the certificate's validity; nil if it cannot be read.
+    var expiry: Timestamp? {
+        let epoch = ASN1_TIME_set(nil, 0)
+        defer { ASN1_TIME_free(epoch) }
+        var days: Int32 = 0
+        var seconds: Int32 = 0
+        guard ASN1_TIME_diff(&days, &seconds, epoch, X509_get0_notAfter(pointer)) == 1 else { return nil }
+        return Timestamp(milliseconds: (Int64(days) * 86_400 + Int64(seconds)) * 1000)
+    }
+
     static func text(of name: OpaquePointer?) -> String {
         guard let name else { return "" }
         return text { bio in copenssl_x509_name_print(bio, name) >= 0 } ?? ""
