@@ -56,8 +56,8 @@ final class StorageDirectory {
         }
     }
 
-    /// Bytes of the reserve, if there are so many, or fewer.
-    private static let reserveSizes: [off_t] = [1 << 20, 1 << 18, 1 << 16]
+    /// Bytes of the reserve, if there are so many, or fewer: a write-ahead log that is carried over into its file, and more.
+    private static let reserveSizes: [off_t] = [5 << 20, 1 << 20, 1 << 18, 1 << 16]
 
     /// Takes space that is given back when the disk is full: even to delete needs some, for the journal.
     ///
@@ -94,6 +94,13 @@ final class StorageDirectory {
     func size(_ name: String) -> Int64 {
         var status = stat()
         return stat(file(name), &status) == 0 ? Int64(status.st_size) : 0
+    }
+
+    /// Whether a file that was in use is empty now, as a file system leaves it that was not checked after a power cut. A file
+    /// without content has a log.
+    func hasLost(_ name: String) -> Bool {
+        access(file("reserve"), F_OK) == 0 && access(file(name), F_OK) == 0
+            && StorageDirectory.sidecars.allSatisfy { size(name + $0) == 0 }
     }
 
     /// Renames a file and its journals to `name.damaged-milliseconds`; the new name.
