@@ -10,7 +10,7 @@ struct ImportTests {
         ["CModbus", "COpenSSL", "CSQLite", "CTOML"],
         ["Core"],
         ["Configuration", "MQTTCodec", "Payload", "Security", "Store"],
-        ["Broker", "FieldBus", "Rules"],
+        ["Broker", "FieldBus", "MQTTClient", "Rules"],
         ["Bridge", "Console", "MQTTServer"],
         ["Appliance"],
         ["martlet"],
@@ -19,11 +19,14 @@ struct ImportTests {
     /// What comes from outside, and which targets may use it.
     static let outside: [String: Set<String>] = [
         "Swift": [], "Synchronization": ["Console", "Core", "Security", "FieldBus", "Appliance", "martlet"],
-        "Glibc": ["Core", "Configuration", "FieldBus", "Payload", "Rules", "Security", "Store", "Bridge", "MQTTServer", "Appliance", "martlet"],
+        "Glibc": [
+            "Core", "Configuration", "FieldBus", "Payload", "Rules", "Security", "Store", "MQTTClient", "Bridge", "MQTTServer",
+            "Appliance", "martlet",
+        ],
         "DequeModule": ["Broker", "Bridge", "MQTTServer"],
-        "NIOCore": ["Console", "MQTTCodec", "Security", "Bridge", "MQTTServer", "Appliance", "martlet"],
-        "NIOPosix": ["Console", "Bridge", "MQTTServer", "Appliance", "martlet"],
-        "NIOHTTP1": ["Console"],
+        "NIOCore": ["Console", "MQTTCodec", "Security", "MQTTClient", "Bridge", "MQTTServer", "Appliance", "martlet"],
+        "NIOHTTP1": ["Console", "MQTTClient"], "NIOWebSocket": ["MQTTClient"],
+        "NIOPosix": ["Console", "MQTTClient", "Bridge", "MQTTServer", "Appliance", "martlet"],
         "Logging": ["Console", "Bridge", "MQTTServer", "Appliance", "martlet"],
         "ArgumentParser": ["martlet"], "Dispatch": ["martlet"],
     ]
