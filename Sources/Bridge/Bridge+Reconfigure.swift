@@ -1,3 +1,6 @@
+import Core
+import MQTTClient
+
 extension Bridge {
     /// Goes on under another configuration of the same name, or begins again after ``stop()``: the connection is made anew,
     /// and what has not arrived upstream stays. No local message falls between the old filters and the new ones.
