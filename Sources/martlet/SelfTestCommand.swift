@@ -4,7 +4,7 @@ import ArgumentParser
 struct SelfTestCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "self-test",
-        abstract: "Checks that this binary works on this machine: store, names, broker and field bus.")
+        abstract: "Checks that this binary works on this machine: store, names, TLS, broker and field bus.")
 
     func run() async throws {
         let scratch = try ScratchDirectory()

@@ -212,6 +212,8 @@ struct TLSEngineTests {
         try pair.exchange()
         #expect(pair.server.peer?.pskIdentity == "meter-1")
         #expect(pair.server.peer?.version == version)
+        // Of the key exchanges that look ahead this is the cheap one.
+        if version == .v12 { #expect(pair.server.peer?.cipher.hasPrefix("ECDHE-PSK-") == true) }
         try pair.client.send([1])
         try pair.exchange()
         #expect(pair.atServer == [1])

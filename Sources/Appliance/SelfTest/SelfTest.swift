@@ -15,7 +15,7 @@ public struct SelfTest {
         public var passed: Bool
     }
 
-    private let directory: String
+    let directory: String
 
     /// - Parameter directory: empty, for the databases of the checks.
     public init(directory: String) { self.directory = directory }
@@ -35,6 +35,7 @@ public struct SelfTest {
         }
         await check("store: write, fsync, read back") { try await checkStore() }
         await check("names: localhost from /etc/hosts") { try checkNames() }
+        await check("TLS: a handshake in memory") { try checkTLS() }
         await check("broker and field bus: loopback MQTT and a simulated Modbus device") { try await checkAppliance() }
         return passed
     }

@@ -36,7 +36,7 @@ public struct TLSServerConfiguration: Sendable, Equatable {
     /// Pre-shared keys, `identity:hexadecimal key` in each line.
     public var pskFile: String?
     public var minimumVersion: TLSVersion
-    /// OpenSSL's cipher list for TLS 1.2; OpenSSL's default if nil.
+    /// OpenSSL's cipher list for TLS 1.2; if nil OpenSSL's default with what is cheap first.
     public var ciphers: String?
     /// OpenSSL's cipher suites for TLS 1.3; OpenSSL's default if nil.
     public var cipherSuites: String?
