@@ -127,6 +127,7 @@ final class BrokerLoop {
         guard let pending = underWay else { return }
         underWay = nil
         commits.succeeded(after: SystemClock.monotonic() - storedAt, operations: pending.batch.operations.count)
+        broker.setDiskFull(false)
         if failure != nil {
             storageEvents(.recovered(failures: failures))
             logger.notice("the disk takes data again", metadata: ["failures": "\(failures)"])
@@ -156,6 +157,7 @@ final class BrokerLoop {
         commits.failed()
         failure = error
         failures += 1
+        if case .full = error { broker.setDiskFull(true) } else { broker.setDiskFull(false) }
         for bridge in bridges { bridge.commitFailed() }
         if alarms.contains(where: { $0.file.hasSuffix("sessions.db") }) {
             broker.commitFailed(broker.everything(now: SystemClock.monotonic(), wall: SystemClock.wall()))
@@ -163,6 +165,7 @@ final class BrokerLoop {
             broker.commitFailed(pending.batch.operations)
         }
         commitLater(after: BrokerLoop.retryInterval)
+        scheduleTurn()
     }
 
     /// Files were replaced by empty ones outside of a commit.

@@ -27,6 +27,7 @@ extension MartletConfiguration {
         limits.maximumOutboxBytes = broker.maxOutboxBytes
         limits.maximumRetainedBytes = broker.maxRetainedBytes
         limits.maximumTopicLevels = broker.maxTopicLevels
+        limits.whenDiskFull = broker.whenDiskFull == .refuse ? .refuse : .hold
         limits.receiveMaximum = UInt16(clamping: broker.receiveMaximum)
         limits.maximumQoS = broker.maxQoS
         limits.retainAvailable = broker.retainAvailable

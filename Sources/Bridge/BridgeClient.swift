@@ -9,7 +9,7 @@ final class ForwardingClient: Client {
 
     init(bridge: Bridge) {
         self.bridge = bridge
-        super.init(takesInline: true)
+        super.init(takesInline: true, stores: true)
     }
 
     override func receive(_ message: Message, qos: QoS, retain: Bool) { bridge.forward(message, retain: retain) }

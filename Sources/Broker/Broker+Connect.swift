@@ -49,7 +49,9 @@ extension Broker {
         }
         let old = sessions[clientIdentifier]
         guard clientCount < limits.maximumConnections || old?.client != nil else { return refuse(client, packet, .serverBusy) }
-        guard old != nil || sessions.count < limits.maximumSessions else { return refuse(client, packet, .quotaExceeded) }
+        guard old != nil || sessions.count < limits.maximumSessions, !refusesToStore(packet, old: old) else {
+            return refuse(client, packet, .quotaExceeded)
+        }
         guard old != nil || !isOutOfMemory else { return refuse(client, packet, .serverBusy) }
 
         // [MQTT-3.1.4-3] the newer connection takes the session over, the older one ends.
@@ -82,7 +84,8 @@ extension Broker {
         session.expiryInterval = expiryInterval
         if session.isPersistent {
             // A session that is present is promised to be there after a power cut as well. [MQTT-3.1.2-7] so is its will.
-            if !wasPersistent || client.will != nil { session.batch = batch }
+            // On a full disk a session that is there already may be used all the same, its will as long as the box runs.
+            if !wasPersistent || client.will != nil && !refusesToStore { session.batch = batch }
             operations.append(.putSession(record(of: session)))
         } else if wasPersistent {
             operations.append(.deleteSession(session.number))

@@ -68,6 +68,14 @@ extension Broker {
                 close(client, reason: .receiveMaximumExceeded, now: now, wall: wall)
                 return
             }
+            if isDiskFull, refusesToStore(publish, along: route, from: client, session) {
+                if publish.qos == .atLeastOnce {
+                    refuseToStore(publish.packetIdentifier, from: client)
+                } else {
+                    refuse(publish, from: client, .quotaExceeded, now: now, wall: wall)
+                }
+                return
+            }
             if isBacklogged || isOutOfMemory {
                 refuse(publish, from: client, .quotaExceeded, now: now, wall: wall)
                 return

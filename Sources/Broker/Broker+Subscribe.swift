@@ -30,7 +30,7 @@ extension Broker {
         // [MQTT-3.8.4-1] SUBACK, [MQTT-3.8.4-2] with the identifier of SUBSCRIBE; what it promises is on disk.
         acknowledge(
             .suback(SubackPacket(packetIdentifier: packet.packetIdentifier, reasonCodes: codes)), to: client,
-            after: session.isPersistent ? batch : 0)
+            after: session.isPersistent ? session.batch : 0)
         for (filter, subscription) in wanted {
             sendRetained(filter, subscription, to: session, now: now, wall: wall)
         }
@@ -71,18 +71,24 @@ extension Broker {
         if let permissions = session.client?.permissions, !permissions.maySubscribe(request.filter) {
             return .notAuthorized
         }
-        let isNew = session.subscriptions[request.filter] == nil
+        let old = session.subscriptions[request.filter]
+        let isNew = old == nil
         guard !isNew || session.subscriptions.count < limits.maximumSubscriptions else { return .quotaExceeded }
 
         // [MQTT-3.8.4-3] a subscription of the same filter is replaced.
         let subscription = Subscription(options: request.options, identifier: identifier)
-        session.subscriptions[request.filter] = subscription
-        subscriptions.insert(request.filter, subscription, session: session)
-        if session.isPersistent {
-            operations.append(
-                .putSubscription(
-                    session: session.number,
-                    StoredSubscription(filter: request.filter, options: request.options.encoded, identifier: identifier)))
+        if subscription != old {
+            if refusesToStore, session.isPersistent { return .quotaExceeded }
+            session.subscriptions[request.filter] = subscription
+            subscriptions.insert(request.filter, subscription, session: session)
+            if session.isPersistent {
+                session.batch = batch
+                operations.append(
+                    .putSubscription(
+                        session: session.number,
+                        StoredSubscription(
+                            filter: request.filter, options: request.options.encoded, identifier: identifier)))
+            }
         }
         noteSubscribed(session, filter: request.filter, options: request.options)
         // MQTT 5.0 §4.8.2: no retained messages for a shared subscription.
@@ -119,6 +125,7 @@ extension Broker {
             subscriptions.remove(filter, session: session)
             noteUnsubscribed(session, filter: filter)
             if session.isPersistent {
+                session.batch = batch
                 operations.append(.deleteSubscription(session: session.number, filter: filter))
             }
             return .success
@@ -126,7 +133,7 @@ extension Broker {
         // [MQTT-3.10.4-4], [MQTT-3.10.4-5] UNSUBACK with the identifier of UNSUBSCRIBE, also if there was nothing to end.
         acknowledge(
             .unsuback(SubackPacket(packetIdentifier: packet.packetIdentifier, reasonCodes: codes)), to: client,
-            after: session.isPersistent ? batch : 0)
+            after: session.isPersistent ? session.batch : 0)
     }
 }
 

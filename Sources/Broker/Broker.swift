@@ -116,6 +116,9 @@ public final class Broker {
     /// must not be acknowledged.
     public var isStoreBehind = false
 
+    /// The last commit failed because the disk is full, and none has succeeded since.
+    public internal(set) var isDiskFull = false
+
     /// Whether so much waits for the disk that publishers have to be refused.
     var isBacklogged: Bool {
         isStoreBehind || operations.count >= limits.maximumPendingOperations

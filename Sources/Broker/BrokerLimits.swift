@@ -59,5 +59,8 @@ public struct BrokerLimits: Sendable {
     /// Where clients are sent; nil for nowhere.
     public var redirection: Redirection?
 
+    /// What is done with what needs the disk while that is full.
+    public var whenDiskFull = DiskFullPolicy.refuse
+
     public init() {}
 }

@@ -58,14 +58,21 @@ open class Client {
     var lastRoute: Route?
     /// Whether messages come through ``receive(_:qos:retain:)`` within the publish instead of through the outbox.
     let takesInline: Bool
+    /// Whether what is received inline is stored.
+    let stores: Bool
     /// Part of this program: no network client can take its session over.
     var isInternal = false
     /// Where ``outboxBytes`` count too; the broker's from ``Broker/connect(_:packet:now:wall:)`` on.
     var account: MemoryAccount?
 
-    /// - Parameter takesInline: true for a part of the program whose ``receive(_:qos:retain:)`` is called while the message is
-    ///   being published, so that what it makes durable is part of the publisher's acknowledgement.
-    public init(takesInline: Bool = false) { self.takesInline = takesInline }
+    /// - Parameters:
+    ///   - takesInline: true for a part of the program whose ``receive(_:qos:retain:)`` is called while the message is
+    ///     being published, so that what it makes durable is part of the publisher's acknowledgement.
+    ///   - stores: true for a part of the program that stores what it receives inline.
+    public init(takesInline: Bool = false, stores: Bool = false) {
+        self.takesInline = takesInline
+        self.stores = stores
+    }
 
     deinit { account?.byteCount -= outboxBytes }
 

@@ -18,7 +18,7 @@ public final class Session {
     var expiresAt = MonotonicTime.distantFuture
     /// When the client went away; nil while it is connected.
     var disconnectedAt: Timestamp?
-    /// The batch that puts the session into the store; 0 for one that came from there.
+    /// The batch that stores the newest of the session, its will and its subscriptions; 0 for what came from the store.
     var batch: Int64 = 0
     /// The will of a connection that was lost, until it is published.
     var willDue: (at: MonotonicTime, will: Will)?

@@ -3,6 +3,11 @@ public import Core
 extension MartletConfiguration {
     /// `[broker]`: the limits of the local MQTT broker. Sizes are in bytes.
     public struct Broker: Sendable, Equatable {
+        public enum WhenDiskFull: String, Sendable, CaseIterable {
+            case refuse
+            case hold
+        }
+
         /// When clients are sent to the server that ``serverReference`` names.
         public enum Redirect: String, Sendable, CaseIterable {
             case atShutdown = "at-shutdown"
@@ -26,6 +31,7 @@ extension MartletConfiguration {
         public var maxRetainedMessages = 100_000
         public var maxRetainedBytes = Int.mebibytes(64)
         public var maxTopicLevels = 32
+        public var whenDiskFull = WhenDiskFull.refuse
         public var maxQoS = QoS.exactlyOnce
         public var retainAvailable = true
         public var wildcardSubscriptionAvailable = true
@@ -90,6 +96,10 @@ extension MartletConfiguration.Broker: ConfigurationTable {
             "max-retained-bytes", \.maxRetainedBytes, .size(0...(.gibibytes(16))), help: "Bytes of retained messages."
         )
         Key("max-topic-levels", \.maxTopicLevels, .integer(1...128), help: "Levels of a topic or topic filter.")
+        Key(
+            "when-disk-full", \.whenDiskFull, .choice(WhenDiskFull.self),
+            help: "Messages and sessions that need a full disk are refused (MQTT 5.0), or wait for their acknowledgement."
+        )
         Key(
             "max-qos", \.maxQoS, .qos,
             help: "The highest QoS that clients publish with (MQTT 5.0 tells the client); one that uses more is disconnected."

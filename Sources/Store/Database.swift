@@ -53,7 +53,8 @@ final class Database {
         try execute("PRAGMA cache_size = -\(max(1, layout.cacheBytes >> 10))")
         try execute("PRAGMA journal_size_limit = \(layout.checkpointBytes)")
         try execute("PRAGMA wal_autocheckpoint = \(max(1, layout.checkpointBytes / layout.pageSize))")
-        try setJournalMode(.wal)
+        // On a full disk a file that was left in the other mode stays in it.
+        try unlessFull { () throws(StoreError) in try setJournalMode(.wal) }
         // A commit returns when the disk has it, in WAL as in PERSIST mode.
         try execute("PRAGMA synchronous = FULL")
     }
@@ -163,7 +164,18 @@ extension Database {
     func compactIfMostlyFree() throws(StoreError) {
         let free = try freeBytes()
         let used = try fileBytes() - free
-        if free >= 16 << 20, used <= 4 << 20 { try execute("VACUUM") }
+        if free >= 16 << 20, used <= 4 << 20 {
+            try unlessFull { () throws(StoreError) in try execute("VACUUM") }
+        }
+    }
+
+    /// Does something that may be left undone when the disk is full: a box that starts on a full disk has to come up.
+    func unlessFull(_ body: () throws(StoreError) -> Void) throws(StoreError) {
+        do throws(StoreError) {
+            try body()
+        } catch {
+            guard error.isFull else { throw error }
+        }
     }
 
     /// Walks over the whole file; throws ``StoreError/damaged(file:message:)`` with the first thing that is wrong.

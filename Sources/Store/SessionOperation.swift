@@ -94,6 +94,14 @@ public enum SessionOperation: Sendable {
     /// Sets the retained message of its topic.
     case putRetained(Message, expiresAt: Timestamp?)
     case deleteRetained(topic: String)
+
+    /// Whether it only takes something away.
+    var isDelete: Bool {
+        switch self {
+        case .deleteSession, .deleteSubscription, .deleteMessage, .dequeue, .deleteReceived, .deleteRetained: true
+        case .putSession, .putSubscription, .putMessage, .enqueue, .setReleased, .putReceived, .putRetained: false
+        }
+    }
 }
 
 /// Everything that the sessions file holds.

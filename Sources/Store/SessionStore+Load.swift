@@ -28,17 +28,16 @@ private struct SessionLoader {
     }
 
     mutating func load() throws(StoreError) {
-        try deleteOrphans()
+        try countOrphans()
+        try database.unlessFull { () throws(StoreError) in try deleteOrphans() }
         try loadMessages()
         try loadSessions()
         try loadQueues()
         try loadRetained()
-        if snapshot.damagedRecords > 0 { try deleteDamaged() }
+        if snapshot.damagedRecords > 0 { try database.unlessFull { () throws(StoreError) in try deleteDamaged() } }
     }
 
-    /// Messages that no queue refers to any more are what a batch leaves when its delete came with a later one that was
-    /// lost; they are not damage.
-    private mutating func deleteOrphans() throws(StoreError) {
+    private mutating func countOrphans() throws(StoreError) {
         snapshot.damagedRecords += Int(
             truncatingIfNeeded: try database.integer(
                 """
@@ -46,6 +45,11 @@ private struct SessionLoader {
                     + (SELECT count(*) FROM queue WHERE session NOT IN (SELECT number FROM session))
                     + (SELECT count(*) FROM received WHERE session NOT IN (SELECT number FROM session))
                 """) ?? 0)
+    }
+
+    /// Messages that no queue refers to any more are what a batch leaves when its delete came with a later one that was
+    /// lost; they are not damage.
+    private func deleteOrphans() throws(StoreError) {
         try database.transaction { () throws(StoreError) in
             try database.execute(
                 """

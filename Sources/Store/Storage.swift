@@ -16,6 +16,8 @@ public actor Storage {
     private var cache: BreakpointCache?
     /// A commit failed, and some of it may be on disk all the same.
     private var mayRepeat = false
+    /// The last commit failed because the disk is full.
+    private var wasFull = false
     /// What cache commits did whose sessions commit then failed: it goes into the next report.
     private var unreported = CacheReport()
 
@@ -72,7 +74,7 @@ public actor Storage {
     /// recognised.
     public func commit(_ batch: CommitBatch, now: Moment) throws(StoreError) -> CommitReport {
         var cache = try openCache()
-        let sessions = try openSessions()
+        var sessions = try openSessions()
         try openDirectory().checkPresence(of: [Storage.sessionsFile, Storage.cacheFile])
         let start = SystemClock.monotonic()
         do throws(StoreError) {
@@ -80,6 +82,10 @@ public actor Storage {
                 // By themselves: they free what a full disk needs for the rest.
                 try acknowledgeFirst(batch.acknowledgements, now: now)
                 cache = try openCache()
+            }
+            if wasFull {
+                try deleteFirst(batch.operations)
+                sessions = try openSessions()
             }
             let report = try use(Storage.cacheFile) { () throws(StoreError) in
                 try cache.commit(batch.appends, acknowledgements: batch.acknowledgements, now: now)
@@ -90,14 +96,39 @@ public actor Storage {
                 try sessions.commit(batch.operations, mayRepeat: mayRepeat)
             }
             mayRepeat = false
+            wasFull = false
             defer { unreported = CacheReport() }
             return CommitReport(
                 cache: unreported, lanes: cache.lanes.map(\.status), cacheDuration: middle - start,
                 sessionsDuration: SystemClock.monotonic() - middle)
         } catch {
             mayRepeat = true
+            wasFull = error.isFull
             throw error
         }
+    }
+
+    /// Applies what deletes from the sessions file alone, if need be in the space that is kept in reserve: it frees what a
+    /// full disk needs for the rest. What is deleted is over, whatever becomes of the rest of the batch.
+    private func deleteFirst(_ operations: [SessionOperation]) throws(StoreError) {
+        let deletes = SessionOperation.coalesced(operations, keepingDeletes: true).filter(\.isDelete)
+        guard !deletes.isEmpty else { return }
+        do throws(StoreError) {
+            try delete(deletes)
+        } catch {
+            guard error.isFull else { throw error }
+            directory?.releaseReserve()
+            try delete(deletes)
+        }
+        // The log goes with the connection, and gives its space back too.
+        sessions?.close()
+        sessions = nil
+        directory?.makeReserve()
+    }
+
+    private func delete(_ operations: [SessionOperation]) throws(StoreError) {
+        let sessions = try openSessions()
+        try use(Storage.sessionsFile) { () throws(StoreError) in try sessions.commit(operations, mayRepeat: true) }
     }
 
     /// Applies acknowledgements alone, if need be in the space that is kept in reserve for them.
@@ -105,7 +136,7 @@ public actor Storage {
         do throws(StoreError) {
             try acknowledge(acknowledgements, now: now)
         } catch {
-            guard case .full = error else { throw error }
+            guard error.isFull else { throw error }
             directory?.releaseReserve()
             try acknowledge(acknowledgements, now: now)
         }

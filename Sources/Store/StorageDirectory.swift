@@ -56,8 +56,8 @@ final class StorageDirectory {
         }
     }
 
-    /// Bytes of the reserve, if there are so many, or fewer.
-    private static let reserveSizes: [off_t] = [1 << 20, 1 << 18, 1 << 16]
+    /// Bytes of the reserve, if there are so many, or fewer: a write-ahead log that is carried over into its file, and more.
+    private static let reserveSizes: [off_t] = [5 << 20, 1 << 20, 1 << 18, 1 << 16]
 
     /// Takes space that is given back when the disk is full: even to delete needs some, for the journal.
     ///

@@ -63,6 +63,10 @@ extension StoreError {
         }
     }
 
+    var isFull: Bool {
+        if case .full = self { true } else { false }
+    }
+
     var isDamage: Bool {
         if case .damaged = self { true } else { false }
     }

@@ -147,6 +147,7 @@ struct BrokerLoopTests {
 
     @Test("a batch that could not be stored is given again after a second, with what has come since")
     func again() {
+        broker.limits.whenDiskFull = .hold
         let client = connect()
         publish(client, "a", 1)
         fail()
@@ -161,6 +162,29 @@ struct BrokerLoopTests {
         done()
         #expect(client.acknowledged == [1, 2])
         #expect(loop.isIdle)
+    }
+
+    @Test("the broker knows that the disk is full until a commit has succeeded")
+    func full() {
+        let client = connect()
+        publish(client, "a", 1)
+        #expect(!broker.isDiskFull)
+        fail()
+        #expect(broker.isDiskFull)
+        publish(client, "b", 2)
+        // Both are refused at once.
+        #expect(client.acknowledged == [1, 2])
+        pass(milliseconds: 1000)
+        loop.commitFailed(.failed(code: .ioError, message: "bad sector", sql: ""), replaced: [])
+        #expect(!broker.isDiskFull)
+        pass(milliseconds: 1000)
+        fail()
+        pass(milliseconds: 1000)
+        done()
+        #expect(!broker.isDiskFull)
+        publish(client, "b", 3)
+        #expect(disk.topics == ["b"])
+        #expect(client.acknowledged == [1, 2])
     }
 
     @Test("a failure is logged when it begins, when it changes and when it ends")

@@ -21,6 +21,7 @@ let fullExample = #"""
     max-retained-messages = 1000
     max-retained-bytes = "10MiB"
     max-topic-levels = 16
+    when-disk-full = "hold"
     max-qos = 1
     retain-available = false
     wildcard-subscription-available = false

@@ -102,7 +102,7 @@ struct FaultTests {
         let directory = TemporaryDirectory()
         defer { withExtendedLifetime((faults, directory)) {} }
         let storage = try Storage(directory: directory.path, limits: CacheLimits(), now: start.wall, vfs: faults.name)
-        faults.limitSize(directory.path, 3_000_000)
+        faults.limitSize(directory.path, 8_000_000)
         var next = 1
         var pending = CommitBatch()
         do {
@@ -123,6 +123,43 @@ struct FaultTests {
         let acknowledgement = LaneAcknowledgement(lane: "cloud", through: Int64(next - 1))
         let report = try await storage.commit(CommitBatch(acknowledgements: [acknowledgement]), now: start)
         #expect(report.lanes.first?.acknowledgedSequence == Int64(next - 1))
+    }
+
+    @Test("what is deleted from the sessions file makes room on a full disk, in the space kept in reserve if need be")
+    func deletesOnFullDisk() async throws {
+        let faults = Faults()
+        let directory = TemporaryDirectory()
+        defer { withExtendedLifetime((faults, directory)) {} }
+        let storage = try Storage(directory: directory.path, limits: CacheLimits(), now: start.wall, vfs: faults.name)
+        let session = StoredSession(number: 1, clientIdentifier: "c", expiryInterval: .max, disconnectedAt: nil)
+        _ = try await storage.commit(CommitBatch(operations: [.putSession(session)]), now: start)
+        faults.limitSize(directory.path, 8_000_000)
+        func puts(_ number: Int64) -> [SessionOperation] {
+            [
+                .putMessage(number: number, makeMessage("t", [UInt8](repeating: 1, count: 20_000)), expiresAt: nil),
+                .enqueue(
+                    session: 1, sequence: number, message: number, qos: .atLeastOnce, retain: false,
+                    subscriptionIdentifiers: []),
+            ]
+        }
+        var stored: Int64 = 0
+        while stored < 1000 {
+            do { _ = try await storage.commit(CommitBatch(operations: puts(stored + 1)), now: start) } catch {
+                guard case .full = error else { throw error }
+                break
+            }
+            stored += 1
+        }
+        #expect(stored > 10 && stored < 1000)
+        // The subscriber has taken all that is on disk; the message that did not fit goes in now.
+        var batch = CommitBatch(operations: puts(stored + 1))
+        for number in 1...stored {
+            batch.operations += [.dequeue(session: 1, sequence: number), .deleteMessage(number: number)]
+        }
+        _ = try await storage.commit(batch, now: start)
+        let snapshot = try await storage.load(at: start)
+        #expect(snapshot.sessions.first?.queue.map(\.sequence) == [stored + 1])
+        await storage.close()
     }
 
     @Test("what a failed commit has stored all the same is deleted when its delete comes with the next try")

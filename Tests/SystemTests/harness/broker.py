@@ -64,14 +64,15 @@ class Broker(Process):
 class Martlet(Broker):
     """`martlet run martlet.toml` with one loopback listener; `configuration` is the rest of the file."""
 
-    def __init__(self, directory, configuration="", *, broker="", log_level="info"):
+    def __init__(self, directory, configuration="", *, broker="", log_level="info", data=None):
         directory.mkdir(parents=True, exist_ok=True)
+        data = data or directory / "data"
         port = free_port()
         self.file = directory / "martlet.toml"
         self.file.write_text(
             f"""[appliance]
 name = "system-test"
-data-directory = "{directory / 'data'}"
+data-directory = "{data}"
 log-level = "{log_level}"
 
 [broker]
@@ -85,7 +86,7 @@ port = {port}
 {configuration}
 """
         )
-        (directory / "data").mkdir(exist_ok=True)
+        data.mkdir(exist_ok=True)
         super().__init__("martlet", [martlet_binary(), "run", self.file], directory, port)
 
 
