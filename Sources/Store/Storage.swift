@@ -289,6 +289,10 @@ extension Storage {
         _ open: (_ path: String, _ checkIntegrity: Bool) throws(StoreError) -> File
     ) throws(StoreError) -> File {
         let path = directory.file(name)
+        if directory.hasLost(name) {
+            let aside = try directory.setAside(name, at: now.milliseconds)
+            alarms.append(StorageAlarm(file: path, message: "it is empty", setAsideAs: aside))
+        }
         try directory.prepareFile(name)
         // The cache may be many gigabytes: it is checked only after a call has found something wrong in it.
         let check = directory.isSuspect(name) || name == sessionsFile && directory.size(name) <= alwaysChecked

@@ -96,6 +96,13 @@ final class StorageDirectory {
         return stat(file(name), &status) == 0 ? Int64(status.st_size) : 0
     }
 
+    /// Whether a file that was in use is empty now, as a file system leaves it that was not checked after a power cut. A file
+    /// without content has a log.
+    func hasLost(_ name: String) -> Bool {
+        access(file("reserve"), F_OK) == 0 && access(file(name), F_OK) == 0
+            && StorageDirectory.sidecars.allSatisfy { size(name + $0) == 0 }
+    }
+
     /// Renames a file and its journals to `name.damaged-milliseconds`; the new name.
     func setAside(_ name: String, at milliseconds: Int64) throws(StoreError) -> String {
         var aside = "\(name).damaged-\(milliseconds)"

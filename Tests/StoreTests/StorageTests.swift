@@ -108,6 +108,24 @@ struct StorageTests {
         await storage.close()
     }
 
+    @Test("a file that was in use and is empty is set aside with an alarm, a new one is not", arguments: ["sessions.db", "cache.db"])
+    func emptyFile(name: String) async throws {
+        let directory = TemporaryDirectory()
+        defer { withExtendedLifetime(directory) {} }
+        directory.write([], to: name)
+        let first = try Storage(directory: directory.path, now: start.wall)
+        #expect(first.alarms.isEmpty)
+        _ = try await first.commit(batch, now: start)
+        await first.close()
+        directory.write([], to: name)
+        let second = try Storage(directory: directory.path, now: start.wall)
+        #expect(second.alarms.map(\.message) == ["it is empty"])
+        await second.close()
+        let third = try Storage(directory: directory.path, now: start.wall)
+        #expect(third.alarms.isEmpty)
+        await third.close()
+    }
+
     @Test("only the newest damaged files are kept")
     func boundedDamage() async throws {
         for round: Int64 in 0..<6 {
