@@ -68,6 +68,7 @@ private struct SessionLoader {
     }
 
     private mutating func loadMessages() throws(StoreError) {
+        snapshot.messages.reserveCapacity(Int(try database.integer("SELECT count(*) FROM message") ?? 0))
         let select = try database.statement(
             """
             SELECT session, sequence, number, flags, subscription_identifiers, data, expires_at FROM message
