@@ -10,6 +10,7 @@ extension Broker {
     public func restore(_ snapshot: SessionSnapshot, now: MonotonicTime, wall: Timestamp) {
         precondition(sessions.isEmpty && operations.isEmpty, "restore comes first")
         var messages: [Int64: (message: Message, stored: StoredMessage)] = [:]
+        messages.reserveCapacity(snapshot.messages.count)
         for (number, message) in snapshot.messages {
             messages[number] = (message, StoredMessage(number: number, batch: 0))
             nextMessageNumber = max(nextMessageNumber, number + 1)

@@ -127,6 +127,9 @@ extension Database {
         }
     }
 
+    /// Rows that the last statement has added, changed or deleted.
+    var changes: Int32 { sqlite3_changes(connection) }
+
     var isInTransaction: Bool { sqlite3_get_autocommit(connection) == 0 }
 }
 

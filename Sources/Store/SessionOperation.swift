@@ -79,8 +79,10 @@ public enum SessionOperation: Sendable {
     case deleteSession(Int64)
     case putSubscription(session: Int64, StoredSubscription)
     case deleteSubscription(session: Int64, filter: String)
-    /// Adds a message that queues refer to by its number. The number is never used for another message.
+    /// Adds a message that queues refer to by its number. The number is never used for another message. Its entries come
+    /// next: one that is alone is stored with it.
     case putMessage(number: Int64, Message, expiresAt: Timestamp?)
+    /// Deletes a message that no entry refers to any more.
     case deleteMessage(number: Int64)
     /// Adds an entry at the end of a session's queue; a session never uses a sequence twice.
     case enqueue(

@@ -19,6 +19,8 @@ private struct SessionLoader {
     /// Entries that may be over between two that are not. The broker fills holes, and its own are smaller.
     private static let largestHole: Int64 = 1 << 20
 
+    /// Where a session stands in the snapshot, by its number.
+    private var index: [Int64: Int] = [:]
     private var damagedMessages: [Int64] = []
     private var damagedTopics: [String] = []
 
@@ -30,9 +32,10 @@ private struct SessionLoader {
     mutating func load() throws(StoreError) {
         try countOrphans()
         try database.unlessFull { () throws(StoreError) in try deleteOrphans() }
-        try loadMessages()
         try loadSessions()
+        try loadMessages()
         try loadQueues()
+        sortQueues()
         try loadRetained()
         if snapshot.damagedRecords > 0 { try database.unlessFull { () throws(StoreError) in try deleteDamaged() } }
     }
@@ -43,6 +46,8 @@ private struct SessionLoader {
                 """
                 SELECT (SELECT count(*) FROM subscription WHERE session NOT IN (SELECT number FROM session))
                     + (SELECT count(*) FROM queue WHERE session NOT IN (SELECT number FROM session))
+                    + (SELECT count(*) FROM message
+                        WHERE session IS NOT NULL AND session NOT IN (SELECT number FROM session))
                     + (SELECT count(*) FROM received WHERE session NOT IN (SELECT number FROM session))
                 """) ?? 0)
     }
@@ -56,22 +61,36 @@ private struct SessionLoader {
                 DELETE FROM subscription WHERE session NOT IN (SELECT number FROM session);
                 DELETE FROM queue WHERE session NOT IN (SELECT number FROM session);
                 DELETE FROM received WHERE session NOT IN (SELECT number FROM session);
-                DELETE FROM message WHERE number NOT IN (SELECT message FROM queue);
+                DELETE FROM message WHERE session IS NOT NULL AND session NOT IN (SELECT number FROM session);
+                DELETE FROM message WHERE session IS NULL AND number NOT IN (SELECT message FROM queue);
                 """)
         }
     }
 
     private mutating func loadMessages() throws(StoreError) {
-        let select = try database.statement("SELECT number, data, expires_at FROM message")
+        snapshot.messages.reserveCapacity(Int(try database.integer("SELECT count(*) FROM message") ?? 0))
+        let select = try database.statement(
+            """
+            SELECT session, sequence, number, flags, subscription_identifiers, data, expires_at FROM message
+            ORDER BY number
+            """)
         while try select.step() {
-            let expiresAt = now.monotonicTime(of: select.optionalInteger(2).map { Timestamp(milliseconds: $0) })
-            if SessionLoader.numbers.contains(select.integer(0)),
-                let message = select.withBytes(1, { MessageRecord.decode($0, expiresAt: expiresAt) })
-            {
-                snapshot.messages[select.integer(0)] = message
+            let number = select.integer(2)
+            let expiresAt = now.monotonicTime(of: select.optionalInteger(6).map { Timestamp(milliseconds: $0) })
+            guard SessionLoader.numbers.contains(number),
+                let message = select.withBytes(5, { MessageRecord.decode($0, expiresAt: expiresAt) })
+            else {
+                snapshot.damagedRecords += 1
+                damagedMessages.append(number)
+                continue
+            }
+            snapshot.messages[number] = message
+            if select.isNull(0) { continue }
+            guard let session = index[select.integer(0)] else { continue }
+            if let entry = SessionSnapshot.QueueEntry(row: select) {
+                snapshot.sessions[session].queue.append(entry)
             } else {
                 snapshot.damagedRecords += 1
-                damagedMessages.append(select.integer(0))
             }
         }
     }
@@ -94,6 +113,7 @@ private struct SessionLoader {
                 session.will = StoredWill(row: select)
                 if session.will == nil { snapshot.damagedRecords += 1 }
             }
+            index[session.number] = snapshot.sessions.count
             snapshot.sessions.append(SessionSnapshot.Session(session: session))
         }
     }
@@ -104,9 +124,6 @@ private struct SessionLoader {
     }
 
     private mutating func loadQueues() throws(StoreError) {
-        let index = Dictionary(uniqueKeysWithValues: snapshot.sessions.indices.map {
-            (snapshot.sessions[$0].session.number, $0)
-        })
         let subscriptions = try database.statement("SELECT session, filter, options, identifier FROM subscription")
         while try subscriptions.step() {
             guard let session = index[subscriptions.integer(0)] else { continue }
@@ -134,14 +151,34 @@ private struct SessionLoader {
         while try entries.step() {
             guard let session = index[entries.integer(0)] else { continue }
             guard let entry = SessionSnapshot.QueueEntry(row: entries),
-                SessionLoader.numbers.contains(entry.sequence),
-                entry.sequence - (snapshot.sessions[session].queue.last?.sequence ?? entry.sequence) <= SessionLoader.largestHole,
                 entry.released || snapshot.messages[entry.message] != nil
             else {
                 snapshot.damagedRecords += 1
                 continue
             }
             snapshot.sessions[session].queue.append(entry)
+        }
+    }
+
+    /// Brings the entries of both tables into their order, and leaves out those whose place makes no sense.
+    private mutating func sortQueues() {
+        for session in snapshot.sessions.indices {
+            var queue: [SessionSnapshot.QueueEntry] = []
+            swap(&queue, &snapshot.sessions[session].queue)
+            if !queue.isEmpty, zip(queue, queue.dropFirst()).contains(where: { $0.sequence >= $1.sequence }) {
+                queue.sort { $0.sequence < $1.sequence }
+            }
+            let count = queue.count
+            var last: Int64?
+            queue.removeAll { entry in
+                guard SessionLoader.numbers.contains(entry.sequence),
+                    (1...SessionLoader.largestHole).contains(entry.sequence - (last ?? entry.sequence - 1))
+                else { return true }
+                last = entry.sequence
+                return false
+            }
+            snapshot.damagedRecords += count - queue.count
+            swap(&queue, &snapshot.sessions[session].queue)
         }
     }
 

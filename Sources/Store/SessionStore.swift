@@ -6,7 +6,18 @@ internal import Core
 /// object is used up: close it and open the file anew.
 final class SessionStore {
     let database: Database
-    private var buffer = EncodingBuffer(capacity: 4096)
+    var buffer = EncodingBuffer(capacity: 4096)
+    /// How many rows `queue` has for a session; none is left out.
+    var entries: [Int64: Int] = [:]
+    /// The message whose entries are known to have rows of their own.
+    var separateMessage: Int64 = 0
+    /// Operations of the commit that is under way may be stored already.
+    private(set) var mayRepeat = false
+    // What the data path runs.
+    var messagePut: Statement?
+    var messageDelete: Statement?
+    var entryPut: Statement?
+    var entryDelete: Statement?
 
     static let layout = Database.Layout(pageSize: 1024, cacheBytes: 4 << 20, checkpointBytes: 4 << 20)
 
@@ -15,6 +26,7 @@ final class SessionStore {
         if checkIntegrity { try database.checkIntegrity() }
         try database.migrate(SessionStore.migrations)
         try database.compactIfMostlyFree()
+        try countEntries()
     }
 
     func close() { database.close() }
@@ -67,6 +79,14 @@ final class SessionStore {
                 ALTER TABLE session ADD COLUMN will_delay INTEGER;  -- s
                 ALTER TABLE session ADD COLUMN will_expiry INTEGER; -- s, NULL for never
                 """),
+        Migration(
+            name: "message and entry in one row",
+            sql: """
+                ALTER TABLE message ADD COLUMN session INTEGER; -- NULL when the entries are in queue
+                ALTER TABLE message ADD COLUMN sequence INTEGER;
+                ALTER TABLE message ADD COLUMN flags INTEGER;   -- as in queue
+                ALTER TABLE message ADD COLUMN subscription_identifiers BLOB;
+                """),
     ]
 
     static let retainFlag: Int64 = 4
@@ -78,8 +98,18 @@ final class SessionStore {
     func commit(_ operations: [SessionOperation], mayRepeat: Bool) throws(StoreError) {
         let operations = SessionOperation.coalesced(operations, keepingDeletes: mayRepeat)
         guard !operations.isEmpty else { return }
+        self.mayRepeat = mayRepeat
+        separateMessage = 0
         try database.transaction { () throws(StoreError) in
-            for operation in operations { try apply(operation) }
+            var index = 0
+            while index < operations.count {
+                if case .putMessage(let number, let message, let expiresAt) = operations[index] {
+                    if try putMessage(number, message, expiresAt, at: index, of: operations) { index += 1 }
+                } else {
+                    try apply(operations[index])
+                }
+                index += 1
+            }
         }
     }
 
@@ -90,7 +120,7 @@ final class SessionStore {
         case .deleteSession(let number):
             try run("DELETE FROM session WHERE number = ?", number)
             try run("DELETE FROM subscription WHERE session = ?", number)
-            try run("DELETE FROM queue WHERE session = ?", number)
+            if entries.removeValue(forKey: number) != nil { try run("DELETE FROM queue WHERE session = ?", number) }
             try run("DELETE FROM received WHERE session = ?", number)
         case .putSubscription(let session, let subscription):
             let put = try database.statement("INSERT OR REPLACE INTO subscription VALUES (?, ?, ?, ?)")
@@ -104,22 +134,16 @@ final class SessionStore {
             try delete.bind(1, session)
             try delete.bind(2, filter)
             try delete.run()
-        case .putMessage(let number, let message, let expiresAt):
-            try put(message, number: number, expiresAt: expiresAt)
+        case .putMessage:
+            break
         case .deleteMessage(let number):
-            try run("DELETE FROM message WHERE number = ?", number)
+            try deleteMessage(number)
         case .enqueue(let session, let sequence, let message, let qos, let retain, let identifiers):
-            let put = try database.statement("INSERT OR REPLACE INTO queue VALUES (?, ?, ?, ?, ?)")
-            try put.bind(1, session)
-            try put.bind(2, sequence)
-            try put.bind(3, message)
-            try put.bind(4, Int64(qos.rawValue) | (retain ? SessionStore.retainFlag : 0))
-            try put.bind(5, identifiers.isEmpty ? nil : SessionStore.bytes(of: identifiers))
-            try put.run()
+            try enqueue(session, sequence, message, qos, retain, identifiers)
         case .setReleased(let session, let sequence):
             try run("UPDATE queue SET flags = flags | 8 WHERE session = ? AND sequence = ?", session, sequence)
         case .dequeue(let session, let sequence):
-            try run("DELETE FROM queue WHERE session = ? AND sequence = ?", session, sequence)
+            try dequeue(session, sequence)
         case .putReceived(let session, let identifier):
             try run("INSERT OR REPLACE INTO received VALUES (?, ?)", session, Int64(identifier))
         case .deleteReceived(let session, let identifier):
@@ -151,15 +175,6 @@ final class SessionStore {
         try put.run()
     }
 
-    private func put(_ message: Message, number: Int64, expiresAt: Timestamp?) throws(StoreError) {
-        MessageRecord.encode(message, into: &buffer)
-        let put = try database.statement("INSERT OR REPLACE INTO message VALUES (?, ?, ?)")
-        try put.bind(1, number)
-        try put.bind(2, inPlace: buffer.bytes)
-        try put.bind(3, expiresAt?.milliseconds)
-        try put.run()
-    }
-
     private func putRetained(_ message: Message, expiresAt: Timestamp?) throws(StoreError) {
         MessageRecord.encode(message, into: &buffer)
         let put = try database.statement("INSERT OR REPLACE INTO retained VALUES (?, ?, ?)")
@@ -171,19 +186,10 @@ final class SessionStore {
         }
     }
 
-    private func run(_ sql: StaticString, _ first: Int64, _ second: Int64? = nil) throws(StoreError) {
+    func run(_ sql: StaticString, _ first: Int64, _ second: Int64? = nil) throws(StoreError) {
         let statement = try database.statement(sql)
         try statement.bind(1, first)
         if let second { try statement.bind(2, second) as Void }
         try statement.run()
-    }
-
-    private static func bytes(of identifiers: [UInt32]) -> [UInt8] {
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(identifiers.count * 4)
-        for identifier in identifiers {
-            withUnsafeBytes(of: identifier.littleEndian) { bytes.append(contentsOf: $0) }
-        }
-        return bytes
     }
 }

@@ -184,7 +184,8 @@ struct OperationGenerator {
                 operations.append(.deleteReceived(session: number, packetIdentifier: identifier))
             }
         case 8:
-            if let sequence = live[number]?.queue.keys.sorted().randomElement(using: &random) {
+            let entries = live[number]?.queue.filter { OperationGenerator.qos(of: $0.value) == .exactlyOnce } ?? [:]
+            if let sequence = entries.keys.sorted().randomElement(using: &random) {
                 operations.append(.setReleased(session: number, sequence: sequence))
             }
         case 9:
@@ -205,17 +206,33 @@ struct OperationGenerator {
         nextMessage += 1
         let content = makeMessage("m/\(message)", [UInt8(random.next() % 256)], properties: [1, 1])
         operations.append(.putMessage(number: message, content, expiresAt: nil))
+        enqueue(message, for: session, &operations, &random)
+        // Sometimes for others too: most often next, now and then later.
+        while random.next() % 4 == 0, let other = live.keys.sorted().randomElement(using: &random) {
+            if random.next() % 4 == 0 { step(&operations, &random) }
+            guard references[message] != nil, live[other] != nil else { return }
+            enqueue(message, for: other, &operations, &random)
+        }
+    }
+
+    private mutating func enqueue(
+        _ message: Int64, for session: Int64, _ operations: inout [SessionOperation], _ random: inout SeededRandom
+    ) {
         let sequence = live[session]?.next ?? 1
         live[session]?.next += 1
         live[session]?.queue[sequence] = message
-        references[message] = 1
+        references[message, default: 0] += 1
         operations.append(
             .enqueue(
-                session: session, sequence: sequence, message: message, qos: .exactlyOnce,
+                session: session, sequence: sequence, message: message, qos: OperationGenerator.qos(of: message),
                 retain: Bool.random(using: &random), subscriptionIdentifiers: Bool.random(using: &random) ? [] : [1, 70_000]))
     }
 
+    private static func qos(of message: Int64) -> QoS { message % 3 == 0 ? .exactlyOnce : .atLeastOnce }
+
     private mutating func release(_ message: Int64, _ operations: inout [SessionOperation]) {
+        references[message, default: 0] -= 1
+        guard references[message] == 0 else { return }
         references[message] = nil
         operations.append(.deleteMessage(number: message))
     }

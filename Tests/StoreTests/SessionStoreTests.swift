@@ -98,12 +98,53 @@ struct SessionStoreTests {
         let path = directory.file("sessions.db")
         let old = try Database(path: path, layout: SessionStore.layout)
         try old.migrate([SessionStore.migrations[0]])
-        try old.execute("INSERT INTO session VALUES (7, 'old', 60, NULL); INSERT INTO subscription VALUES (7, 'a', 1, 0)")
+        var record = EncodingBuffer(capacity: 64)
+        MessageRecord.encode(makeMessage("t", [1]), into: &record)
+        let hex = record.bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+        try old.execute(
+            """
+            INSERT INTO session VALUES (7, 'old', 60, NULL);
+            INSERT INTO subscription VALUES (7, 'a', 1, 0);
+            INSERT INTO message VALUES (3, x'\(hex)', NULL), (4, x'\(hex)', NULL);
+            INSERT INTO queue VALUES (7, 1, 3, 1, NULL), (7, 2, 4, 1, NULL);
+            """)
         old.close()
-        let loaded = try open().load(at: start)
+        let store = try open()
+        var loaded = try store.load(at: start)
         #expect(loaded.sessions.map(\.session.clientIdentifier) == ["old"])
         #expect(loaded.sessions[0].subscriptions.map(\.filter) == ["a"])
         #expect(loaded.sessions[0].session.will == nil && loaded.damagedRecords == 0)
+        #expect(loaded.sessions[0].queue.map(\.message) == [3, 4])
+        // A message of now goes behind those.
+        try store.commit(
+            [
+                .putMessage(number: 5, makeMessage("t", [2]), expiresAt: nil),
+                .enqueue(session: 7, sequence: 3, message: 5, qos: .atLeastOnce, retain: false, subscriptionIdentifiers: []),
+                .dequeue(session: 7, sequence: 1), .deleteMessage(number: 3),
+            ], mayRepeat: false)
+        loaded = try store.load(at: start)
+        #expect(loaded.sessions[0].queue.map(\.message) == [4, 5] && loaded.messages.count == 2)
+        #expect(try store.database.integer("SELECT count(*) FROM queue") == 1)
+    }
+
+    @Test("a message of QoS 1 for one session is one row, which goes when it is delivered")
+    func oneRow() throws {
+        let store = try open()
+        try store.commit(
+            [
+                .putSession(StoredSession(number: 1, clientIdentifier: "c", expiryInterval: 9, disconnectedAt: nil)),
+                .putMessage(number: 1, makeMessage("t", [1]), expiresAt: nil),
+                .enqueue(session: 1, sequence: 1, message: 1, qos: .atLeastOnce, retain: true, subscriptionIdentifiers: [7]),
+                .putMessage(number: 2, makeMessage("t", [2]), expiresAt: nil),
+                .enqueue(session: 1, sequence: 2, message: 2, qos: .exactlyOnce, retain: false, subscriptionIdentifiers: []),
+            ], mayRepeat: false)
+        #expect(try store.database.integer("SELECT count(*) FROM queue") == 1)
+        let queue = try store.load(at: start).sessions[0].queue
+        #expect(queue.map(\.sequence) == [1, 2] && queue.map(\.qos) == [.atLeastOnce, .exactlyOnce])
+        #expect(queue[0].retain && queue[0].subscriptionIdentifiers == [7])
+        try store.commit([.dequeue(session: 1, sequence: 1), .deleteMessage(number: 1)], mayRepeat: false)
+        #expect(try store.load(at: start).sessions[0].queue.map(\.sequence) == [2])
+        #expect(try store.database.integer("SELECT count(*) FROM message") == 1)
     }
 
     @Test("queue entries come sorted by sequence")
