@@ -27,14 +27,16 @@ class Pair:
         self.repeated = 0
         self.reconnections = 0
         self._last = 0
+        self._subscribed, self._connected = threading.Event(), threading.Event()
         self._held = set()
         self.threads = [threading.Thread(target=self._guard, args=(run,), daemon=True) for run in (self._publish, self._subscribe)]
 
     def start(self):
-        self._subscribed = threading.Event()
+        """Returns when both are connected."""
         self.threads[1].start()
         assert self._subscribed.wait(20), f"{self.name} could not subscribe"
         self.threads[0].start()
+        assert self._connected.wait(20), f"{self.name} could not connect"
 
     def finish(self):
         """Ends both, when all that was acknowledged has arrived or 30 s are over. Returns what went wrong."""
@@ -64,6 +66,7 @@ class Pair:
 
     def _publish(self):
         connection = self._connect(f"{self.name}-pub")
+        self._connected.set()
         next_number, pending, released = 1, [], set()
         next_time = time.monotonic()
         while not (self.draining.is_set() and not pending):
