@@ -132,6 +132,10 @@ struct ConnectionFuzzTests {
             attackers = []
             server.pass(seconds: 10)
             if connections.contains(where: { $0.connection != nil }) { broken.append("a connection was not given back") }
+            let waiting = server.broker.sessions.values.reduce(0) { $0 + $1.queue.byteCount + ($1.client?.outboxBytes ?? 0) }
+            if server.broker.account.byteCount != waiting {
+                broken.append("\(waiting) bytes wait, counted \(server.broker.account.byteCount)")
+            }
         }
     }
 }
