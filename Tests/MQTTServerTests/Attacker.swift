@@ -15,6 +15,8 @@ final class Attacker {
     /// The version of the CONNECT that was accepted.
     private var version: ProtocolVersion?
     private var last: String?
+    /// Topic aliases that the server has set.
+    private var aliases: Set<UInt16> = []
     private(set) var broken: [String] = []
 
     init(_ server: ServerHarness, pieces: [[UInt8]]) throws {
@@ -44,12 +46,26 @@ final class Attacker {
         for packet in try peer.takePackets() {
             if version == nil, packet.type == .connack { version = peer.version }
             let text = try Packets.text(of: packet, version: peer.version)
-            if packet.type == .publish, DeliveredPublish(packet, version: peer.version) == nil {
-                broken.append("PUBLISH that cannot be read: \(packet)")
-            }
+            if packet.type == .publish { judge(publish: packet) }
             if last == nil, packet.type != .connack { broken.append("\(text) before CONNACK") }
             if [.connect, .subscribe, .unsubscribe, .pingreq].contains(packet.type) { broken.append("\(text) from a server") }
             last = text
+        }
+    }
+
+    private func judge(publish packet: ReceivedPacket) {
+        guard let publish = DeliveredPublish(packet, version: peer.version) else {
+            broken.append("PUBLISH that cannot be read: \(packet)")
+            return
+        }
+        // [MQTT-3.3.2-8], [MQTT-3.3.2-10] an alias that the client takes, set before it stands alone.
+        if let alias = publish.topicAlias {
+            if alias > peer.connection.topicAliasMaximum { broken.append("topic alias \(alias)") }
+            if !publish.topic.isEmpty { aliases.insert(alias) } else if !aliases.contains(alias) {
+                broken.append("topic alias \(alias) was not set")
+            }
+        } else if publish.topic.isEmpty {
+            broken.append("PUBLISH without a topic")
         }
     }
 
