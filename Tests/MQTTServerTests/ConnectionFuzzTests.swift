@@ -15,7 +15,7 @@ struct ConnectionFuzzTests {
 
     @Test("damaged conversations leave the broker whole, its memory bounded and other clients served")
     func fuzzed() throws {
-        for seed in FuzzSeeds("connections", count: 250) {
+        for seed in FuzzSeeds("connections", count: 150) {
             let round = try Round(seed: seed)
             let broken = try round.run()
             #expect(broken == [], "MARTLET_FUZZ_SEED=\(seed)")
