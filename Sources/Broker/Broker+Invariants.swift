@@ -44,21 +44,23 @@ extension Broker {
             if client.isClosing { broken.append("its client is closing") }
             if session.queue.inFlight > client.receiveMaximum { broken.append("\(session.queue.inFlight) in flight") }
             if session.expiresAt != .distantFuture || session.willDue != nil { broken.append("ends or dies while connected") }
-            broken += brokenInvariants(of: client, session)
+            broken += brokenInvariants(of: client)
         } else if !session.isPersistent {
             broken.append("it is not persistent and has no client")
         }
         return broken.map { "session \(session.clientIdentifier): \($0)" }
     }
 
-    private func brokenInvariants(of client: Client, _ session: Session) -> [String] {
+    private func brokenInvariants(of client: Client) -> [String] {
         var broken: [String] = []
         var bytes = 0
         for case .publish(let publish) in client.outbox { bytes += Client.cost(of: publish.message.byteCount) }
         if client.outboxBytes != bytes { broken.append("outbox of \(bytes) bytes says \(client.outboxBytes)") }
-        // QoS 0 up to the limit, beyond it as many others as may be in flight.
-        let inFlight = session.queue.inFlight * Client.cost(of: limits.maximumPacketSize)
-        if bytes > limits.maximumOutboxBytes + inFlight { broken.append("outbox of \(bytes) bytes") }
+        var atMostOnce = 0
+        for case .publish(let publish) in client.outbox where publish.qos == .atMostOnce {
+            atMostOnce += Client.cost(of: publish.message.byteCount)
+        }
+        if atMostOnce > limits.maximumOutboxBytes { broken.append("\(atMostOnce) bytes of QoS 0 in the outbox") }
         if !client.isDirty, dirty.contains(where: { $0 === client }) { broken.append("the list of the dirty is wrong") }
         if client.isGated != gated.contains(where: { $0 === client }) { broken.append("the list of the gated is wrong") }
         if client.isGated == client.gated.isEmpty { broken.append("\(client.gated.count) acknowledgements wait") }
