@@ -67,7 +67,7 @@ let package = Package(
         // Layer 3
         .target(name: "Broker", dependencies: ["Core", "MQTTCodec", "Store", deque], swiftSettings: settings),
         .testTarget(
-            name: "BrokerTests", dependencies: ["Broker", "Core", "MQTTCodec", "Store", "TestSupport", deque],
+            name: "BrokerTests", dependencies: ["Broker", "CAllocationCount", "Core", "MQTTCodec", "Store", "TestSupport", deque],
             swiftSettings: settings),
         .target(name: "FieldBus", dependencies: ["CModbus", "Core"], swiftSettings: settings),
         .testTarget(name: "FieldBusTests", dependencies: ["Core", "FieldBus", "TestSupport"], swiftSettings: settings),

@@ -83,6 +83,8 @@ struct RetainedMessages {
         return found
     }
 
+    var hasDeadNodes: Bool { root.hasDeadNodes }
+
     private static func forEach(_ node: Node, _ body: (Message) -> Void) {
         if let message = node.content.message { body(message) }
         node.children.forEach { forEach($0, body) }

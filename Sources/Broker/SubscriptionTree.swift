@@ -151,6 +151,27 @@ struct SubscriptionTree {
         }
     }
 
+    /// Every subscription and the number of its session, for ``Broker/checkInvariants()``.
+    var all: [(filter: String, session: Int64)] {
+        var found: [(filter: String, session: Int64)] = []
+        root.forEach { levels, content in
+            let filter = levels.joined(separator: "/")
+            let below = (levels + ["#"]).joined(separator: "/")
+            for number in content.subscribers.keys { found.append((filter, number)) }
+            for number in content.anyBelow.keys { found.append((below, number)) }
+            for (filter, groups) in [(filter, content.groups), (below, content.groupsBelow)] {
+                for (name, group) in groups {
+                    for member in group.members {
+                        found.append(("\(SharedFilter.prefix)\(name)/\(filter)", member.session.number))
+                    }
+                }
+            }
+        }
+        return found
+    }
+
+    var hasDeadNodes: Bool { root.hasDeadNodes }
+
     /// The level `+`. Unsafe: never written after it was made, and never freed.
     private nonisolated(unsafe) static let plus: UnsafeRawBufferPointer = {
         let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: 1, alignment: 1)

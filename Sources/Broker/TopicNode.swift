@@ -77,6 +77,21 @@ final class TopicNode<Content: TopicNodeContent> {
     }
 
     var isReserved: Bool { level.first == UInt8(ascii: "$") }
+
+    /// Visits this node and all below it.
+    func forEach(_ levels: [String] = [], _ visit: (_ levels: [String], Content) -> Void) {
+        visit(levels, content)
+        children.forEach { $0.forEach(levels + [String(decoding: $0.level, as: UTF8.self)], visit) }
+    }
+
+    /// Whether a node below holds nothing and leads nowhere.
+    var hasDeadNodes: Bool {
+        var found = false
+        children.forEach { child in
+            if child.children.isEmpty && child.content.isEmpty || child.hasDeadNodes { found = true }
+        }
+        return found
+    }
 }
 
 /// The levels of a topic or filter that are still to be walked.

@@ -32,7 +32,7 @@ final class MQTTConnection: Client, ChannelDuplexHandler {
     var phase = Phase.awaitingConnect
     var context: ChannelHandlerContext?
     /// The start of a packet whose rest has not come.
-    private var partial: ByteBuffer?
+    private(set) var partial: ByteBuffer?
     /// Expiry and other properties make a run that is not contiguous in the packet; it is put together here.
     var scratch: [UInt8] = []
     /// Topics that the client has given a number (MQTT 5.0 §3.3.2.3.4).

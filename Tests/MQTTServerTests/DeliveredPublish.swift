@@ -11,6 +11,7 @@ struct DeliveredPublish: Equatable, CustomStringConvertible {
     /// Seconds.
     var messageExpiryInterval: UInt32?
     var subscriptionIdentifiers: [UInt32] = []
+    var topicAlias: UInt16?
     /// The other properties as they came, in their order.
     var forwarded: [UInt8] = []
 
@@ -59,6 +60,10 @@ struct DeliveredPublish: Equatable, CustomStringConvertible {
         case 0x0B:
             guard let identifier = rest.takeVariable() else { return false }
             subscriptionIdentifiers.append(identifier)
+            return true
+        case 0x23:
+            guard topicAlias == nil, let alias = rest.takeNumber(2), alias > 0 else { return false }
+            topicAlias = UInt16(alias)
             return true
         case 0x01:
             guard rest.takeNumber(1) != nil else { return false }

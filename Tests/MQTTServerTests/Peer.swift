@@ -11,7 +11,8 @@ final class Peer {
     let connection: MQTTConnection
     let wire = Wire()
     private let harness: ServerHarness
-    private(set) var version = ProtocolVersion.v311
+    /// What it reads packets as.
+    var version = ProtocolVersion.v311
     private var unread = ByteBuffer()
 
     /// Counts what the server does to the socket.

@@ -12,7 +12,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from .waiting import DEFAULT_TIMEOUT
 
-_PROTOCOLS = {"3.1.1": paho.MQTTv311, "5.0": paho.MQTTv5}
+_PROTOCOLS = {"3.1": paho.MQTTv31, "3.1.1": paho.MQTTv311, "5.0": paho.MQTTv5}
 _markers = itertools.count(1)
 
 
