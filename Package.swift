@@ -16,6 +16,7 @@ let settings: [SwiftSetting] = [
 let byteBuffer: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let eventLoop: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
 let http: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
+let webSocket: Target.Dependency = .product(name: "NIOWebSocket", package: "swift-nio")
 let deque: Target.Dependency = .product(name: "DequeModule", package: "swift-collections")
 let embedded: Target.Dependency = .product(name: "NIOEmbedded", package: "swift-nio")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
@@ -70,6 +71,12 @@ let package = Package(
             swiftSettings: settings),
         .target(name: "FieldBus", dependencies: ["CModbus", "Core"], swiftSettings: settings),
         .testTarget(name: "FieldBusTests", dependencies: ["Core", "FieldBus", "TestSupport"], swiftSettings: settings),
+        .target(
+            name: "MQTTClient", dependencies: ["Core", "MQTTCodec", byteBuffer, eventLoop, http, webSocket],
+            swiftSettings: settings),
+        .testTarget(
+            name: "MQTTClientTests", dependencies: ["Core", "MQTTClient", "MQTTCodec", byteBuffer, embedded],
+            swiftSettings: settings),
         .target(name: "Rules", dependencies: ["Core", "Payload"], swiftSettings: settings),
         .target(name: "CAllocationCount", path: "Tests/CAllocationCount"),
         .testTarget(name: "RulesTests", dependencies: ["CAllocationCount", "Core", "Payload", "Rules", "TestSupport"], swiftSettings: settings),
@@ -77,11 +84,11 @@ let package = Package(
         // Layer 4
         .target(
             name: "Bridge",
-            dependencies: ["Core", "MQTTCodec", "Store", "Broker", deque, byteBuffer, eventLoop, logging],
+            dependencies: ["Core", "MQTTCodec", "MQTTClient", "Store", "Broker", deque, byteBuffer, eventLoop, logging],
             swiftSettings: settings),
         .testTarget(
             name: "BridgeTests",
-            dependencies: ["Core", "MQTTCodec", "Store", "Broker", "Bridge", "TestSupport", byteBuffer, embedded, logging],
+            dependencies: ["Core", "MQTTCodec", "Store", "Broker", "Bridge", "MQTTClient", "TestSupport", byteBuffer, embedded, logging],
             swiftSettings: settings),
         .target(
             name: "MQTTServer", dependencies: ["Core", "MQTTCodec", "Security", "Broker", byteBuffer, eventLoop, logging],
@@ -118,12 +125,13 @@ let package = Package(
         .executableTarget(
             name: "martlet",
             dependencies: [
-                "Appliance", "Configuration", "Core", "FieldBus", "MQTTCodec", "Security", "Store", byteBuffer, eventLoop,
-                logging, arguments,
+                "Appliance", "Configuration", "Core", "FieldBus", "MQTTClient", "MQTTCodec", "Payload", "Security", "Store",
+                byteBuffer, eventLoop, logging, arguments,
             ],
             swiftSettings: settings),
         .testTarget(
-            name: "MartletTests", dependencies: ["martlet", "Core", "MQTTCodec", "TestSupport", byteBuffer, eventLoop],
+            name: "MartletTests",
+            dependencies: ["martlet", "Core", "MQTTClient", "MQTTCodec", "TestSupport", byteBuffer, eventLoop, arguments],
             swiftSettings: settings),
 
         // Across layers

@@ -1,6 +1,7 @@
 import Broker
 import Core
 import Logging
+import MQTTClient
 import MQTTCodec
 import Store
 

@@ -1,5 +1,6 @@
 import Broker
 import Core
+import MQTTClient
 import MQTTCodec
 
 // Upstream messages on their way in.

@@ -1,6 +1,7 @@
 import Broker
 import Core
 import Logging
+import MQTTClient
 import MQTTCodec
 import NIOCore
 
@@ -29,7 +30,7 @@ extension Bridge: UpstreamOwner {
                 if attempt != self.attempt || self.isStopped { channel.close(promise: nil) }
             case .failure(let error):
                 guard attempt == self.attempt, !self.isStopped else { return }
-                self.upstreamClosed(.unreachable(UpstreamBootstrap.text(error)))
+                self.upstreamClosed(.connection(.unreachable(ClientEndpoint.text(error))))
             }
         }
     }
@@ -104,7 +105,7 @@ extension Bridge: UpstreamOwner {
             isSubscribed = false
             logger.error(
                 "subscription refused",
-                metadata: ["filter": "\(route.filter)", "reason": "\(UpstreamFailure.text(code))"])
+                metadata: ["filter": "\(route.filter)", "reason": "\(code)"])
         }
     }
 

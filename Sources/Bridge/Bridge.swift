@@ -2,6 +2,7 @@ public import Broker
 import Core
 import DequeModule
 public import Logging
+import MQTTClient
 import MQTTCodec
 public import NIOCore
 public import Store

@@ -1,4 +1,5 @@
 import Glibc
+import MQTTClient
 import NIOCore
 import NIOPosix
 
@@ -36,31 +37,9 @@ enum UpstreamBootstrap {
         _ configuration: BridgeConfiguration, _ connection: UpstreamConnection<Bridge>, eventLoop: any EventLoop,
         environment: BridgeEnvironment
     ) -> EventLoopFuture<any Channel> {
-        let connection = NIOLoopBound(connection, eventLoop: eventLoop)
-        let prepareTransport = environment.prepareTransport
-        return ClientBootstrap(group: eventLoop)
-            .connectTimeout(TimeAmount(configuration.connectTimeout))
-            .channelOption(.socketOption(.tcp_nodelay), value: 1)
-            .channelOption(.socketOption(.so_keepalive), value: 1)
-            .channelOption(.maxMessagesPerRead, value: 1)
-            .channelOption(
-                .recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 256, initial: 512, maximum: 65_536))
-            .channelOption(
-                .writeBufferWaterMark, value: ChannelOptions.Types.WriteBufferWaterMark(low: 64 * 1024, high: 256 * 1024))
-            .channelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    try prepareTransport?(channel)
-                    try channel.pipeline.syncOperations.addHandler(connection.value)
-                }
-            }
-            .connect(host: configuration.host, port: configuration.port)
-    }
-
-    /// A failure to connect in words for a person.
-    static func text(_ error: any Error) -> String {
-        guard let error = error as? NIOConnectionError else { return "\(error)" }
-        if let first = error.connectionErrors.first { return "\(first.target): \(first.error)" }
-        if error.dnsAError != nil || error.dnsAAAAError != nil { return "\(error.host) does not resolve" }
-        return "\(error.host):\(error.port) cannot be reached"
+        var endpoint = ClientEndpoint(address: .host(configuration.host, port: configuration.port))
+        endpoint.connectTimeout = configuration.connectTimeout
+        endpoint.prepareTransport = environment.prepareTransport
+        return endpoint.connect(connection, on: eventLoop)
     }
 }

@@ -1,4 +1,5 @@
 import Core
+import MQTTClient
 import MQTTCodec
 import NIOCore
 import NIOEmbedded
@@ -104,7 +105,7 @@ struct UpstreamConnectionTests {
             try channel.writeInbound(ByteBuffer(bytes: bytes[..<count]))
             #expect(owner.failure == nil)
             _ = try channel.finish()
-            #expect(owner.failure == .lost && UpstreamConnectionTests.told.starts(with: owner.withoutTurns.dropLast()))
+            #expect(owner.failure == .connection(.lost) && UpstreamConnectionTests.told.starts(with: owner.withoutTurns.dropLast()))
         }
     }
 
@@ -139,7 +140,7 @@ struct UpstreamConnectionTests {
     @Test("a refusal closes the connection with its reason")
     func refused() throws {
         try channel.writeInbound(PacketBytes.connack(.badUserNameOrPassword))
-        #expect(owner.failure == .refused(.badUserNameOrPassword) && !channel.isActive)
+        #expect(owner.failure == .connection(.refused(.badUserNameOrPassword)) && !channel.isActive)
     }
 
     @Test("an upstream that takes only QoS 0 is of no use")
@@ -153,14 +154,14 @@ struct UpstreamConnectionTests {
     @Test("no answer to CONNECT in time closes the connection")
     func noAnswer() throws {
         channel.embeddedEventLoop.advanceTime(by: .seconds(10))
-        #expect(owner.failure == .noAnswer && !channel.isActive)
+        #expect(owner.failure == .connection(.noAnswer) && !channel.isActive)
     }
 
     @Test("before CONNACK nothing else is accepted")
     func earlyPublish() throws {
         try channel.writeInbound(PacketBytes.publish("a", "x"))
         #expect(owner.events == ["closed"])
-        guard case .invalid(let error) = owner.failure else {
+        guard case .connection(.invalid(let error)) = owner.failure else {
             Issue.record("\(String(describing: owner.failure))")
             return
         }
@@ -183,7 +184,7 @@ struct UpstreamConnectionTests {
     func silent() throws {
         try up()
         channel.embeddedEventLoop.advanceTime(by: .seconds(120))
-        #expect(owner.failure == .silent && !channel.isActive)
+        #expect(owner.failure == .connection(.silent) && !channel.isActive)
     }
 
     @Test("the upstream's keep-alive counts")
@@ -195,7 +196,7 @@ struct UpstreamConnectionTests {
         channel.embeddedEventLoop.advanceTime(by: .seconds(10))
         #expect(try channel.sentPackets().flatMap { $0 }.map(\.type) == [.pingreq])
         channel.embeddedEventLoop.advanceTime(by: .seconds(10))
-        #expect(owner.failure == .silent)
+        #expect(owner.failure == .connection(.silent))
     }
 
     @Test("what is sent in one turn goes out in one write")
@@ -226,7 +227,7 @@ struct UpstreamConnectionTests {
     func disconnected() throws {
         try up()
         try channel.writeInbound(PacketBytes.disconnect(.sessionTakenOver))
-        #expect(owner.failure == .disconnected(.sessionTakenOver))
+        #expect(owner.failure == .connection(.disconnected(.sessionTakenOver)))
     }
 
     @Test("our end is said with DISCONNECT")
@@ -234,7 +235,7 @@ struct UpstreamConnectionTests {
         try up()
         connection.disconnect()
         #expect(try channel.sentPackets().flatMap { $0 }.map(\.type) == [.disconnect])
-        #expect(owner.failure == .stopped && !channel.isActive)
+        #expect(owner.failure == .connection(.stopped) && !channel.isActive)
     }
 
     @Test("a larger packet than we take ends the connection and is answered with its reason")

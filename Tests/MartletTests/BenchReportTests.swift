@@ -1,4 +1,5 @@
 import Core
+import Glibc
 import MQTTCodec
 import Testing
 
@@ -8,7 +9,7 @@ import Testing
 struct BenchReportTests {
     private var plan: LoadPlan {
         LoadPlan(
-            scenario: .fanOut, host: "127.0.0.1", port: 1883, version: .v311, publishers: 2, subscribers: 3,
+            scenario: .fanOut, version: .v311, publishers: 2, subscribers: 3,
             qos: .atLeastOnce, payload: 64, messages: 10, window: 20, maximumOutstanding: nil, rate: 0,
             brokerProcess: nil, tag: 1)
     }
@@ -26,31 +27,49 @@ struct BenchReportTests {
     }
 
     @Test("a run is one line of JSON with every field")
-    func line() {
+    func line() throws {
         var outcome = LoadOutcome()
         outcome.messages = 20
         outcome.deliveries = 50
         outcome.lost = 10
         outcome.duplicates = 1
         outcome.outOfOrder = 2
-        outcome.seconds = 0.5
-        outcome.brokerSeconds = 0.001
-        outcome.brokerResidentKiB = 4096
         outcome.latency.record(100)
         #expect(
             outcome.json(plan) == """
                 {"scenario":"fan-out","qos":1,"publishers":2,"subscribers":3,"payload":64,"messages":20,"deliveries":50,\
-                "seconds":0.500000,"deliveries_per_second":100.0,"broker_cpu_seconds":0.001000,\
-                "broker_cpu_per_million":20.0000,"broker_rss_kib":4096,\
-                "latency_us":{"p50":0.1,"p90":0.1,"p99":0.1,"max":0.1},"lost":10,"duplicates":1,"out_of_order":2}
+                "seconds":0.000000,"deliveries_per_second":0.0,\
+                "latency_us":{"p50":0.1,"p90":0.1,"p99":0.1,"p999":0.1,"max":0.1},"lost":10,"duplicates":1,"out_of_order":2,\
+                "strange":0}
                 """)
     }
 
+    @Test("a run that was measured says what the broker, the bench and the others used")
+    func measured() throws {
+        var outcome = LoadOutcome()
+        var meter = try LoadMeter(process: getpid())
+        meter.note(at: SystemClock.monotonic())
+        outcome.meter = meter
+        outcome.deliveries = 1
+        let line = outcome.json(plan)
+        for name in ["broker_cpu_seconds", "broker_cpu_per_million", "broker_rss_kib", "tool_cpu_share", "others_cpu_share"] {
+            #expect(line.contains("\"\(name)\":"), "\(name) is missing")
+        }
+        #expect(!line.contains("\"broker_rss_kib\":null"))
+    }
+
     @Test("what was not measured is null")
-    func notMeasured() {
-        let line = LoadOutcome().json(plan)
-        #expect(line.contains(#""broker_cpu_seconds":null,"broker_cpu_per_million":null,"broker_rss_kib":null"#))
-        #expect(line.contains(#""latency_us":{"p50":null,"p90":null,"p99":null,"max":null}"#))
+    func notMeasured() throws {
+        var outcome = LoadOutcome()
+        outcome.meter = try LoadMeter(process: nil)
+        let line = outcome.json(plan)
+        #expect(line.contains(#""broker_cpu_seconds":null,"broker_cpu_per_million":null"#))
+        #expect(line.contains(#""latency_us":{"p50":null,"p90":null,"p99":null,"p999":null,"max":null}"#))
+    }
+
+    @Test("there is nothing to measure of a process that is not there")
+    func noProcess() {
+        #expect(throws: BenchError.self) { try LoadMeter(process: 0) }
     }
 
     @Test("only a run without any fault is faultless")
@@ -64,26 +83,5 @@ struct BenchReportTests {
         var outcome = LoadOutcome()
         outcome.interruption = "nothing has arrived"
         #expect(!outcome.isFaultless)
-    }
-
-    @Test(
-        "every flow has a publisher that its subscriber hears, and no two share a number",
-        arguments: [Scenario.pairs, .fanIn, .fanOut])
-    func flows(scenario: Scenario) {
-        var plan = plan
-        plan.scenario = scenario
-        plan.publishers = 3
-        plan.subscribers = scenario == .pairs ? 3 : 4
-        var seen: Set<Int> = []
-        for subscriber in 0..<plan.subscribers {
-            let sources = plan.sources(ofSubscriber: subscriber)
-            for publisher in sources {
-                let flow = plan.firstFlow(ofSubscriber: subscriber) + publisher - sources.lowerBound
-                #expect(plan.publisher(ofFlow: flow) == publisher)
-                #expect(seen.insert(flow).inserted)
-            }
-        }
-        #expect(seen == Set(0..<plan.flows))
-        #expect(plan.flows == plan.publishers * plan.deliveriesPerMessage)
     }
 }

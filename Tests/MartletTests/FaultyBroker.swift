@@ -16,17 +16,20 @@ final class FaultyBroker {
     /// Closes the publisher's connection in place of handling this message.
     private let closesAt: Int?
     private let acknowledges: Bool
+    /// What it does to the packet of message n before it delivers it.
+    private let damage: (Int, inout [UInt8]) -> Void
     private var subscriber: (any Channel)?
     /// The packets as they came; the first is the probe, which is delivered as it should be.
     private var packets: [ByteBuffer] = []
 
     init(
         acceptsConnections: Bool = true, closesAt: Int? = nil, acknowledges: Bool = true,
-        behaviour: @escaping Behaviour = { [$0] }
+        behaviour: @escaping Behaviour = { [$0] }, damage: @escaping (Int, inout [UInt8]) -> Void = { _, _ in }
     ) {
         self.acceptsConnections = acceptsConnections
         self.closesAt = closesAt
         self.acknowledges = acknowledges
+        self.damage = damage
         self.behaviour = behaviour
     }
 
@@ -65,7 +68,9 @@ final class FaultyBroker {
             packets.append(packet)
             let isProbe = packets.count == 1
             for number in isProbe ? [-1] : behaviour(packets.count - 2) {
-                subscriber?.writeAndFlush(packets[number + 1], promise: nil)
+                var bytes = Array(packets[number + 1].readableBytesView)
+                damage(number, &bytes)
+                subscriber?.writeAndFlush(ByteBuffer(bytes: bytes), promise: nil)
             }
         default:
             return

@@ -1,4 +1,5 @@
 import Core
+import MQTTClient
 import MQTTCodec
 import NIOCore
 import NIOPosix
@@ -11,7 +12,7 @@ import Testing
 struct LoadRunTests {
     private func plan(_ qos: QoS, messages: UInt32 = 1000) -> LoadPlan {
         LoadPlan(
-            scenario: .pairs, host: "127.0.0.1", port: 0, version: .v311, publishers: 1, subscribers: 1, qos: qos,
+            scenario: .pairs, version: .v311, publishers: 1, subscribers: 1, qos: qos,
             payload: 40, messages: messages, window: 20, maximumOutstanding: qos == .atMostOnce ? 100 : nil, rate: 0,
             brokerProcess: nil, tag: .random(in: 0...UInt32.max), stallTimeout: .seconds(1))
     }
@@ -21,7 +22,8 @@ struct LoadRunTests {
         let server = try await loop.flatSubmit { broker().start(on: loop) }.get()
         let address = try #require(server.localAddress)
         do {
-            let outcome = try await loop.flatSubmit { LoadRun(plan: plan, on: loop).start(at: address) }.get()
+            let endpoint = ClientEndpoint(address: .socket(address))
+            let outcome = try await loop.flatSubmit { LoadRun(plan: plan, to: endpoint, on: loop).start() }.get()
             try await server.close()
             return outcome
         } catch {
@@ -78,6 +80,26 @@ struct LoadRunTests {
         #expect(!outcome.isFaultless)
     }
 
+    @Test("a message with a wrong topic, a damaged end or fewer bytes is not the one that was sent")
+    func damage() async throws {
+        let outcome = try await outcome(plan(.atMostOnce)) {
+            FaultyBroker(damage: { number, packet in
+                // The topic's last character stands before 40 bytes of payload.
+                switch number {
+                case 50: packet[packet.count - 1] ^= 1
+                case 60: packet[packet.count - 41] ^= 1
+                case 70:
+                    packet.removeLast(4)
+                    packet[1] -= 4
+                default: break
+                }
+            })
+        }
+        #expect(outcome.strange == 3)
+        #expect(outcome.deliveries == 997)
+        #expect(outcome.lost == 3)
+    }
+
     @Test("a closed loop whose limit is used up by lost messages ends, and only what was sent is lost")
     func exhaustedLimit() async throws {
         let outcome = try await outcome(plan(.atMostOnce)) { FaultyBroker { $0 < 100 ? [] : [$0] } }
@@ -116,6 +138,7 @@ struct LoadRunTests {
         plan.rate = 500
         let outcome = try await outcome(plan) { FaultyBroker() }
         #expect(outcome.isFaultless)
+        #expect(outcome.lag.count == 50)
         #expect(outcome.seconds >= 0.0979)
     }
 }

@@ -23,10 +23,12 @@ struct ProcessUsageTests {
         #expect(ProcessUsage.runTime(stat: line, ticksPerSecond: 100) == nil)
     }
 
-    @Test("resident memory is the line VmRSS")
+    @Test("resident memory is the line VmRSS, and its peak the line VmHWM")
     func residentMemory() {
-        #expect(ProcessUsage.residentKiB(status: "Name:\tx\nVmHWM:\t  99 kB\nVmRSS:\t    7342 kB\nRssAnon:\t1 kB\n") == 7342)
-        #expect(ProcessUsage.residentKiB(status: "Name:\tkthreadd\n") == nil)
+        let status = "Name:\tx\nVmHWM:\t  9900 kB\nVmRSS:\t    7342 kB\nRssAnon:\t1 kB\n"
+        #expect(ProcessUsage.kibibytes("VmRSS:", status: status) == 7342)
+        #expect(ProcessUsage.kibibytes("VmHWM:", status: status) == 9900)
+        #expect(ProcessUsage.kibibytes("VmRSS:", status: "Name:\tkthreadd\n") == nil)
     }
 
     @Test("the difference counts new threads from nothing and leaves out those that ended")

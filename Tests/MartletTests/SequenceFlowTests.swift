@@ -58,20 +58,6 @@ struct SequenceFlowTests {
     }
 }
 
-@Suite("Delivery ledger")
-struct DeliveryLedgerTests {
-    @Test("flows do not mix")
-    func flows() {
-        var ledger = DeliveryLedger(flows: 2)
-        let isNew = [(0, 0), (0, 1), (0, 1), (2, 1), (1, 1)].map { ledger.record($0.0, flow: $0.1) }
-        #expect(isNew == [true, true, false, true, true])
-        #expect(ledger.arrived == 4)
-        #expect(ledger.duplicates == 1)
-        #expect(ledger.outOfOrder == 1)
-        #expect(ledger.lost { $0 == 0 ? 3 : 4 } == 3)
-    }
-}
-
 @Suite("Message stamp")
 struct MessageStampTests {
     @Test("what was written is read")

@@ -1,73 +1,63 @@
 import Core
+import MQTTClient
 import NIOCore
-import NIOPosix
 
 /// Opens connections, a bounded number of them at a time, until all are ready.
 ///
 /// Belongs to the event loop.
 final class ConnectionOpener {
-    /// Connections that are being opened at once.
-    static let maximumPending = 64
     /// Time in which at least one connection has to become ready.
     static let timeout = Duration.seconds(10)
 
     private let loop: any EventLoop
-    private let address: SocketAddress
+    private let endpoint: ClientEndpoint
     private let connections: [LoadConnection]
+    private let maximumPending: Int
     private var completion: ((Result<Void, BenchError>) -> Void)?
     private var next = 0
     private var ready = 0
     private var lastProgress: MonotonicTime
+    /// From the start of a connection until it was ready.
+    private(set) var latency = LatencyHistogram()
 
-    /// - Parameter completion: called once. After a failure the connections are still to be closed.
+    /// - Parameters:
+    ///   - maximumPending: connections that are being opened at once.
+    ///   - completion: called once. After a failure the connections are still to be closed.
     init(
-        _ connections: [LoadConnection], to address: SocketAddress, on loop: any EventLoop,
+        _ connections: [LoadConnection], to endpoint: ClientEndpoint, maximumPending: Int, on loop: any EventLoop,
         completion: @escaping (Result<Void, BenchError>) -> Void
     ) {
         self.connections = connections
-        self.address = address
+        self.endpoint = endpoint
+        self.maximumPending = maximumPending
         self.loop = loop
         self.completion = completion
         lastProgress = SystemClock.monotonic()
     }
 
     func start() {
+        if connections.isEmpty { return complete(.success(())) }
         openMore()
         watch()
     }
 
     private func openMore() {
-        while completion != nil, next < connections.count, next - ready < ConnectionOpener.maximumPending {
+        while completion != nil, next < connections.count, next - ready < maximumPending {
             let connection = connections[next]
             next += 1
-            connection.onReady = { [self] in becameReady() }
+            connection.onReady = { [self, unowned connection] in becameReady(connection) }
             connection.onEnd = { [self] reason in complete(.failure(.cannotConnect(reason))) }
-            open(connection)
+            connection.openedAt = SystemClock.monotonic()
+            endpoint.connect(connection, on: loop).assumeIsolated().whenFailure { [self] error in
+                complete(.failure(.cannotConnect(ClientEndpoint.text(error))))
+            }
         }
     }
 
-    private func open(_ connection: LoadConnection) {
-        let bound = NIOLoopBound(connection, eventLoop: loop)
-        ClientBootstrap(group: loop)
-            .channelOption(ChannelOptions.maxMessagesPerRead, value: 1)
-            .channelOption(
-                ChannelOptions.recvAllocator,
-                value: AdaptiveRecvByteBufferAllocator(minimum: 512, initial: 2048, maximum: 65_536)
-            )
-            .connectTimeout(.nanoseconds(ConnectionOpener.timeout.wholeNanoseconds))
-            .channelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHandler(bound.value)
-                }
-            }
-            .connect(to: address)
-            .assumeIsolated()
-            .whenFailure { [self] error in complete(.failure(.cannotConnect("\(error)"))) }
-    }
-
-    private func becameReady() {
+    private func becameReady(_ connection: LoadConnection) {
         ready += 1
         lastProgress = SystemClock.monotonic()
+        latency.record((lastProgress - connection.openedAt).wholeNanoseconds)
         if ready == connections.count { complete(.success(())) } else { openMore() }
     }
 

@@ -1,24 +1,9 @@
-import ArgumentParser
 import Core
 import MQTTCodec
-
-/// Who publishes to whom.
-enum Scenario: String, CaseIterable, ExpressibleByArgument, Sendable {
-    /// Publisher i to subscriber i, each pair with its own topic.
-    case pairs
-    /// Every publisher with its own topic, every subscriber with a wildcard that matches them all.
-    case fanIn = "fan-in"
-    /// One topic for all.
-    case fanOut = "fan-out"
-    /// Connections that do nothing.
-    case conn
-}
 
 /// What a run does. All values have been checked.
 struct LoadPlan: Sendable {
     var scenario: Scenario
-    var host: String
-    var port: Int
     var version: ProtocolVersion
     var publishers: Int
     var subscribers: Int
@@ -36,21 +21,34 @@ struct LoadPlan: Sendable {
     var brokerProcess: Int32?
     /// Tells this run's topics and client identifiers from those of another one.
     var tag: UInt32
+    /// `shared-sub`: how many groups the subscribers are divided into.
+    var groups = 1
+    /// `wild`: how many topics there are.
+    var topics = 10_000
+    /// Connections that are being opened at once.
+    var pending = 64
+    var userName: String?
+    var password: [UInt8]?
     /// Time without any progress after which a run ends with what is lost.
     var stallTimeout = Duration.seconds(10)
 
-    private var prefix: String { "bench/\(String(tag, radix: 36))/" }
+    /// The first level of all topics.
+    var prefix: String { "bench-\(String(tag, radix: 36))" }
 
-    func clientIdentifier(_ role: Character, _ index: Int) -> String { "bench-\(String(tag, radix: 36))-\(role)\(index)" }
+    /// Seconds.
+    static let keepAlive: UInt16 = 60
 
-    func topic(ofPublisher index: Int) -> String { scenario == .fanOut ? prefix + "all" : "\(prefix)\(index)" }
-
-    func filter(ofSubscriber index: Int) -> String {
-        switch scenario {
-        case .pairs, .conn: "\(prefix)\(index)"
-        case .fanIn: prefix + "+"
-        case .fanOut: prefix + "all"
-        }
+    /// The CONNECT of a client.
+    ///
+    /// - Parameters:
+    ///   - role: tells the clients of a run apart, together with the index.
+    ///   - isPersistent: whether its session outlives its connection, for an hour.
+    func connect(_ role: Character, _ index: Int, isPersistent: Bool = false) -> ConnectPacket {
+        var properties = Properties()
+        if isPersistent, version == .v5 { properties.sessionExpiryInterval = 3600 }
+        return ConnectPacket(
+            version: version, clientIdentifier: "\(prefix)-\(role)\(index)", cleanStart: !isPersistent,
+            keepAlive: LoadPlan.keepAlive, userName: userName, password: password, properties: properties)
     }
 
     /// The publishers that a subscriber hears.
@@ -58,16 +56,8 @@ struct LoadPlan: Sendable {
         scenario == .pairs ? index..<(index + 1) : 0..<publishers
     }
 
-    /// The flow from the first of a subscriber's sources; those of the others follow.
-    func firstFlow(ofSubscriber index: Int) -> Int { scenario == .pairs ? index : index * publishers }
-
-    var flows: Int { scenario == .pairs ? publishers : publishers * subscribers }
-
-    /// The publisher of a flow.
-    func publisher(ofFlow flow: Int) -> Int { flow % publishers }
-
-    /// Subscribers that get each message.
-    var deliveriesPerMessage: Int { scenario == .pairs ? 1 : subscribers }
+    /// The group of a subscriber.
+    func group(ofSubscriber index: Int) -> Int { index % groups }
 }
 
 /// Why there is nothing to measure.

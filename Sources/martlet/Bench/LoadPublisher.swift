@@ -1,27 +1,24 @@
 import Core
+import MQTTClient
 import MQTTCodec
 import NIOCore
 
 /// A publisher: writes as many messages in one piece as the run allows it, and follows their acknowledgement.
 final class LoadPublisher: LoadConnection {
-    /// What a packet identifier waits for.
-    private enum Waiting: UInt8 {
-        case nothing, pubackOrPubrec, pubcomp
-    }
-
     private let run: LoadRun
     private let index: Int
-    private let topic: [UInt8]
     /// Messages sent in this round; the next one's number.
     private(set) var sent: UInt32 = 0
     /// How many messages may have been sent by now: all, or what the rate has made due.
     var due: UInt32 = 0
+    /// Whether a message was due and could not be sent, so that it is the broker's doing that it comes late.
+    var isHeldUp = false
     /// Whether the publisher stands in the run's queue of those that can send.
     var isQueued = false
-
-    /// Indexed by packet identifier; the first is unused. Empty for QoS 0.
-    private var waiting: [Waiting] = []
-    private var freeIdentifiers: [UInt16] = []
+    /// Without a meaning for QoS 0.
+    private var window = SendWindow(size: 1)
+    /// When what is not acknowledged was sent, in nanoseconds, by packet identifier.
+    private var sentAt: [Int64] = []
 
     /// A publisher writes pieces of about this many bytes, so that none keeps the others waiting.
     private static let piece = 16 * 1024
@@ -29,24 +26,28 @@ final class LoadPublisher: LoadConnection {
     init(run: LoadRun, index: Int) {
         self.run = run
         self.index = index
-        topic = Array(run.plan.topic(ofPublisher: index).utf8)
-        super.init(clientIdentifier: run.plan.clientIdentifier("p", index), version: run.plan.version)
+        super.init(packet: run.plan.connect("p", index))
     }
 
-    override func established(_ connack: ConnackPacket) {
+    override func established(_ packet: ConnackPacket) {
+        let plan = run.plan
         // [MQTT-3.2.2-11] no more than the Maximum QoS; [MQTT-3.3.4-7] no more than the Receive Maximum at once.
-        if let maximum = connack.properties.maximumQoS, maximum < run.plan.qos.rawValue {
+        if let maximum = packet.properties.maximumQoS, maximum < plan.qos.rawValue {
             return fail("the broker's maximum QoS is \(maximum)")
         }
+        // [MQTT-3.2.2-14] no RETAIN if the server does not keep messages.
+        if plan.scenario == .retain, packet.properties.retainAvailable == false {
+            return fail("the broker does not keep retained messages")
+        }
         // Fixed header 5, topic length 2, packet identifier 2, property length 1.
-        let size = 10 + topic.count + run.plan.payload
-        if let maximum = connack.properties.maximumPacketSize, maximum < size {
+        let size = 10 + run.topics.name(run.topics.topic(publisher: index, sequence: 0)).count + plan.payload
+        if let maximum = packet.properties.maximumPacketSize, maximum < size {
             return fail("the broker takes packets of at most \(maximum) bytes, and these have \(size)")
         }
-        if run.plan.qos != .atMostOnce {
-            let window = min(run.plan.window, Int(connack.properties.receiveMaximum ?? .max))
-            waiting = Array(repeating: .nothing, count: window + 1)
-            freeIdentifiers = (1...window).reversed().map { UInt16($0) }
+        if plan.qos != .atMostOnce {
+            let size = max(1, min(plan.window, Int(packet.properties.receiveMaximum ?? .max)))
+            window = SendWindow(size: size)
+            sentAt = Array(repeating: 0, count: size + 1)
         }
         becomeReady()
     }
@@ -57,53 +58,56 @@ final class LoadPublisher: LoadConnection {
     func beginRound() {
         sent = 0
         due = 0
+        isHeldUp = false
+    }
+
+    /// Whether a message would be taken by the broker now, as far as is known.
+    var isOpen: Bool {
+        (run.plan.qos == .atMostOnce || window.available > 0) && context?.channel.isWritable == true
     }
 
     /// Whether there is something to send that only the run's limit can forbid.
-    var canSend: Bool {
-        sent < due && (run.plan.qos == .atMostOnce || !freeIdentifiers.isEmpty)
-            && context?.channel.isWritable == true
-    }
+    var canSend: Bool { sent < due && isOpen }
 
     /// Writes messages that may be sent now, one piece at most.
     ///
-    /// - Parameter limit: the most messages that the run allows, at least 1.
-    /// - Returns: how many were written.
-    func send(atMost limit: Int, now: Int64) -> Int {
-        guard canSend else { return 0 }
-        var count = min(limit, Int(due - sent))
-        if run.plan.qos != .atMostOnce { count = min(count, freeIdentifiers.count) }
-        var written = 0
+    /// - Parameter limit: the most deliveries that they may lead to, except that one message is always written.
+    /// - Returns: how many messages were written, and how many deliveries they lead to.
+    func send(deliveringAtMost limit: Int) -> (messages: Int, deliveries: Int) {
+        guard canSend else { return (0, 0) }
+        let now = SystemClock.monotonic().nanoseconds
+        var count = Int(due - sent)
+        if run.plan.qos != .atMostOnce { count = min(count, window.available) }
+        var (written, deliveries) = (0, 0)
         run.output.clear()
-        topic.withUnsafeBytes { topic in
-            while written < count, written == 0 || run.output.readableBytes < LoadPublisher.piece {
-                append(topic: topic, now: now)
-                written += 1
-            }
+        while written < count, written == 0 || (deliveries < limit && run.output.readableBytes < LoadPublisher.piece) {
+            deliveries += append(now: now)
+            written += 1
         }
+        isHeldUp = false
         send(run.output)
-        return written
+        return (written, deliveries)
     }
 
+    /// - Returns: how many deliveries the message leads to.
     @inline(__always)
-    private func append(topic: UnsafeRawBufferPointer, now: Int64) {
+    private func append(now: Int64) -> Int {
         let qos = run.plan.qos
         var identifier: UInt16 = 0
         if qos != .atMostOnce {
-            identifier = freeIdentifiers.removeLast()
-            waiting[Int(identifier)] = .pubackOrPubrec
+            guard let free = window.take(qos) else { preconditionFailure("the window is full") }
+            identifier = free
+            sentAt[Int(identifier)] = now
         }
-        MessageStamp(round: run.round, publisher: UInt32(index), sequence: sent, sentAt: now).write(to: run.payload)
+        let stampedAt = run.sentAt(now, publisher: index, sequence: sent, isLate: isHeldUp)
+        MessageStamp(round: run.round, publisher: UInt32(index), sequence: sent, sentAt: stampedAt).write(to: run.payload)
+        let topic = run.topics.topic(publisher: index, sequence: sent)
         let fits = PublishEncoder.write(
-            topic: topic, payload: UnsafeRawBufferPointer(run.payload), packetIdentifier: identifier, qos: qos,
-            version: version, into: &run.output)
+            topic: run.topics.name(topic), payload: UnsafeRawBufferPointer(run.payload), packetIdentifier: identifier,
+            qos: qos, retain: run.plan.scenario == .retain, version: version, into: &run.output)
         precondition(fits, "the plan allows a packet that is too large")
         sent += 1
-    }
-
-    override func channelWritabilityChanged(context: ChannelHandlerContext) {
-        run.enqueue(self)
-        run.schedulePump()
+        return run.topics.deliveries(topic)
     }
 
     // MARK: Acknowledgements
@@ -111,43 +115,30 @@ final class LoadPublisher: LoadConnection {
     override func beginRead() { run.beginRead() }
 
     override func receive(_ frame: Frame, _ body: UnsafeRawBufferPointer) throws(DecodeError) {
-        switch (frame.type, run.plan.qos) {
-        case (.puback, .atLeastOnce):
-            complete(try take(frame, body, from: .pubackOrPubrec))
-        case (.pubrec, .exactlyOnce):
-            let identifier = try take(frame, body, from: .pubackOrPubrec)
-            waiting[Int(identifier)] = .pubcomp
-            AcknowledgementPacket(packetIdentifier: identifier).write(type: .pubrel, version: version, into: &run.output)
-        case (.pubcomp, .exactlyOnce):
-            complete(try take(frame, body, from: .pubcomp))
-        default:
-            throw unexpected(frame)
+        guard run.plan.qos != .atMostOnce, frame.type == .puback || frame.type == .pubrec || frame.type == .pubcomp else {
+            throw unexpected(frame.type)
         }
-    }
-
-    /// The identifier of an acknowledgement that this publisher waits for.
-    private func take(
-        _ frame: Frame, _ body: UnsafeRawBufferPointer, from expected: Waiting
-    ) throws(DecodeError) -> UInt16 {
         let packet = try AcknowledgementPacket.read(body: body, type: frame.type, version: version)
-        guard Int(packet.packetIdentifier) < waiting.count, waiting[Int(packet.packetIdentifier)] == expected else {
+        switch window.acknowledge(frame.type, packet) {
+        case .arrived(let identifier):
+            run.acknowledged(sentAt: sentAt[Int(identifier)])
+        case .release(let identifier):
+            AcknowledgementPacket(packetIdentifier: identifier).write(type: .pubrel, version: version, into: &run.output)
+        case .refused(_, let reason):
+            throw DecodeError(reasonCode: reason, reason: "the broker refused a message", offset: 2)
+        case .unexpected:
             throw DecodeError(reasonCode: .protocolError, reason: "\(frame.type) that nothing waits for", offset: 0)
         }
-        guard !packet.reasonCode.isError else {
-            throw DecodeError(reasonCode: packet.reasonCode, reason: "the broker refused a message", offset: 2)
-        }
-        return packet.packetIdentifier
     }
 
-    private func complete(_ identifier: UInt16) {
-        waiting[Int(identifier)] = .nothing
-        freeIdentifiers.append(identifier)
-        run.acknowledged()
-    }
-
-    override func endRead() {
+    override func turn() {
         if run.output.readableBytes > 0 { send(run.output) }
         run.enqueue(self)
         run.afterRead()
+    }
+
+    override func writable() {
+        run.enqueue(self)
+        run.schedulePump()
     }
 }

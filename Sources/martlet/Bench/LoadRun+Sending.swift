@@ -32,18 +32,40 @@ struct PublisherQueue {
     }
 }
 
+/// When each message is due: the publishers take turns, evenly spread over the interval.
+struct Pace {
+    let startedAt: Int64
+    /// Nanoseconds between two messages, of whichever publishers.
+    let step: Double
+    let publishers: Int
+
+    /// Messages that are due by now, of all publishers.
+    func due(at now: Int64) -> UInt64 { now < startedAt ? 0 : UInt64(Double(now - startedAt) / step) + 1 }
+
+    func dueAt(_ number: UInt64) -> Int64 { startedAt + Int64(Double(number) * step) }
+
+    func dueAt(publisher: Int, sequence: UInt32) -> Int64 {
+        dueAt(UInt64(sequence) * UInt64(publishers) + UInt64(publisher))
+    }
+}
+
 extension LoadRun {
-    /// How many messages the limit of outstanding deliveries allows now. One that exceeds the limit by itself is allowed
-    /// when nothing is outstanding.
+    /// How many deliveries the limit of outstanding ones allows now. A message that exceeds the limit by itself is allowed when
+    /// nothing is outstanding.
     private var allowance: Int {
         guard let limit = plan.maximumOutstanding else { return .max }
-        let room = max(0, limit - outstanding) / plan.deliveriesPerMessage
-        return room == 0 && outstanding <= 0 ? 1 : room
+        return max(limit - outstanding, outstanding <= 0 ? 1 : 0)
     }
 
-    func startSending(paced isPaced: Bool) {
+    func startSending() {
+        pace = nil
         paced = 0
-        if isPaced { return keepPace(since: SystemClock.monotonic()) }
+        if phase == .measuring, plan.rate > 0 {
+            let now = SystemClock.monotonic().nanoseconds
+            let step = 1e9 / (plan.rate * Double(plan.publishers))
+            pace = Pace(startedAt: now, step: step, publishers: plan.publishers)
+            return keepPace()
+        }
         for publisher in publishers {
             publisher.due = messages
             enqueue(publisher)
@@ -51,8 +73,10 @@ extension LoadRun {
         schedulePump()
     }
 
+    private var isSending: Bool { phase == .probing || phase == .storing || phase == .measuring }
+
     func enqueue(_ publisher: LoadPublisher) {
-        guard phase == .probing || phase == .measuring, !publisher.isQueued, publisher.canSend else { return }
+        guard isSending, !publisher.isQueued, publisher.canSend else { return }
         publisher.isQueued = true
         queue.append(publisher)
     }
@@ -68,40 +92,49 @@ extension LoadRun {
     }
 
     private func pump() {
-        guard phase == .probing || phase == .measuring else { return }
-        let now = SystemClock.monotonic().nanoseconds
+        guard isSending else { return }
         var turns = queue.count
         while turns > 0 {
             let limit = allowance
             guard limit > 0, let publisher = queue.popFirst() else { break }
             turns -= 1
             publisher.isQueued = false
-            let written = publisher.send(atMost: limit, now: now)
+            let written = publisher.send(deliveringAtMost: limit)
             enqueue(publisher)
-            messagesSent += written
-            outstanding += written * plan.deliveriesPerMessage
-            if plan.qos != .atMostOnce { unacknowledged += written }
+            messagesSent += written.messages
+            // What is stored is delivered later.
+            if phase != .storing { outstanding += written.deliveries }
+            if plan.qos != .atMostOnce { unacknowledged += written.messages }
         }
+        if isComplete { return completeRound() }
         schedulePump()
     }
 
-    /// Makes messages due as the rate says. The publishers take turns, evenly spread over the interval.
-    private func keepPace(since start: MonotonicTime) {
-        guard phase == .measuring else { return }
+    /// The moment that a message's latency counts from: now, or when it was due if the broker has held it up.
+    @inline(__always)
+    func sentAt(_ now: Int64, publisher: Int, sequence: UInt32, isLate: Bool) -> Int64 {
+        guard let pace else { return now }
+        let dueAt = pace.dueAt(publisher: publisher, sequence: sequence)
+        if isLate { return min(now, dueAt) }
+        lag.record(now - dueAt)
+        return now
+    }
+
+    /// Makes messages due as the rate says.
+    private func keepPace() {
+        guard phase == .measuring, let pace else { return }
         let total = UInt64(messages) * UInt64(plan.publishers)
-        let perNanosecond = plan.rate * Double(plan.publishers) / 1e9
-        let elapsed = Double((SystemClock.monotonic() - start).wholeNanoseconds)
-        let due = min(total, UInt64(elapsed * perNanosecond) + 1)
-        while paced < due {
+        let due = min(total, pace.due(at: SystemClock.monotonic().nanoseconds))
+        while paced < due, phase == .measuring {
             let publisher = publishers[Int(paced % UInt64(plan.publishers))]
+            paced += 1
             publisher.due += 1
             enqueue(publisher)
-            paced += 1
+            pump()
+            if publisher.sent < publisher.due { publisher.isHeldUp = true }
         }
-        schedulePump()
-        guard paced < total else { return }
-        // At most 20,000 wake-ups a second; above that several messages become due together.
-        let wait = max(50_000, Int64(Double(paced) / perNanosecond - elapsed))
-        loop.assumeIsolated().scheduleTask(in: .nanoseconds(wait)) { [self] in keepPace(since: start) }
+        guard paced < total, phase == .measuring else { return }
+        let wait = max(0, pace.dueAt(paced) - SystemClock.monotonic().nanoseconds)
+        loop.assumeIsolated().scheduleTask(in: .nanoseconds(wait)) { [self] in keepPace() }
     }
 }

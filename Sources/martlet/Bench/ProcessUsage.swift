@@ -6,13 +6,17 @@ struct ProcessUsage: Sendable {
     private var runTimes: [String: UInt64]
     /// Resident set size in KiB.
     let residentKiB: Int
+    /// The largest it ever was.
+    let peakResidentKiB: Int
 
     /// Reads a process; nil if there is none of that number, or it belongs to somebody else.
     init?(process: Int32) {
         let folder = "/proc/\(process)"
-        guard let status = ProcFile.read("\(folder)/status"), let resident = ProcessUsage.residentKiB(status: status)
+        guard let status = ProcFile.read("\(folder)/status"),
+            let resident = ProcessUsage.kibibytes("VmRSS:", status: status)
         else { return nil }
         residentKiB = resident
+        peakResidentKiB = ProcessUsage.kibibytes("VmHWM:", status: status) ?? resident
         runTimes = [:]
         for thread in ProcFile.entries(of: "\(folder)/task") {
             guard let text = ProcFile.read("\(folder)/task/\(thread)/schedstat") else { continue }
@@ -30,6 +34,7 @@ struct ProcessUsage: Sendable {
     init(runTimes: [String: UInt64], residentKiB: Int) {
         self.runTimes = runTimes
         self.residentKiB = residentKiB
+        peakResidentKiB = residentKiB
     }
 
     /// Processor time in nanoseconds since an earlier reading. Of a thread that ended meanwhile nothing is known.
@@ -56,17 +61,19 @@ struct ProcessUsage: Sendable {
         return overflow || tooLarge ? nil : scaled / ticksPerSecond
     }
 
-    /// The line `VmRSS:` of /proc/PID/status, in KiB.
-    static func residentKiB(status: String) -> Int? {
-        for line in status.split(separator: "\n") where line.hasPrefix("VmRSS:") {
-            return line.dropFirst("VmRSS:".count).split(whereSeparator: \.isWhitespace).first.flatMap { Int($0) }
+    /// A line of /proc/PID/status, in KiB.
+    ///
+    /// - Parameter key: with the colon.
+    static func kibibytes(_ key: String, status: String) -> Int? {
+        for line in status.split(separator: "\n") where line.hasPrefix(key) {
+            return line.dropFirst(key.count).split(whereSeparator: \.isWhitespace).first.flatMap { Int($0) }
         }
         return nil
     }
 }
 
 /// Small files and folders of /proc.
-private enum ProcFile {
+enum ProcFile {
     /// The start of a file, at most 16 KiB; nil if it cannot be read.
     static func read(_ path: String) -> String? {
         let file = open(path, O_RDONLY | O_CLOEXEC)

@@ -65,37 +65,3 @@ struct SequenceFlow {
         return low < missing.count && missing[low].contains(sequence) ? low : nil
     }
 }
-
-/// All flows of a run, and what went wrong in them.
-struct DeliveryLedger {
-    private var flows: [SequenceFlow]
-    /// Deliveries, each counted once.
-    private(set) var arrived = 0
-    private(set) var duplicates = 0
-    private(set) var outOfOrder = 0
-
-    init(flows: Int) { self.flows = Array(repeating: SequenceFlow(), count: flows) }
-
-    /// Notes a delivery.
-    ///
-    /// - Returns: whether it is the first of this number.
-    @inline(__always)
-    mutating func record(_ sequence: UInt32, flow: Int) -> Bool {
-        switch flows[flow].record(sequence) {
-        case .inOrder: break
-        case .late: outOfOrder += 1
-        case .duplicate:
-            duplicates += 1
-            return false
-        }
-        arrived += 1
-        return true
-    }
-
-    /// How many deliveries have not arrived.
-    ///
-    /// - Parameter sent: the number of messages sent in a flow.
-    func lost(sent: (_ flow: Int) -> UInt32) -> Int {
-        flows.indices.reduce(0) { $0 + flows[$1].lost(of: sent($1)) }
-    }
-}

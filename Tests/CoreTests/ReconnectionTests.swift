@@ -1,8 +1,6 @@
 import Core
 import Testing
 
-@testable import Bridge
-
 @Suite("Reconnection")
 struct ReconnectionTests {
     private static let start = MonotonicTime(nanoseconds: 0)
@@ -50,39 +48,5 @@ struct ReconnectionTests {
             reconnection.failed(now: now)
         }
         #expect(reconnection.failures == 1)
-    }
-}
-
-@Suite("KeepAlive")
-struct KeepAliveTests {
-    @Test("an idle connection is pinged each keep-alive")
-    func idle() {
-        var keepAlive = KeepAlive()
-        #expect(keepAlive.tick() == .ping)
-        keepAlive.sent()
-        keepAlive.received()
-        #expect(keepAlive.tick() == .nothing)
-        #expect(keepAlive.tick() == .ping)
-    }
-
-    @Test("a connection busy in both directions is not pinged")
-    func busy() {
-        var keepAlive = KeepAlive()
-        for _ in 0..<5 {
-            keepAlive.sent()
-            keepAlive.received()
-            #expect(keepAlive.tick() == .nothing)
-        }
-    }
-
-    @Test("a link on which nothing arrives is dead a keep-alive after the ping, however much is sent")
-    func dead() {
-        var keepAlive = KeepAlive()
-        keepAlive.sent()
-        #expect(keepAlive.tick() == .ping)
-        keepAlive.sent()
-        #expect(keepAlive.tick() == .nothing)
-        keepAlive.sent()
-        #expect(keepAlive.tick() == .dead)
     }
 }

@@ -1,5 +1,3 @@
-public import Core
-
 /// When to connect: at once, then after waits that double from the shortest to the longest, each shortened by a random part
 /// of up to half so that the boxes of a site do not come back all in the same second.
 public struct Reconnection: Sendable {
@@ -47,7 +45,7 @@ public struct Reconnection: Sendable {
         return true
     }
 
-    /// The upstream accepted the connection.
+    /// The other end accepted the connection.
     public mutating func connected(now: MonotonicTime) { state = .connected(since: now) }
 
     /// The attempt failed, or the connection ended.

@@ -1,4 +1,3 @@
-import Bridge
 import Core
 import Testing
 
