@@ -131,7 +131,7 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(
             name: "MartletTests",
-            dependencies: ["martlet", "Core", "MQTTClient", "MQTTCodec", "TestSupport", byteBuffer, eventLoop, arguments],
+            dependencies: ["martlet", "Core", "MQTTClient", "MQTTCodec", "TestSupport", byteBuffer, eventLoop, embedded, arguments],
             swiftSettings: settings),
 
         // Across layers

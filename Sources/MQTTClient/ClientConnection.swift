@@ -102,7 +102,7 @@ open class ClientConnection: ChannelInboundHandler {
     }
 
     public final func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        if phase == .up { close(.lost) } else { transportFailed("\(error)") }
+        if phase == .up { close(.lost) } else { transportFailed(ClientEndpoint.words(error)) }
     }
 
     /// A handshake below MQTT failed. Whoever opened the channel has been told that it is there.
@@ -241,6 +241,25 @@ open class ClientConnection: ChannelInboundHandler {
     public final func disconnect(_ packet: DisconnectPacket = DisconnectPacket()) {
         if phase == .up { send(packet) }
         close(.stopped)
+    }
+
+    /// Ends the connection with DISCONNECT when everything has left this program.
+    ///
+    /// - Parameter body: called before the connection is closed, unless it ends earlier.
+    public final func disconnectWhenWritten(_ packet: DisconnectPacket, _ body: @escaping () -> Void) {
+        guard let context, phase == .up else { return }
+        do throws(EncodeError) {
+            try packet.write(version: version, into: &output)
+        } catch {
+            // Without DISCONNECT, then.
+        }
+        let bytes = output
+        output = ByteBuffer()
+        context.writeAndFlush(wrapOutboundOut(bytes)).assumeIsolated().whenComplete { [self] _ in
+            guard phase != .closed else { return }
+            body()
+            close(.stopped)
+        }
     }
 
     /// Sends a DISCONNECT and leaves the connection to be closed by the server.

@@ -1,3 +1,4 @@
+import Glibc
 public import NIOCore
 import NIOPosix
 
@@ -69,9 +70,19 @@ public struct ClientEndpoint: Sendable {
 
     /// A failure to connect in words for a person.
     public static func text(_ error: any Error) -> String {
-        guard let error = error as? NIOConnectionError else { return "\(error)" }
-        if let first = error.connectionErrors.first { return "\(first.target): \(first.error)" }
+        guard let error = error as? NIOConnectionError else { return words(error) }
+        if let first = error.connectionErrors.first {
+            let place = first.target.ipAddress.map { "\($0):\(first.target.port ?? error.port)" } ?? "\(first.target)"
+            return "\(place): \(words(first.error))"
+        }
         if error.dnsAError != nil || error.dnsAAAAError != nil { return "\(error.host) does not resolve" }
         return "\(error.host):\(error.port) cannot be reached"
+    }
+
+    /// What the system says, without where in this program it was noticed.
+    static func words(_ error: any Error) -> String {
+        if let error = error as? IOError, error.errnoCode != 0 { return String(cString: strerror(error.errnoCode)) }
+        if let error = error as? ChannelError, case .connectTimeout = error { return "no answer in time" }
+        return "\(error)"
     }
 }

@@ -90,7 +90,10 @@ private final class WebSocketHandshake: ChannelInboundHandler, RemovableChannelH
         context.fireChannelInactive()
     }
 
-    func errorCaught(context: ChannelHandlerContext, error: any Error) { fail("\(error)", context) }
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        let words = ClientEndpoint.words(error)
+        fail(error is IOError ? "the WebSocket handshake failed: \(words)" : words, context)
+    }
 
     private func fail(_ reason: String, _ context: ChannelHandlerContext) {
         guard !isDone else { return }

@@ -3,6 +3,7 @@ import Glibc
 import MQTTClient
 import MQTTCodec
 import NIOCore
+import Security
 
 extension BrokerOptions {
     private var parsedURL: BrokerURL? { url.flatMap { BrokerURL($0) } }
@@ -19,7 +20,7 @@ extension BrokerOptions {
     func endpoint() throws(ClientError) -> ClientEndpoint {
         let url = parsedURL
         let isWebSocket = usesWebSocket || url?.scheme.usesWebSocket == true
-        let isSecure = url?.scheme.usesTLS == true
+        let isSecure = url?.scheme.usesTLS == true || tls.isWanted
         var endpoint: ClientEndpoint
         if let unixSocket {
             do {
@@ -32,7 +33,12 @@ extension BrokerOptions {
             endpoint = ClientEndpoint(address: .host(hostName, port: url?.port ?? port ?? usual))
         }
         endpoint.connectTimeout = .seconds(connectTimeout)
-        if isSecure { throw .usage("TLS is not supported") }
+        if isSecure {
+            let (context, name) = (try tls.context(), hostName)
+            endpoint.prepareTransport = { channel in
+                try channel.pipeline.syncOperations.addHandler(TLSHandler(context: context, serverName: name))
+            }
+        }
         if isWebSocket {
             let path = webSocketPath ?? url?.path.map { "/" + $0 } ?? "/mqtt"
             let port = url?.port ?? self.port

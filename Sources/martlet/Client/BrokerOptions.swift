@@ -47,6 +47,9 @@ struct BrokerOptions: ParsableArguments {
     @Option(help: "A file with the password; a newline at its end does not belong to it.")
     var passwordFile: String?
 
+    @OptionGroup
+    var tls: TLSOptions
+
     @Option(help: "Seconds to wait for the connection and for its acceptance.")
     var connectTimeout = 10
 
