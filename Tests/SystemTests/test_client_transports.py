@@ -1,10 +1,10 @@
-"""`martlet pub` and `martlet sub` over every transport, with mosquitto at the other end."""
+"""`martlet pub` and `martlet sub` over every transport, with Martlet and with mosquitto at the other end."""
 
 import subprocess
 
 import pytest
 
-from harness.broker import Mosquitto, run_martlet
+from harness.broker import Martlet, Mosquitto, run_martlet
 from harness.martlet_client import Subscriber, at, pub, published
 from harness.ports import free_port
 from harness.programs import mosquitto_pub
@@ -38,31 +38,50 @@ def certificates(tmp_path_factory):
 
 
 class Transports:
-    """A mosquitto that listens in every way."""
+    """A broker that listens in every way."""
 
-    def __init__(self, folder, certificates):
+    def __init__(self, kind, folder, certificates):
         self.certificates = certificates
         self.ports = {name: free_port() for name in ("ws", "tls", "mtls", "wss", "psk")}
         self.socket = folder / "socket"
-        (folder / "keys").write_text(f"box:{KEY}\n")
-        secure = [f"certfile {certificates}/server.pem", f"keyfile {certificates}/server.key"]
+        self.keys = folder / "keys"
+        self.keys.write_text(f"box:{KEY}\n")
+        self.broker = self._martlet(folder) if kind == "martlet" else self._mosquitto(folder)
+
+    def _mosquitto(self, folder):
+        secure = [f"certfile {self.certificates}/server.pem", f"keyfile {self.certificates}/server.key"]
         listeners = {
             "ws": ["protocol websockets"],
             "tls": secure,
-            "mtls": [*secure, f"cafile {certificates}/ca.pem", "require_certificate true"],
+            "mtls": [*secure, f"cafile {self.certificates}/ca.pem", "require_certificate true"],
             "wss": ["protocol websockets", *secure],
             "psk": ["psk_hint hint"],
         }
-        options = [f"psk_file {folder}/keys"]
+        options = [f"psk_file {self.keys}"]
         for name, lines in listeners.items():
             options += [f"listener {self.ports[name]} 127.0.0.1", *lines]
         options += [f"listener 0 {self.socket}"]
-        self.broker = Mosquitto(folder, options="\n".join(options))
+        return Mosquitto(folder, options="\n".join(options))
+
+    def _martlet(self, folder):
+        secure = [f'certificate-file = "{self.certificates}/server.pem"', f'key-file = "{self.certificates}/server.key"']
+        listeners = {
+            "ws": ['transport = "websocket"'],
+            "tls": secure,
+            "mtls": [*secure, 'client-certificate = "required"', f'client-ca-file = "{self.certificates}/ca.pem"'],
+            "wss": ['transport = "websocket"', *secure],
+            "psk": [f'psk-file = "{self.keys}"'],
+        }
+        tables = []
+        for name, lines in listeners.items():
+            tables += ["[[listener]]", f'name = "{name}"', f"port = {self.ports[name]}", *lines]
+        tables += ["[[listener]]", 'name = "unix"', 'transport = "unix"', f'path = "{self.socket}"']
+        return Martlet(folder, "\n".join(tables))
 
     def options(self, transport):
         """What leads to the broker."""
-        certificates = self.certificates
-        authority = ["--cafile", certificates / "ca.pem"]
+        authority = ["--cafile", self.certificates / "ca.pem"]
+        own = ["--cert", self.certificates / "client.pem", "--key", self.certificates / "client.key"]
         local = {name: at(port) for name, port in self.ports.items()}
         return {
             "unix": ["--unix", self.socket],
@@ -71,15 +90,15 @@ class Transports:
             "tls": [*local["tls"], *authority],
             "tls-1.2": [*local["tls"], *authority, "--tls-version", "tlsv1.2"],
             "tls-name": ["-h", "localhost", "-p", self.ports["tls"], *authority],
-            "mtls": [*local["mtls"], *authority, "--cert", certificates / "client.pem", "--key", certificates / "client.key"],
+            "mtls": [*local["mtls"], *authority, *own],
             "wss": ["-L", f"wss://127.0.0.1:{self.ports['wss']}/mqtt", *authority],
             "psk": [*local["psk"], "--psk", KEY, "--psk-identity", "box"],
         }[transport]
 
 
-@pytest.fixture(scope="module")
-def transports(tmp_path_factory, certificates):
-    made = Transports(tmp_path_factory.mktemp("transports"), certificates)
+@pytest.fixture(scope="module", params=["martlet", "mosquitto"])
+def transports(request, tmp_path_factory, certificates):
+    made = Transports(request.param, tmp_path_factory.mktemp("transports"), certificates)
     made.broker.start()
     yield made
     made.broker.forget()
