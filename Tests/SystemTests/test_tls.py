@@ -1,5 +1,6 @@
 """TLS: who is trusted, who is refused, shared keys, certificates that are wrong or renewed."""
 
+import os
 import shutil
 import signal
 import socket
@@ -252,11 +253,12 @@ def test_new_certificates_are_taken_in_while_connections_go_on(tmp_path, keep, a
     client = keep(Client(port, "5.0", "client", tls=context)).connect()
     client.subscribe("a", 1)
     install(authority.issue("renewed", host="box.test"))
-    broker.signal(signal.SIGHUP)
+    os.kill(broker.pid, signal.SIGHUP)
     eventually(lambda: peer_name(port, context, "box.test") == "renewed", "the new certificate")
     # What cannot be used changes nothing.
     shutil.copy(server.key, folder / "server.key")
-    broker.signal(signal.SIGHUP)
+    os.kill(broker.pid, signal.SIGHUP)
+    eventually(lambda: "the configuration stays as it was" in broker.log(), "the refusal in the log")
     client.publish("a", b"x", 1)
     assert client.receive().payload == b"x"
     assert peer_name(port, context, "box.test") == "renewed"

@@ -77,10 +77,6 @@ class Process:
         """SIGTERM. Returns the exit status."""
         return self._end(signal.SIGTERM, timeout)
 
-    def signal(self, number):
-        """Sends a signal that does not end the process."""
-        self._child.send_signal(number)
-
     def forget(self):
         """Ends the process for good, at the end of its test."""
         if self.is_alive():
