@@ -42,6 +42,7 @@ struct WebSocketHandshakeTests {
         #expect(WebSocketHandshake.accept(key: "dGhlIHNhbXBsZSBub25jZQ==") == "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=")
     }
 
+    // [MQTT-6.0.0-4]
     @Test("a good request is accepted with the subprotocol, once it is whole")
     func accepted() {
         let request = Self.request()
@@ -65,6 +66,7 @@ struct WebSocketHandshakeTests {
         #expect(Self.status(Self.request("GET /mqtt?token=1 HTTP/1.1", changing: changing)) == "101")
     }
 
+    // [MQTT-6.0.0-3] without the subprotocol.
     @Test("other requests get the status that says what is wrong", arguments: [
         ("GET / HTTP/1.1", [:], "404"),
         ("GET /mqtt/ HTTP/1.1", [:], "404"),

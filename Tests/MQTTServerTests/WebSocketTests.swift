@@ -50,7 +50,8 @@ struct WebSocketTests {
         }
     }
 
-    @Test("a client connects, and each write comes in one binary frame")
+    // [MQTT-6.0.0-1], [MQTT-6.0.0-2]
+    @Test("a client connects, packets need not be aligned to frames, and each write comes in one binary frame")
     func connect() throws {
         let browser = try Browser().open().connected()
         // Two packets in a frame, and one over two frames.
