@@ -154,12 +154,6 @@ final class ApplianceCore: @unchecked Sendable {
         listener.open(group: group, shared: context)
     }
 
-    /// On the event loop: the users, access rules and limits on clients of another plan come into force.
-    func replaceAccess(with plan: AppliancePlan) {
-        access.replace(with: plan, now: SystemClock.monotonic(), wall: SystemClock.wall())
-        loop.scheduleTurn()
-    }
-
     // MARK: Storage
 
     func commitAll(to storage: Storage) async {
@@ -252,6 +246,7 @@ final class ApplianceCore: @unchecked Sendable {
         for listener in plan.listeners {
             context.listener(at: listener.place)?.replace(settings: listener.settings, tls: listener.tls)
         }
+        access.replace(with: plan, now: now, wall: wall)
         replaceRules(plan.rules, now: now, wall: wall)
         replaceBridges(plan.bridges, lanes: lanes)
         reporter.listeners = settings.listeners.map(\.name)

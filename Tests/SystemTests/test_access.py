@@ -1,5 +1,7 @@
 """Who may connect, and what they may do: passwords, access rules, bans and rates."""
 
+import os
+import signal
 import subprocess
 import time
 
@@ -210,3 +212,18 @@ def test_connections_from_one_address_are_limited(martlet):
             return e.read() is not None
 
     eventually(again, "room for one more connection")
+
+
+def test_a_reload_changes_users_and_rules_for_those_who_are_connected(guarded, login):
+    broker = guarded()
+    ann, bob = login(broker, "ann"), login(broker, "bob")
+    assert ann.publish("own/ann/a", b"", 1).value < 128 and ann.publish("new/ann", b"", 1).value == NOT_AUTHORIZED
+    users = broker.directory / "users"
+    users.write_text("".join(line for line in users.read_text().splitlines(True) if not line.startswith("bob:")))
+    broker.file.write_text(broker.file.read_text().replace("own/%u/#", "new/%u"))
+    os.kill(broker.pid, signal.SIGHUP)
+    assert bob.wait_until_disconnected().value == NOT_AUTHORIZED
+    assert ann.publish("own/ann/a", b"", 1).value == NOT_AUTHORIZED and ann.publish("new/ann", b"", 1).value < 128
+    client = Client(broker.port, "5.0", "again", user="bob", password="bob!")
+    client.connect(expected=BAD_USER_NAME_OR_PASSWORD)
+    client.drop()
