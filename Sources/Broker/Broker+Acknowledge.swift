@@ -3,7 +3,7 @@ public import MQTTCodec
 import Store
 
 extension Broker {
-    /// PUBACK: a QoS 1 message has arrived.
+    /// PUBACK: a QoS 1 message has arrived, or was refused. [MQTT-4.4.0-2], [MQTT-4.8.2-6] either way it is over.
     public func puback(_ packet: AcknowledgementPacket, from client: Client, now: MonotonicTime) {
         guard let session = client.session else { return }
         guard let finished = session.queue.acknowledge(packet.packetIdentifier, qos: .atLeastOnce) else { return }
@@ -15,12 +15,13 @@ extension Broker {
     public func pubrec(_ packet: AcknowledgementPacket, from client: Client, now: MonotonicTime) {
         guard let session = client.session else { return }
         if packet.reasonCode.isError {
-            // [MQTT-4.3.3-4] a refused message is over.
+            // [MQTT-4.3.3-4], [MQTT-4.4.0-2], [MQTT-4.8.2-6] a refused message is over, also for others of a group.
             guard let finished = session.queue.acknowledge(packet.packetIdentifier, qos: .exactlyOnce) else { return }
             finish(finished, of: session)
             pump(session, now: now)
             return
         }
+        // [MQTT-2.2.1-5]
         var answer = AcknowledgementPacket(packetIdentifier: packet.packetIdentifier)
         guard let (sequence, isNew) = session.queue.release(packet.packetIdentifier) else {
             answer.reasonCode = .packetIdentifierNotFound
@@ -37,6 +38,7 @@ extension Broker {
     public func pubrel(_ packet: AcknowledgementPacket, from client: Client) {
         guard let session = client.session else { return }
         var answer = AcknowledgementPacket(packetIdentifier: packet.packetIdentifier)
+        // [MQTT-4.3.3-12] the packet identifier is free again; [MQTT-4.3.3-11] PUBCOMP in any case.
         if session.received.remove(packet.packetIdentifier) {
             if session.isPersistent {
                 operations.append(
@@ -56,7 +58,7 @@ extension Broker {
         pump(session, now: now)
     }
 
-    /// PINGREQ.
+    /// PINGREQ [MQTT-3.12.4-1].
     public func ping(from client: Client) { append(.pingresp, to: client) }
 
     /// A QoS 0 message's time passed in an outbox.

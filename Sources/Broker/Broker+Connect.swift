@@ -54,12 +54,13 @@ extension Broker {
         }
         guard old != nil || !isOutOfMemory else { return refuse(client, packet, .serverBusy) }
 
-        // [MQTT-3.1.4-3] the newer connection takes the session over, the older one ends.
+        // [MQTT-3.1.4-3], [MQTT-3.1.4-2 v3.1.1] the newer connection takes the session over, the older one ends.
         if let oldClient = old?.client {
             close(oldClient, .sessionTakenOver)
             detach(oldClient, .byBroker(.sessionTakenOver), publishWill: true, now: now, wall: wall)
         }
 
+        // [MQTT-3.1.2-5 v3.1.1], [MQTT-3.1.2-6 v3.1.1] before MQTT 5.0 a session lasts, or ends with its connection.
         let asked: UInt32 =
             packet.version == .v5 ? packet.properties.sessionExpiryInterval ?? 0 : (packet.cleanStart ? 0 : .max)
         let expiryInterval = min(asked, limits.maximumSessionExpiryInterval)
@@ -67,7 +68,7 @@ extension Broker {
 
         // A session is its user's: another one begins anew.
         let isCleanStart = packet.cleanStart || isOthers(old, client)
-        // `detach` may have ended the old session.
+        // [MQTT-3.1.4-4], [MQTT-3.1.2-5], [MQTT-3.1.2-6] `detach` may have ended the old session.
         let kept = isCleanStart ? nil : sessions[clientIdentifier]
         var forgetsStored = false
         if isCleanStart, let ended = sessions[clientIdentifier] {
@@ -93,6 +94,7 @@ extension Broker {
             operations.append(.deleteSession(session.number))
         }
         grant(permissions, to: client, of: session)
+        // [MQTT-4.9.0-1]
         client.receiveMaximum = min(Int(packet.properties.receiveMaximum ?? .max), limits.maximumInFlight)
         client.topicAliasMaximum = min(packet.properties.topicAliasMaximum ?? 0, limits.outboundTopicAliasMaximum)
         var keepAlive = packet.keepAlive
@@ -154,7 +156,7 @@ extension Broker {
         connack.properties.reasonString = reason.explanation
         connack.properties.serverReference = serverReference
         append(.connack(connack), to: client)
-        // [MQTT-3.2.2-7] the connection ends; [MQTT-3.1.4-6] nothing more of it is looked at.
+        // [MQTT-3.2.2-7], [MQTT-3.1.3-8], [MQTT-3.1.4-2] the connection ends; [MQTT-3.1.4-6] nothing more of it is looked at.
         client.isClosing = true
         return false
     }
@@ -226,6 +228,7 @@ extension Broker {
         client.gated.removeAll()
         client.gatedPubacks = 0
         client.lastRoute = nil
+        // [MQTT-3.1.2-8] now, or when its delay or the session is over.
         let will = publishWill ? client.will : nil
         client.will = nil
         session.disconnectedAt = wall
@@ -234,6 +237,7 @@ extension Broker {
             let delay = Duration.seconds(Int64(min(will.delayInterval, session.expiryInterval)))
             session.willDue = (now + delay, will)
         }
+        // [MQTT-3.1.2-23]
         if session.isPersistent {
             session.expiresAt = session.expiryInterval == .max ? .distantFuture : now + .seconds(Int64(session.expiryInterval))
             operations.append(.putSession(record(of: session)))
@@ -266,13 +270,14 @@ extension Broker {
                 }
             }
         }
+        // [MQTT-3.1.2-14], [MQTT-3.1.2-15] retained if it says so.
         publish(message, now: now, wall: wall)
     }
 
     /// Forgets a session and all that it holds.
     func end(_ session: Session, now: MonotonicTime, wall: Timestamp) {
         let shared = session.queue.entries.compactMap { entry -> (message: Message, group: SharedGroup)? in
-            // [MQTT-4.8.2-5] a QoS 2 message whose delivery has begun is not for another client.
+            // [MQTT-4.8.2-4], [MQTT-4.8.2-5] a QoS 2 message whose delivery has begun is not for another client.
             guard entry.state == .queued || entry.state == .sent && entry.qos == .atLeastOnce,
                 let message = entry.message, let group = entry.origin?.group
             else { return nil }

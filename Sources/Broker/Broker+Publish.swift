@@ -110,6 +110,8 @@ extension Broker {
         isBatchTouched = isBatchTouched || before.touched
         let reason: ReasonCode = route.leadsNowhere && client.version == .v5 ? .noMatchingSubscribers : .success
         let acknowledgement = AcknowledgementPacket(packetIdentifier: publish.packetIdentifier, reasonCode: reason)
+        // [MQTT-3.3.4-1], [MQTT-4.3.2-4], [MQTT-4.3.3-8] as its QoS asks, [MQTT-4.3.3-13] also if its time has passed.
+        // [MQTT-4.3.2-5] Nothing of QoS 1 is remembered.
         if publish.qos == .atLeastOnce {
             acknowledge(.puback(acknowledgement), to: client, after: leftSomething ? batch : 0)
         } else {
@@ -198,13 +200,15 @@ extension Broker {
             drop(.expired, for: nil, topic: publication.topicText)
             return
         }
+        // [MQTT-3.3.1-5], [MQTT-3.3.1-8]
         if publication.retain, limits.retainAvailable { retain(publication.message(), now: now, wall: wall) }
         var stored: StoredMessage?
         let targets = route.targets
         publication.hasManyReceivers = targets.count > 1
         for index in targets.indices {
             if targets[index].noLocal, UInt64(bitPattern: targets[index].session.number) == publication.publisher { continue }
-            // [MQTT-3.3.1-12] the flag is cleared unless the subscription wants it as published.
+            // [MQTT-3.3.1-12], [MQTT-3.3.1-13], [MQTT-3.3.1-9 v3.1.1] the flag is cleared unless the subscription wants it as
+            // published.
             deliver(
                 &publication, to: targets[index], retain: publication.retain && targets[index].retainAsPublished,
                 stored: &stored, now: now, wall: wall)
@@ -242,6 +246,7 @@ extension Broker {
         now: MonotonicTime, wall: Timestamp
     ) {
         let session = target.session
+        // [MQTT-3.8.4-8], [MQTT-4.8.2-3]
         let qos = min(target.qos, publication.qos)
         guard let client = session.client else {
             if session.isPersistent, qos != .atMostOnce {
@@ -341,7 +346,8 @@ extension Broker {
         Moment(wall: wall, monotonic: now).wallTime(of: message.expiresAt)
     }
 
-    /// Sends from a session's queue as far as the client's Receive Maximum allows.
+    /// Sends from a session's queue as far as the client's Receive Maximum allows [MQTT-4.9.0-2]; other packets do not
+    /// come this way [MQTT-3.3.4-10], [MQTT-4.9.0-3].
     @inline(__always)
     func pump(_ session: Session, now: MonotonicTime) {
         guard session.queue.hasNextToSend, let client = session.client, !client.isClosing else { return }
@@ -367,6 +373,7 @@ extension Broker {
                 acknowledge(.pubrel(packet), to: client, after: session.isPersistent ? batch : 0)
                 continue
             }
+            // [MQTT-4.3.3-7] one that was sent before does not expire.
             guard let message = entry.message, entry.state != .queued || message.expiresAt > now else {
                 // [MQTT-3.3.2-5] a message whose time has passed is not started to be delivered.
                 drop(.expired, for: session, topic: entry.message?.topic ?? "")
@@ -410,6 +417,7 @@ extension Broker {
             close(client, reason: reason, now: now, wall: wall)
             return
         }
+        // [MQTT-4.3.3-9] the packet identifier is not remembered.
         let packet = AcknowledgementPacket(packetIdentifier: publish.packetIdentifier, reasonCode: reason)
         acknowledge(publish.qos == .atLeastOnce ? .puback(packet) : .pubrec(packet), to: client, after: 0)
     }
@@ -417,7 +425,7 @@ extension Broker {
     private func retain(_ message: Message, now: MonotonicTime, wall: Timestamp) {
         if message.withTopic({ Broker.isInMemoryOnly($0) }) { return retainInMemory(message) }
         if message.payloadLength == 0 {
-            // [MQTT-3.3.1-6] an empty payload removes what is retained, and is not itself kept.
+            // [MQTT-3.3.1-6], [MQTT-3.3.1-7] an empty payload removes what is retained, and is not itself kept.
             if message.withTopic({ retained.remove($0) }) { operations.append(.deleteRetained(topic: message.topic)) }
             return
         }

@@ -27,7 +27,7 @@ extension Broker {
             case .v31: codes.append(code.isError ? ReasonCode(rawValue: request.options.qos.rawValue) : code)
             }
         }
-        // [MQTT-3.8.4-1] SUBACK, [MQTT-3.8.4-2] with the identifier of SUBSCRIBE; what it promises is on disk.
+        // [MQTT-3.8.4-1] SUBACK, [MQTT-3.8.4-2], [MQTT-2.2.1-6] with the identifier of SUBSCRIBE; what it promises is on disk.
         acknowledge(
             .suback(SubackPacket(packetIdentifier: packet.packetIdentifier, reasonCodes: codes)), to: client,
             after: session.isPersistent ? session.batch : 0)
@@ -99,6 +99,7 @@ extension Broker {
         case .sendIfNew: if isNew { wanted.append((request.filter, subscription)) }
         case .doNotSend: break
         }
+        // [MQTT-3.8.4-7]
         return ReasonCode(rawValue: request.options.qos.rawValue)
     }
 
@@ -119,7 +120,8 @@ extension Broker {
     /// A client sent UNSUBSCRIBE.
     public func unsubscribe(_ packet: UnsubscribePacket, from client: Client) {
         guard let session = client.session else { return }
-        // [MQTT-3.10.4-1] the very same filter; [MQTT-3.10.4-6], [MQTT-3.11.3-1] each in turn, a code for each.
+        // [MQTT-3.10.4-1] the very same filter; [MQTT-3.10.4-6], [MQTT-3.11.3-1] each in turn, a code for each. What is queued
+        // already stays [MQTT-3.10.4-3].
         let codes = packet.filters.map { filter -> ReasonCode in
             guard session.subscriptions.removeValue(forKey: filter) != nil else { return .noSubscriptionExisted }
             subscriptions.remove(filter, session: session)

@@ -12,6 +12,7 @@ extension Broker {
         var silent: [Client] = []
         var ended: [Session] = []
         for session in sessions.values {
+            // [MQTT-4.1.0-1] as long as there is a connection, [MQTT-4.1.0-2] and no longer than the interval after it.
             if let client = session.client {
                 if let keepAlive = client.keepAlive, now >= client.lastActivity + keepAlive { silent.append(client) }
                 continue

@@ -170,6 +170,7 @@ public final class Broker {
     // MARK: Outboxes
 
     func append(_ outbound: Outbound, to client: Client) {
+        // [MQTT-3.14.4-1]
         guard !client.isClosing else { return }
         if client.awaitsConnack, let batch = client.gated.last?.batch {
             gate(outbound, client, batch)

@@ -35,9 +35,9 @@ final class MemoryAccount {
 struct DeliveryQueue {
     enum State: UInt8 {
         case queued
-        /// PUBLISH sent, neither PUBACK nor PUBREC received.
+        /// PUBLISH sent, neither PUBACK nor PUBREC received [MQTT-4.3.2-3], [MQTT-4.3.3-3].
         case sent
-        /// PUBREC received: PUBREL is what is to be sent (again).
+        /// PUBREC received: PUBREL is what is to be sent (again) [MQTT-4.3.3-5], and never PUBLISH [MQTT-4.3.3-6].
         case released
         /// Acknowledged, or given up.
         case done
@@ -70,13 +70,15 @@ struct DeliveryQueue {
     /// Entries that are not done.
     private(set) var count = 0
 
-    /// Packet identifiers are 1…65,535 in turn.
+    /// Packet identifiers are 1…65,535 in turn, so that a new message has one that is not in use [MQTT-2.2.1-4],
+    /// [MQTT-4.3.2-1], [MQTT-4.3.3-1].
     static func packetIdentifier(_ sequence: Int64) -> UInt16 { UInt16(truncatingIfNeeded: (sequence - 1) % 65_535 + 1) }
 
     var nextSequence: Int64 { headSequence + Int64(entries.count) }
 
     init(account: MemoryAccount) { self.account = account }
 
+    /// [MQTT-4.6.0-5], [MQTT-4.6.0-6] behind all that came before.
     mutating func append(_ entry: Entry) -> Int64 {
         let sequence = nextSequence
         if let message = entry.message { hold(message.byteCount) }
@@ -210,7 +212,8 @@ struct DeliveryQueue {
         sentCount &-= 1
     }
 
-    /// A new connection: everything unacknowledged is to be sent again [MQTT-4.4.0-1].
+    /// A new connection: everything unacknowledged is to be sent again [MQTT-4.4.0-1], with DUP [MQTT-3.3.1-1], which
+    /// nothing else sets [MQTT-3.3.1-3].
     mutating func restart() {
         for index in 0..<sentCount where entries[index].state != .done { entries[index].duplicate = true }
         sentCount = 0

@@ -1,5 +1,5 @@
 /// A dictionary by text whose keys are equal only if their bytes are: [MQTT-4.7.3-4] nothing that arrives as text is
-/// normalized, and to `String` a composed and a decomposed "é" are the same.
+/// normalized ([MQTT-3.1.3-2] nor are client identifiers), and to `String` a composed and a decomposed "é" are the same.
 struct ExactDictionary<Value>: Sequence {
     private struct Key: Hashable {
         let text: String

@@ -13,8 +13,8 @@ struct SubscriptionTree {
         var subscribers: [Int64: Subscriber] = [:]
         var anyBelow: [Int64: Subscriber] = [:]
         /// Shared ones, likewise, by their name.
-        var groups: [String: SharedGroup] = [:]
-        var groupsBelow: [String: SharedGroup] = [:]
+        var groups = ExactDictionary<SharedGroup>()
+        var groupsBelow = ExactDictionary<SharedGroup>()
 
         var isEmpty: Bool { subscribers.isEmpty && anyBelow.isEmpty && groups.isEmpty && groupsBelow.isEmpty }
     }
@@ -35,7 +35,7 @@ struct SubscriptionTree {
         if let shared = SharedFilter(filter) {
             change(shared.filter) { path, below in
                 let node = root.make(path)
-                let groups: WritableKeyPath<Content, [String: SharedGroup]> = below ? \.groupsBelow : \.groups
+                let groups: WritableKeyPath<Content, ExactDictionary<SharedGroup>> = below ? \.groupsBelow : \.groups
                 let group = node.content[keyPath: groups][shared.name] ?? SharedGroup(name: shared.name)
                 let isNew = group.isEmpty
                 group.put(subscriber)
@@ -59,12 +59,12 @@ struct SubscriptionTree {
     /// What a session may receive has changed.
     mutating func permissionsChanged() { routes.retireAll() }
 
-    /// Removes a session's subscription, if it has it.
+    /// Removes a session's subscription, if it has it. [MQTT-3.10.4-2] no message finds it from then on.
     mutating func remove(_ filter: String, session: Session) {
         let root = root
         if let shared = SharedFilter(filter) {
             change(shared.filter) { path, below in
-                let groups: WritableKeyPath<Content, [String: SharedGroup]> = below ? \.groupsBelow : \.groups
+                let groups: WritableKeyPath<Content, ExactDictionary<SharedGroup>> = below ? \.groupsBelow : \.groups
                 return root.take(path) { content -> Bool? in
                     guard let group = content[keyPath: groups][shared.name] else { return nil }
                     group.remove(session)
@@ -98,7 +98,7 @@ struct SubscriptionTree {
 
     // MARK: Routes
 
-    /// The subscribers of a topic.
+    /// The subscribers of a topic: [MQTT-3.3.2-3], [MQTT-4.5.0-1] those with a filter that it matches, and all of them.
     mutating func route(_ topic: UnsafeRawBufferPointer) -> Route {
         let hash = routes.hash(topic)
         if let route = routes.find(topic, hash: hash) { return route }

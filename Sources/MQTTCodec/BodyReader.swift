@@ -76,6 +76,7 @@ struct BodyReader {
         return range
     }
 
+    /// [MQTT-1.5.4-3] as it stands there, U+FEFF too.
     mutating func readString(_ field: StaticString) throws(DecodeError) -> String {
         let range = try readText(field)
         return String(decoding: bytes[range], as: UTF8.self)

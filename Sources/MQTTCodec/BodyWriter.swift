@@ -37,7 +37,7 @@ struct BodyWriter {
 
     mutating func write(raw: [UInt8]) { bytes.append(contentsOf: raw) }
 
-    /// Properties with their length in front.
+    /// Properties with their length in front, [MQTT-2.2.2-1] also if there are none.
     mutating func write(properties: BodyWriter) throws(EncodeError) {
         guard properties.bytes.count <= FrameReader.maximumRemainingLength else {
             throw .packetTooLarge(properties.bytes.count)

@@ -21,6 +21,8 @@ extension ConnectPacket {
     /// Beside malformed packets and protocol errors it fails with ``ReasonCode/unsupportedProtocolVersion`` and
     /// ``ReasonCode/clientIdentifierNotValid``.
     public static func read(body: UnsafeRawBufferPointer) throws(DecodeError) -> ConnectPacket {
+        // [MQTT-3.1.4-1], [MQTT-3.1.3-1] what is not of this form and in this order is refused. [MQTT-3.1.2-9],
+        // [MQTT-3.1.2-16], [MQTT-3.1.2-17], [MQTT-3.1.2-18], [MQTT-3.1.2-19] a field is there if its flag is set, and only then.
         var reader = BodyReader(body)
         let version = try readVersion(&reader)
         let flags = ConnectFlags(rawValue: try reader.readUInt8("connect flags"))
@@ -28,6 +30,7 @@ extension ConnectPacket {
         let keepAlive = try reader.readUInt16("keep alive")
         let properties = version == .v5 ? try Properties.read(from: &reader, of: .connect) : Properties()
 
+        // [MQTT-3.1.3-3], [MQTT-3.1.3-4], [MQTT-3.1.3-5] any text is an identifier; whose it is the broker says.
         let clientIdentifier = try reader.readString("client identifier")
         // [MQTT-3.1.3-8 v3.1.1] an empty identifier needs a clean session. MQTT 3.1 does not know it at all; its
         // limit of 23 characters is not held against clients, as no later version has it.
@@ -39,6 +42,7 @@ extension ConnectPacket {
         var userName: String?
         // MQTT 3.1 §3.1: the remaining length has precedence over the flags for user name and password.
         if flags.contains(.userName), !(version == .v31 && reader.isAtEnd) {
+            // [MQTT-3.1.3-12]
             userName = try reader.readString("user name")
         }
         var password: [UInt8]?
@@ -111,6 +115,7 @@ extension Will {
     ) throws(DecodeError) -> Will {
         var will = Will(topic: "", payload: [], qos: flags.qos ?? .atMostOnce, retain: flags.contains(.willRetain))
         if version == .v5 { try will.readProperties(from: &reader) }
+        // [MQTT-3.1.3-11]
         let topic = try reader.readText("will topic")
         let bytes = UnsafeRawBufferPointer(rebasing: reader.bytes[topic])
         // [MQTT-4.7.3-1], [MQTT-4.7.0-1] as in PUBLISH it does not parse as a topic name; 0x90 is for one that does.

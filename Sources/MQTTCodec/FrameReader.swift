@@ -131,7 +131,8 @@ public enum FrameReader {
         if type == .auth, version < .v5 {
             return .failure(.malformed("packet type 15 is reserved before MQTT 5.0", at: 0))
         }
-        // [MQTT-2.1.3-1] flags are 0010 for these three, 0000 for the rest.
+        // [MQTT-2.1.3-1] flags are 0010 for these three, 0000 for the rest: [MQTT-3.6.1-1], [MQTT-3.8.1-1], [MQTT-3.10.1-1],
+        // [MQTT-3.14.1-1], [MQTT-3.15.1-1].
         let expected: UInt8 = type == .pubrel || type == .subscribe || type == .unsubscribe ? 0b0010 : 0
         // MQTT 3.1 §2.1: DUP may be set in those three, and the others do not use their flags.
         guard first & 0x0F == expected || (version == .v31 && type != .connect) else {

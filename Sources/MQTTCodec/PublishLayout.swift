@@ -16,6 +16,7 @@ struct PublishLayout {
     ) {
         self.topicLength = topicLength
         var length = 2 &+ topicLength &+ payloadLength
+        // [MQTT-2.2.1-2] QoS 0 has no packet identifier.
         if qos != .atMostOnce { length &+= 2 }
         if version == .v5 {
             var properties = forwardedLength
@@ -64,6 +65,7 @@ struct PublishLayout {
 
     @inlinable @inline(__always)
     func writeFixedHeader(qos: QoS, retain: Bool, dup: Bool, to at: inout UnsafeMutableRawPointer) {
+        // [MQTT-4.3.1-1], [MQTT-4.3.2-2], [MQTT-4.3.3-2]
         let flags = qos.rawValue << 1 | (retain ? 0b0001 : 0) | (dup ? 0b1000 : 0)
         PublishLayout.write(PacketType.publish.rawValue << 4 | flags, to: &at)
         PublishLayout.writeVariableByteInteger(remainingLength, to: &at)

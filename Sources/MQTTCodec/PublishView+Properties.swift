@@ -49,8 +49,9 @@ extension PublishView {
         }
     }
 
-    /// Appends the properties that travel on with the message, in their order; for when ``forwardedProperties`` is nil,
-    /// right in any case.
+    /// Appends the properties that travel on with the message, as they are and in their order [MQTT-3.3.2-4],
+    /// [MQTT-3.3.2-15], [MQTT-3.3.2-16], [MQTT-3.3.2-17], [MQTT-3.3.2-18], [MQTT-3.3.2-20]; for when
+    /// ``forwardedProperties`` is nil, right in any case.
     ///
     /// - Parameter body: the body that this was read from.
     public func appendForwardedProperties(of body: UnsafeRawBufferPointer, to run: inout [UInt8]) {
@@ -114,17 +115,19 @@ extension BodyReader {
         case .payloadFormatIndicator:
             return try readBool("payload format indicator")
         case .contentType:
+            // [MQTT-3.3.2-19]
             _ = try readText("content type")
         case .responseTopic:
             let topic = try readField("response topic")
             let bytes = UnsafeRawBufferPointer(rebasing: bytes[topic])
-            // [MQTT-3.3.2-14] no wildcards.
+            // [MQTT-3.3.2-13], [MQTT-3.3.2-14] text without wildcards.
             guard UTF8EncodedString.isValidTopicName(bytes) else {
                 throw .malformed("response topic is not a topic name", at: topic.lowerBound)
             }
         case .correlationData:
             _ = try readField("correlation data")
         case .userProperty:
+            // [MQTT-1.5.7-1] both are text.
             _ = try readText("name of a user property")
             _ = try readText("value of a user property")
         default:

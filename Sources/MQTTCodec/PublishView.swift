@@ -40,6 +40,7 @@ public struct PublishView: Sendable {
     ) throws(DecodeError) -> PublishView {
         let count = body.count
         guard count >= 2, let base = body.baseAddress else { throw .truncated("topic name", at: 0) }
+        // [MQTT-3.3.2-1] the topic name comes first, and is text.
         let topicEnd = Int(UInt16(bigEndian: base.loadUnaligned(as: UInt16.self))) &+ 2
         guard count >= topicEnd else { throw .truncated("topic name", at: 2) }
         let topic = UnsafeRawBufferPointer(start: base + 2, count: topicEnd &- 2)

@@ -38,6 +38,7 @@ extension SubackPacket {
         body.write(packetIdentifier)
         if version == .v5 { body.write(0 as UInt8) }
         for code in reasonCodes {
+            // [MQTT-3.9.3-2 v3.1.1]
             body.write(version < .v5 && code.isError ? ReasonCode.unspecifiedError.rawValue : code.rawValue)
         }
         body.finishChecked(.suback, into: &buffer)

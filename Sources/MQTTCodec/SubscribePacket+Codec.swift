@@ -12,6 +12,7 @@ extension SubscribePacket {
         // [MQTT-3.8.3-2] at least one filter.
         guard !reader.isAtEnd else { throw .protocolError("SUBSCRIBE without a topic filter", at: reader.offset) }
         while !reader.isAtEnd {
+            // [MQTT-3.8.3-1]
             let filter = try reader.readString("topic filter")
             let options = try SubscriptionOptions.read(from: &reader, version: version)
             // [MQTT-3.8.3-4] no No Local on a shared subscription.
@@ -60,7 +61,7 @@ extension SubscriptionOptions {
     ) throws(DecodeError) -> SubscriptionOptions {
         let byte = try reader.readUInt8("subscription options")
         let offset = reader.offset - 1
-        // [MQTT-3.8.3-5] reserved bits are 0; MQTT 3.1 does not use them.
+        // [MQTT-3.8.3-5], [MQTT-3.8.3-4 v3.1.1] reserved bits are 0; MQTT 3.1 does not use them.
         let reserved: UInt8 = version == .v5 ? 0b1100_0000 : version == .v311 ? 0b1111_1100 : 0
         guard byte & reserved == 0 else { throw .malformed("reserved bits of the subscription options", at: offset) }
         guard let qos = QoS(rawValue: byte & 0b11) else {

@@ -13,6 +13,7 @@ extension UnsubscribePacket {
         }
         // [MQTT-3.10.3-2] at least one filter.
         guard !reader.isAtEnd else { throw .protocolError("UNSUBSCRIBE without a topic filter", at: reader.offset) }
+        // [MQTT-3.10.3-1] text.
         while !reader.isAtEnd { packet.filters.append(try reader.readString("topic filter")) }
         return packet
     }

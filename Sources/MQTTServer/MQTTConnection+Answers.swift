@@ -5,8 +5,9 @@ import MQTTCodec
 import NIOCore
 
 // The packets other than PUBLISH. None of them may be larger than the client's Maximum Packet Size [MQTT-3.1.2-24]. Reason
-// Strings are what can be left out; a packet that is too large even so ends the connection, because a client that waits
-// for it could not know that it does not come.
+// Strings are what can be left out, and User Properties are never added [MQTT-3.2.2-20], [MQTT-3.4.2-3], [MQTT-3.5.2-3],
+// [MQTT-3.6.2-3], [MQTT-3.7.2-3], [MQTT-3.9.2-2], [MQTT-3.11.2-2], [MQTT-3.14.2-4]. A packet that is too large even so ends
+// the connection, because a client that waits for it could not know that it does not come.
 
 extension MQTTConnection {
     /// PUBACK, PUBREC, PUBREL or PUBCOMP.
@@ -75,6 +76,7 @@ extension MQTTConnection {
     /// DISCONNECT, as far as it fits. Before MQTT 5.0 a server has none to send.
     func encodeDisconnect(_ reason: ReasonCode, into buffer: inout ByteBuffer) {
         guard version == .v5 else { return }
+        // [MQTT-3.14.2-2] a server says no Session Expiry Interval there.
         var packet = DisconnectPacket(reasonCode: reason)
         packet.properties.serverReference = closingServerReference
         packet.properties.reasonString = closingDetail ?? reason.explanation

@@ -107,7 +107,7 @@ extension MQTTConnection {
             if case .disconnect? = outbox.last { return }
             end()
         case .connect:
-            // [MQTT-3.1.0-2] a second CONNECT.
+            // [MQTT-3.1.0-2] a second CONNECT; [MQTT-3.2.0-2] it gets no CONNACK.
             throw MQTTConnection.protocolError("second CONNECT")
         case .auth:
             try reauthenticate(try AuthPacket.read(body: body), now: now)
@@ -154,7 +154,7 @@ extension MQTTConnection {
     private func publish(
         _ view: PublishView, alias: UInt16, _ body: UnsafeRawBufferPointer, now: MonotonicTime, wall: Timestamp
     ) throws(DecodeError) {
-        // [MQTT-3.3.2-9] no alias above what we offered.
+        // [MQTT-3.3.2-9], [MQTT-3.3.2-12] every alias up to what we offered, and none above.
         guard alias <= shared.broker.limits.topicAliasMaximum else {
             throw DecodeError(reasonCode: .topicAliasInvalid, reason: "topic alias \(alias) is above the maximum", offset: 0)
         }
@@ -214,7 +214,7 @@ extension MQTTConnection {
             refuse(error, version: version)
         case .connected:
             log(.notice, "closed a connection that broke the protocol", "\(error)")
-            // [MQTT-4.13.1-1], [MQTT-4.13.2-1]
+            // [MQTT-4.13.1-1], [MQTT-4.13.2-1], [MQTT-4.8.0-1 v3.1.1]
             shared.broker.close(self, reason: error.reasonCode, detail: error.reason, now: now, wall: wall)
         case .closed:
             break
@@ -228,9 +228,9 @@ extension MQTTConnection {
         log(.notice, "refused a connection", "\(error)")
         var buffer = ByteBuffer()
         let packet = ConnackPacket(sessionPresent: false, reasonCode: error.reasonCode)
-        // [MQTT-3.1.2-2] a version that we do not speak is told with the return code that all versions know.
+        // [MQTT-3.1.2-2], [MQTT-3.1.2-2 v3.1.1] a version that we do not speak is told with the return code that all versions know.
         let answers = version ?? (error.reasonCode == .unsupportedProtocolVersion ? .v311 : nil)
-        // Before MQTT 5.0 few reasons have a return code; the others get none.
+        // Before MQTT 5.0 few reasons have a return code; the others get none [MQTT-3.1.4-1 v3.1.1].
         if let answers, let context, (try? packet.write(version: answers, into: &buffer)) != nil {
             context.writeAndFlush(wrapOutboundOut(buffer), promise: nil)
         }

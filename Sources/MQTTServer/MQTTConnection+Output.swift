@@ -34,6 +34,7 @@ extension MQTTConnection {
             output.clear()
         }
         giveBackOutput()
+        // [MQTT-3.14.4-2]
         if isLast || (isClosingWithoutPacket && outbox.isEmpty) {
             end()
         } else if session == nil, !closingIsTimed {

@@ -35,7 +35,7 @@ final class MQTTConnection: Client, ChannelDuplexHandler {
     private(set) var partial: ByteBuffer?
     /// Expiry and other properties make a run that is not contiguous in the packet; it is put together here.
     var scratch: [UInt8] = []
-    /// Topics that the client has given a number (MQTT 5.0 §3.3.2.3.4).
+    /// Topics that the client has given a number (MQTT 5.0 §3.3.2.3.4), [MQTT-3.3.2-7] for this connection only.
     var aliases: [UInt16: [UInt8]] = [:]
     /// Those that this server has given to topics; nil if the client takes none.
     var topicAliases: TopicAliases?

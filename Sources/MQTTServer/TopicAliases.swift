@@ -9,7 +9,7 @@ struct TopicAliases {
         var isKnown = false
     }
 
-    /// [MQTT-3.3.2-8] no alias above what the client takes.
+    /// [MQTT-3.1.2-26], [MQTT-3.1.2-27], [MQTT-3.3.2-11] no alias above what the client takes; [MQTT-3.3.2-8] none is 0.
     private let maximum: UInt16
     /// An entry's alias is its index and one.
     private var entries: [Entry] = []

@@ -51,6 +51,18 @@ struct SharedStatementTests {
         #expect(received.sorted() == (1...9).map(String.init))
     }
 
+    @Test("[MQTT-4.7.3-4] groups are told apart by the bytes of their names")
+    func exactNames() throws {
+        let peers = try ["caf\u{E9}", "cafe\u{301}"].map { name in
+            let peer = try server.client(.of(name))
+            try peer.subscribe(to: ["$share/\(name)/a"])
+            _ = try peer.take()
+            return peer
+        }
+        try publish(["x"], qos: .atMostOnce)
+        #expect(try peers.map { try $0.payloads() } == [["x"], ["x"]])
+    }
+
     @Test("[MQTT-4.8.2-4] a QoS 2 message is completed with the member that has begun to receive it")
     func completed() throws {
         let packet = ConnectPacket.of("first", clean: false, expiry: 100)
