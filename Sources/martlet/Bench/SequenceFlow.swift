@@ -49,12 +49,6 @@ struct SequenceFlow {
         return .late
     }
 
-    /// How many of the first `sent` numbers have not arrived.
-    func lost(of sent: UInt32) -> Int {
-        let tail = sent > next ? Int(sent - next) : 0
-        return missing.reduce(tail) { $0 + $1.count }
-    }
-
     private func gap(with sequence: UInt32) -> Int? {
         var low = 0
         var high = missing.count
