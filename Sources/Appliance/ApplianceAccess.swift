@@ -40,10 +40,13 @@ final class ApplianceAccess {
 
     /// Puts the rules, users and limits of another plan in place of those that hold. Whoever could not come in today is
     /// disconnected.
-    func replace(with plan: AppliancePlan, now: MonotonicTime, wall: Timestamp) {
+    ///
+    /// - Parameter renamed: new names of listeners by their old ones, under which the clients came.
+    func replace(with plan: AppliancePlan, renamed: [String: String] = [:], now: MonotonicTime, wall: Timestamp) {
         configure(plan)
-        let settings = Dictionary(
+        var settings = Dictionary(
             plan.configuration.listeners.map { ($0.name, plan.configuration.settings(of: $0)) }, uniquingKeysWith: { $1 })
+        for (old, new) in renamed where settings[old] == nil { settings[old] = settings[new] }
         broker.setAccessRules(
             plan.configuration.makeAccessRules(),
             isKnown: { control.stillKnows($0, settings: settings[$0.credentials.listener]) }, now: now, wall: wall)

@@ -11,7 +11,7 @@ import Synchronization
 
 /// The parts of a running appliance, and the ways between the broker's loop and the other threads.
 // @unchecked Sendable: the stored properties do not change after `init`; `loop`, `context`, `publisher`, `commands`,
-// `makeBridge`, `reporter`, `events` and `systemTopics` are only used on `eventLoop`.
+// `access`, `makeBridge`, `reporter`, `events` and `systemTopics` are only used on `eventLoop`.
 final class ApplianceCore: @unchecked Sendable {
     struct Loggers: Sendable {
         var broker: Logger
@@ -233,23 +233,34 @@ final class ApplianceCore: @unchecked Sendable {
 
     // MARK: Reload
 
+    /// What a reload brings in force.
+    struct NewForce: Sendable {
+        var plan: AppliancePlan
+        /// The plan's configuration, but with the old values where the change has to wait for the next start.
+        var settings: MartletConfiguration
+        /// What the cache holds: of a bridge that is new here there may be messages from an earlier run.
+        var lanes: [LaneStatus]
+        /// Listeners' channels that were closed.
+        var closed: [any Channel]
+        /// New names of the listeners that stay, by their old ones: clients go by the name under which they came.
+        var renamed: [String: String]
+    }
+
     /// On the event loop: brings in force what can change while everything runs.
-    ///
-    /// - Parameters:
-    ///   - settings: `plan.configuration`, but with the old values where the change has to wait for the next start.
-    ///   - lanes: what the cache holds of bridges, by lane.
-    func apply(_ plan: AppliancePlan, _ settings: MartletConfiguration, lanes: [String: LaneStatus]) {
+    func apply(_ new: NewForce) {
         let now = SystemClock.monotonic()
         let wall = SystemClock.wall()
-        loop.broker.limits = settings.brokerLimits
-        systemTopics.interval = settings.systemTopicsInterval
-        for listener in plan.listeners {
+        loop.broker.limits = new.settings.brokerLimits
+        systemTopics.interval = new.settings.systemTopicsInterval
+        for listener in new.plan.listeners {
             context.listener(at: listener.place)?.replace(settings: listener.settings, tls: listener.tls)
         }
-        access.replace(with: plan, now: now, wall: wall)
-        replaceRules(plan.rules, now: now, wall: wall)
-        replaceBridges(plan.bridges, lanes: lanes)
-        reporter.listeners = settings.listeners.map(\.name)
+        replaceRules(new.plan.rules, now: now, wall: wall)
+        let lanes = Dictionary(new.lanes.map { ($0.lane, $0) }) { first, _ in first }
+        replaceBridges(new.plan.bridges, lanes: lanes)
+        for port in new.closed { context.closeConnections(of: port, now: now, wall: wall) }
+        access.replace(with: new.plan, renamed: new.renamed, now: now, wall: wall)
+        reporter.listeners = new.settings.listeners.map(\.name)
         loop.scheduleTurn()
     }
 
@@ -282,11 +293,6 @@ final class ApplianceCore: @unchecked Sendable {
                 bridge.start()
             }
         }
-    }
-
-    /// On the event loop: a listener's channel is closed.
-    func closeConnections(of port: any Channel) {
-        context.closeConnections(of: port, now: SystemClock.monotonic(), wall: SystemClock.wall())
     }
 
     // MARK: Shutdown

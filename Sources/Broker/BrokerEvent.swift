@@ -2,6 +2,10 @@ public import MQTTCodec
 
 /// Something that happened to a network client. Parts of this program that are clients too give no events.
 public enum BrokerEvent: Sendable {
+    public enum Kind: Sendable {
+        case connected, refused, disconnected, subscribed, unsubscribed, dropped, banned
+    }
+
     /// CONNACK was given with Success.
     case connected(ClientDescription, ConnectionDescription)
     /// CONNECT was refused. `client` is what it said of itself.

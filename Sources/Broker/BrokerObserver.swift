@@ -6,6 +6,9 @@ public import MQTTCodec
 /// Called on the broker's loop, in the middle of what caused the event: it takes note, and must not call the broker before
 /// that has returned.
 public protocol BrokerObserver: AnyObject {
+    /// Whether events of a kind are of any use now: what nobody wants to know is not described.
+    func wants(_ kind: BrokerEvent.Kind) -> Bool
+
     func observe(_ event: BrokerEvent)
 }
 
@@ -64,7 +67,7 @@ extension Broker {
         statistics.connections &+= 1
         statistics.maximumClients = max(statistics.maximumClients, clientCount)
         client.userName = client.identity?.userName ?? packet.userName
-        guard let observer, let session = client.session else { return }
+        guard let observer, observer.wants(.connected), let session = client.session else { return }
         observer.observe(
             .connected(
                 describe(client, session),
@@ -76,7 +79,8 @@ extension Broker {
     /// Counts a CONNECT that was refused, and tells the observer.
     func noteRefused(_ client: Client, packet: ConnectPacket, _ reason: ReasonCode) {
         countRefusal(reason)
-        observer?.observe(
+        guard let observer, observer.wants(.refused) else { return }
+        observer.observe(
             .refused(
                 ClientDescription(
                     clientIdentifier: packet.clientIdentifier, userName: packet.userName, address: client.peerAddress),
@@ -86,7 +90,8 @@ extension Broker {
     /// Counts a client that did not get as far as to the broker, and tells the observer.
     public func noteRefused(_ client: Client, credentials: Credentials, _ reason: ReasonCode) {
         countRefusal(reason)
-        observer?.observe(
+        guard let observer, observer.wants(.refused) else { return }
+        observer.observe(
             .refused(
                 ClientDescription(
                     clientIdentifier: credentials.clientIdentifier, userName: credentials.userName,
@@ -116,18 +121,19 @@ extension Broker {
         case .connectionLost: statistics.connectionsLost &+= 1
         case .byBroker(let reason): statistics.closings[reason, default: 0] &+= 1
         }
-        observer?.observe(.disconnected(describe(client, session), cause))
+        guard let observer, observer.wants(.disconnected) else { return }
+        observer.observe(.disconnected(describe(client, session), cause))
     }
 
     /// Tells the observer of a subscription that was made.
     func noteSubscribed(_ session: Session, filter: String, options: SubscriptionOptions) {
-        guard let observer, let client = session.client, !client.isInternal else { return }
+        guard let observer, observer.wants(.subscribed), let client = session.client, !client.isInternal else { return }
         observer.observe(.subscribed(describe(client, session), filter: filter, options: options))
     }
 
     /// Tells the observer of a subscription that was ended.
     func noteUnsubscribed(_ session: Session, filter: String) {
-        guard let observer, let client = session.client, !client.isInternal else { return }
+        guard let observer, observer.wants(.unsubscribed), let client = session.client, !client.isInternal else { return }
         observer.observe(.unsubscribed(describe(client, session), filter: filter))
     }
 

@@ -7,6 +7,10 @@ import Testing
 private final class RecordingObserver: BrokerObserver {
     private(set) var events: [String] = []
 
+    var unwanted: BrokerEvent.Kind?
+
+    func wants(_ kind: BrokerEvent.Kind) -> Bool { kind != unwanted }
+
     func observe(_ event: BrokerEvent) {
         switch event {
         case .connected(let client, let connection):
@@ -48,6 +52,16 @@ struct ObserverTests {
     func connected() {
         _ = harness().connect("a", keepAlive: 30)
         #expect(observer.take() == ["a connected vv5 clean true present false keep-alive 30"])
+    }
+
+    @Test("is not told what it does not want to know")
+    func unwanted() {
+        observer.unwanted = .connected
+        let harness = harness()
+        let client = harness.connect("a")
+        harness.lose(client)
+        #expect(observer.take() == ["a disconnected \(DisconnectCause.connectionLost)"])
+        #expect(harness.broker.statistics.connections == 1)
     }
 
     @Test("is told why a connection was refused")

@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import subprocess
 
 import pytest
 
@@ -12,6 +13,8 @@ from harness.ports import free_port
 from harness.waiting import eventually
 
 pytestmark = pytest.mark.martlet_only
+
+NOT_AUTHORIZED = 0x87
 
 
 class Box(Martlet):
@@ -234,3 +237,37 @@ def test_the_service_manager_is_told(tmp_path, keep):
         assert manager.recv(100) == b"READY=1"
         assert box.terminate() == 0
         assert manager.recv(100) == b"STOPPING=1"
+
+
+def set_password(file, user, password):
+    file.touch()
+    subprocess.run(["mosquitto_passwd", "-b", file, user, password], check=True, capture_output=True)
+
+
+def test_users_and_access_rules_change_with_the_connections_that_they_concern(tmp_path, keep):
+    (tmp_path / "box").mkdir()
+    users = tmp_path / "box" / "users"
+    set_password(users, "ann", "a")
+    set_password(users, "bob", "b")
+    rules = '[[access-rule]]\naccess = "allow"\ntopic = "one"\n'
+    box = keep(Box(tmp_path / "box", f'[authentication]\npassword-file = "users"\n{rules}')).start()
+    ann = keep(Client(box.port, "5.0", "ann", user="ann", password="a")).connect()
+    bob = keep(Client(box.port, "5.0", "bob", user="bob", password="b")).connect()
+    assert ann.publish("two", b"", 1) == NOT_AUTHORIZED
+    subprocess.run(["mosquitto_passwd", "-D", users, "bob"], check=True, capture_output=True)
+    set_password(users, "eve", "e")
+    box.write('topic = "one"', 'topic = "two"')
+    box.reload()
+    assert bob.wait_until_disconnected() == NOT_AUTHORIZED
+    assert ann.publish("two", b"", 1) != NOT_AUTHORIZED
+    assert ann.publish("one", b"", 1) == NOT_AUTHORIZED
+    keep(Client(box.port, "5.0", "eve", user="eve", password="e")).connect()
+
+
+def test_a_listener_with_another_name_keeps_its_clients(box, connect):
+    client = connect("stays", "5.0", at=box)
+    box.write('name = "local"', 'name = "renamed"')
+    box.reload()
+    client.subscribe("a", 1)
+    client.publish("a", b"x", 1)
+    assert client.receive().payload == b"x"

@@ -5,7 +5,7 @@ import Payload
 
 // The members of an event's JSON object after `time`.
 
-extension BrokerEvent {
+extension BrokerEvent.Kind {
     var topic: String {
         switch self {
         case .connected: "$events/client/connected"
@@ -15,6 +15,20 @@ extension BrokerEvent {
         case .unsubscribed: "$events/client/unsubscribed"
         case .dropped: "$events/message/dropped"
         case .banned: "$events/client/banned"
+        }
+    }
+}
+
+extension BrokerEvent {
+    var topic: String {
+        switch self {
+        case .connected: Kind.connected.topic
+        case .refused: Kind.refused.topic
+        case .disconnected: Kind.disconnected.topic
+        case .subscribed: Kind.subscribed.topic
+        case .unsubscribed: Kind.unsubscribed.topic
+        case .dropped: Kind.dropped.topic
+        case .banned: Kind.banned.topic
         }
     }
 

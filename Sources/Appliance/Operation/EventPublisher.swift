@@ -24,6 +24,8 @@ final class EventPublisher: BrokerObserver {
         self.scheduleTurn = scheduleTurn
     }
 
+    func wants(_ kind: BrokerEvent.Kind) -> Bool { broker.hasSubscribers(kind.topic) }
+
     func observe(_ event: BrokerEvent) {
         publish(event.topic) { event.write(to: &$0) }
     }

@@ -13,9 +13,10 @@ import Store
 //            │
 //     open what is new ───────── a failure ──> what was opened is closed again; all stays as it is
 //            │
-//     on the broker's loop: limits, rights, rules, bridges, settings of listeners, in one go
+//     close the ports that are no longer there
 //            │
-//     close what is no longer there; its clients are told
+//     on the broker's loop, in one go: limits, settings of listeners, rules, bridges; the clients of closed ports are told;
+//     users and access rules
 
 extension Appliance {
     /// Brings a running appliance to what the configuration file says now. Connections stay, but those of a listener that
@@ -53,15 +54,17 @@ extension Appliance {
             return
         }
         sink.setLevel(Logger.Level(rawValue: new.appliance.logLevel.rawValue) ?? .notice)
-        let settings = new
-        // Of a bridge that is new here there may be messages from an earlier run.
-        let lanes = (try? await storage.status().cache.lanes) ?? []
-        await core.eventLoop.run {
-            core.apply(plan, settings, lanes: Dictionary(lanes.map { ($0.lane, $0) }) { first, _ in first })
-        }
-        await close(&ports, notIn: new, core)
-        for (table, channel) in opened.listeners.map({ ($0.table, $0.channel) }) {
-            ports.listeners.append(OpenPorts.Port(table: table, channel: channel))
+        // Before their clients are sent away, or they would come back at once.
+        let closed = ports.takeListeners(notIn: new)
+        for port in closed { try? await port.close() }
+        let force = ApplianceCore.NewForce(
+            plan: plan, settings: new, lanes: (try? await storage.status().cache.lanes) ?? [], closed: closed,
+            renamed: ports.renameListeners(as: new))
+        await core.eventLoop.run { core.apply(force) }
+        ports.listeners += opened.listeners
+        if let metrics = ports.metrics, metrics.table != new.metrics {
+            try? await metrics.channel.close()
+            ports.metrics = nil
         }
         if let metrics = opened.metrics { ports.metrics = metrics }
         inForce = new
@@ -111,27 +114,6 @@ extension Appliance {
             return try await opening.get()
         } catch {
             throw .listener("listener \(listener.settings.name) cannot be opened on \(listener.place): \(error)")
-        }
-    }
-
-    /// Closes what a configuration has no more, with the connections that came through it.
-    private func close(_ ports: inout OpenPorts, notIn configuration: MartletConfiguration, _ core: ApplianceCore) async {
-        let wanted = Dictionary(configuration.listeners.map { ($0.place, $0) }) { first, _ in first }
-        var kept: [OpenPorts.Port] = []
-        for var port in ports.listeners {
-            if let table = wanted[port.table.place] {
-                port.table = table
-                kept.append(port)
-            } else {
-                // Before its clients are sent away, or they would come back at once.
-                try? await port.channel.close()
-                await core.eventLoop.run { [channel = port.channel] in core.closeConnections(of: channel) }
-            }
-        }
-        ports.listeners = kept
-        if let metrics = ports.metrics, metrics.table != configuration.metrics {
-            try? await metrics.channel.close()
-            ports.metrics = nil
         }
     }
 }
