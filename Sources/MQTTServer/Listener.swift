@@ -3,7 +3,8 @@ public import NIOCore
 import NIOPosix
 public import Security
 
-/// A place where MQTT clients connect: a TCP port or a Unix socket.
+/// A place where MQTT clients connect: a TCP port or a Unix socket, which carry an ordered stream of bytes without loss
+/// [MQTT-4.2.0-1].
 public struct Listener: Sendable {
     public enum Place: Sendable, Equatable, CustomStringConvertible {
         /// - port: 1…65,535, or 0 for one that the system chooses.

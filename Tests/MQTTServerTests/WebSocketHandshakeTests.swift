@@ -42,8 +42,7 @@ struct WebSocketHandshakeTests {
         #expect(WebSocketHandshake.accept(key: "dGhlIHNhbXBsZSBub25jZQ==") == "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=")
     }
 
-    // [MQTT-6.0.0-4]
-    @Test("a good request is accepted with the subprotocol, once it is whole")
+    @Test("[MQTT-6.0.0-4] a good request is accepted with the subprotocol, once it is whole")
     func accepted() {
         let request = Self.request()
         for count in 0..<request.count { #expect(Self.answer(Array(request.prefix(count))) == .needMoreBytes) }

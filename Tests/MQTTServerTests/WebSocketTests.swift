@@ -71,7 +71,7 @@ struct WebSocketTests {
         }
     }
 
-    @Test("the request may come byte by byte, with frames right behind it")
+    @Test("[MQTT-6.0.0-2] the request may come byte by byte, with frames right behind it")
     func pieces() throws {
         let browser = try Browser()
         let bytes = WebSocketHandshakeTests.request() + WebSocketFrameTests.frame(2, try Packets.connect("c", version: .v311))
