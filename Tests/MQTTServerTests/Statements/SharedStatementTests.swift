@@ -53,14 +53,15 @@ struct SharedStatementTests {
 
     @Test("[MQTT-4.7.3-4] groups are told apart by the bytes of their names")
     func exactNames() throws {
-        let peers = try ["caf\u{E9}", "cafe\u{301}"].map { name in
+        let peers = try ["caf\u{E9}", "cafe\u{301}"].map { name -> Peer in
             let peer = try server.client(.of(name))
             try peer.subscribe(to: ["$share/\(name)/a"])
             _ = try peer.take()
             return peer
         }
         try publish(["x"], qos: .atMostOnce)
-        #expect(try peers.map { try $0.payloads() } == [["x"], ["x"]])
+        let received = try peers.map { try $0.payloads() }
+        #expect(received == [["x"], ["x"]])
     }
 
     @Test("[MQTT-4.8.2-4] a QoS 2 message is completed with the member that has begun to receive it")
