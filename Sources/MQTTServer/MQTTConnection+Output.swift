@@ -28,13 +28,19 @@ extension MQTTConnection {
                 isLast = encode(outbound)
             }
             guard output.readableBytes > 0 else { break }
-            shared.traffic.bytesSent &+= UInt64(output.readableBytes)
-            context.writeAndFlush(wrapOutboundOut(output), promise: nil)
+            // Taken out first: within the write the channel may say that it takes more, and this is called again.
+            let chunk = output
+            output = ByteBuffer()
+            shared.traffic.bytesSent &+= UInt64(chunk.readableBytes)
+            context.writeAndFlush(wrapOutboundOut(chunk), promise: nil)
+            shared.giveBack(chunk)
             if outbox.isEmpty || isLast || !isWritable { break }
-            output.clear()
         }
-        giveBackOutput()
-        // [MQTT-3.14.4-2]
+        // An idle connection has no buffer.
+        if output.capacity > 0, output.readableBytes == 0 {
+            shared.giveBack(output)
+            output = ByteBuffer()
+        }
         if isLast || (isClosingWithoutPacket && outbox.isEmpty) {
             end()
         } else if session == nil, !closingIsTimed {
@@ -43,13 +49,6 @@ extension MQTTConnection {
             let bound = NIOLoopBound(self, eventLoop: shared.eventLoop)
             shared.eventLoop.scheduleTask(in: .seconds(5)) { bound.value.end() }
         }
-    }
-
-    /// The buffer goes to the next connection that writes: an idle one has none.
-    private func giveBackOutput() {
-        guard output.capacity > 0 else { return }
-        shared.giveBack(output)
-        output = ByteBuffer()
     }
 
     /// The broker refused the connection: it ends with what the outbox holds, without DISCONNECT.

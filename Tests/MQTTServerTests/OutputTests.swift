@@ -25,6 +25,22 @@ struct OutputTests {
         #expect(try publisher.take() == (0..<100).map { "PUBACK \($0 + 1) 0" })
     }
 
+    @Test("a channel that takes more while it is being written to gets nothing twice")
+    func writableWithinWrite() throws {
+        let subscriber = try server.open().connect("s")
+        try subscriber.subscribe("a")
+        let publisher = try server.open().connect("p")
+        let text = String(repeating: "x", count: 1000)
+        for number in 0..<600 { try publisher.arrive(Packets.publish("a", "\(number) \(text)", version: .v5)) }
+        #expect(!subscriber.connection.outbox.isEmpty)
+        subscriber.wire.duringFlush = {
+            subscriber.isTaking = false
+            subscriber.isTaking = true
+        }
+        server.settle()
+        #expect(try subscriber.take() == (0..<600).map { "PUBLISH a \($0) \(text)" })
+    }
+
     @Test("much to say leaves in pieces, in order")
     func pieces() throws {
         let subscriber = try server.open().connect("s")

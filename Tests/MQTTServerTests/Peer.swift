@@ -21,6 +21,8 @@ final class Peer {
         private(set) var writes = 0
         private(set) var flushes = 0
         private(set) var reads = 0
+        /// Called at the next flush, before it returns.
+        var duringFlush: (() -> Void)?
 
         func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
             writes += 1
@@ -30,6 +32,9 @@ final class Peer {
         func flush(context: ChannelHandlerContext) {
             flushes += 1
             context.flush()
+            let call = duringFlush
+            duringFlush = nil
+            call?()
         }
 
         func read(context: ChannelHandlerContext) {
