@@ -1,8 +1,8 @@
 """Every way to reach the broker: TCP, TLS, WebSocket, secure WebSocket, Unix socket; and what goes wrong on each."""
 
 import os
+import random
 import socket
-import ssl
 import stat
 from types import SimpleNamespace
 
@@ -136,6 +136,88 @@ def test_garbage_ends_its_own_connection_and_no_other(box, connect_by, root, way
                     pass
             except ConnectionError:
                 pass
+    client.subscribe(f"{root}/alive", 1)
+    client.publish(f"{root}/alive", b"x", 1)
+    assert client.receive().payload == b"x"
+
+
+OPENING = (
+    b"GET /mqtt HTTP/1.1\r\nHost: box\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: mqtt\r\n\r\n"
+)
+
+
+def websocket_frame(opcode, payload, mask):
+    length = len(payload)
+    head = bytes([0x80 | opcode]) + (bytes([0x80 | length]) if length < 126 else b"\xfe" + length.to_bytes(2))
+    return head + mask + bytes(byte ^ mask[index % 4] for index, byte in enumerate(payload))
+
+
+def conversation(way, chance):
+    """What a client says on this way."""
+    version = chance.choice(["3.1.1", "5.0"])
+    packets = raw_mqtt.connect_packet(version, f"damaged-{chance.randrange(5)}", will=chance.choice([None, ("a", "x")]))
+    for _ in range(chance.randrange(6)):
+        qos = chance.randrange(3)
+        payload = chance.randbytes(chance.choice([0, 10, 300, 10_000]))
+        packets += chance.choice(
+            [
+                raw_mqtt.subscribe_packet(version, 1, chance.choice(["#", "a/+", "$share/g/a"]), qos),
+                raw_mqtt.publish_packet(version, "a/b", payload, qos=qos, identifier=7 if qos else 0),
+                raw_mqtt.packet(raw_mqtt.PINGREQ, 0),
+            ]
+        )
+    if "websocket" not in way:
+        return packets
+    said = OPENING
+    while packets:
+        count = chance.randrange(1, 3000)
+        # Text, CLOSE and PING now and then.
+        said += websocket_frame(chance.choices([2, 1, 8, 9], [97, 1, 1, 1])[0], packets[:count], chance.randbytes(4))
+        packets = packets[count:]
+    return said
+
+
+def damaged(data, chance):
+    """The bytes with up to three of them changed, lost or added."""
+    data = bytearray(data)
+    for _ in range(chance.randrange(4)):
+        place = chance.randrange(len(data))
+        match chance.randrange(3):
+            case 0:
+                data[place] = chance.randrange(256)
+            case 1:
+                del data[place : place + chance.randrange(1, 5)]
+            case 2:
+                data[place:place] = chance.randbytes(chance.randrange(1, 5))
+    return bytes(data)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_damaged_conversations_leave_nothing_behind(box, connect_by, root, way):
+    seed = random.randrange(2**32)
+    print(f"seed {seed}")
+    chance = random.Random(seed)
+    client = connect_by(way, "client")
+    descriptors = len(os.listdir(f"/proc/{box.broker.pid}/fd"))
+    for _ in range(200):
+        stranger = socket.socket(socket.AF_UNIX if way == "unix" else socket.AF_INET)
+        stranger.connect(str(box.path) if way == "unix" else ("127.0.0.1", box.ports[way]))
+        stranger.settimeout(20)
+        try:
+            if tls := box.ways[way].get("tls"):
+                stranger = tls.wrap_socket(stranger, server_hostname="127.0.0.1")
+            said = damaged(conversation(way, chance), chance)
+            while said:
+                count = chance.choice([1, 100, 5000, 100_000])
+                stranger.sendall(said[:count])
+                said = said[count:]
+        except OSError:
+            # The broker has ended it.
+            pass
+        finally:
+            stranger.close()
+    eventually(lambda: len(os.listdir(f"/proc/{box.broker.pid}/fd")) <= descriptors, "the descriptors to be closed")
     client.subscribe(f"{root}/alive", 1)
     client.publish(f"{root}/alive", b"x", 1)
     assert client.receive().payload == b"x"
