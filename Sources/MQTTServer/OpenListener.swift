@@ -86,9 +86,10 @@ public final class OpenListener {
         connection.connectPlace = nil
     }
 
-    /// Closes the connections that never sent CONNECT.
+    /// Closes the connections that never sent CONNECT, and lets go of what is of no more use.
     func tick(now: MonotonicTime) {
         while let oldest = unconnected.oldest, oldest.deadline <= now { drop(oldest.connection) }
+        lastWithoutPrefix = nil
     }
 
     func dropUnconnected() {
