@@ -154,7 +154,8 @@ final class MQTTConnection: Client, ChannelDuplexHandler {
 
     /// Whether the client leaves so much unread that more would pile up without a bound.
     private var isBackedUp: Bool {
-        !isWritable && outbox.count >= ServerContext.maximumBackedUp
+        !isWritable
+            && (outbox.count >= ServerContext.maximumBackedUp || outboxBytes > shared.broker.limits.maximumOutboxBytes)
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
