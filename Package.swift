@@ -38,6 +38,7 @@ let package = Package(
         .systemLibrary(name: "CModbus", pkgConfig: "libmodbus", providers: [.apt(["libmodbus-dev"])]),
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
         .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
+        .target(name: "CAllocator"),
         .target(name: "CTOML"),
 
         // What the tests of several targets share
@@ -110,8 +111,8 @@ let package = Package(
         .target(
             name: "Appliance",
             dependencies: [
-                "Core", "Configuration", "MQTTCodec", "Payload", "Security", "Store", "Broker", "FieldBus", "Rules", "Bridge",
-                "Console", "MQTTServer", byteBuffer, eventLoop, logging,
+                "CAllocator", "Core", "Configuration", "MQTTCodec", "Payload", "Security", "Store", "Broker", "FieldBus", "Rules",
+                "Bridge", "Console", "MQTTServer", byteBuffer, eventLoop, logging,
             ],
             swiftSettings: settings),
         .testTarget(

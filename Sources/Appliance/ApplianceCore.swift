@@ -136,6 +136,7 @@ final class ApplianceCore: @unchecked Sendable {
         self.systemTopics = systemTopics
 
         let context = context
+        var freeMemory = FreeMemory()
         let tick = NIOLoopBound({ () -> Void in
             let now = SystemClock.monotonic()
             let wall = SystemClock.wall()
@@ -143,6 +144,7 @@ final class ApplianceCore: @unchecked Sendable {
             context.tick(now: now)
             for bridge in loop.bridges { bridge.tick() }
             systemTopics.tick(now: now, report: reporter.report)
+            freeMemory.tick(now: now)
             loop.scheduleTurn()
         }, eventLoop: eventLoop)
         ticker = eventLoop.scheduleRepeatedTask(initialDelay: .seconds(1), delay: .seconds(1)) { _ in tick.value() }

@@ -12,17 +12,7 @@ struct ProcessStatus: Sendable {
 
     /// Reads it. What cannot be read is 0.
     static func now() -> ProcessStatus {
-        var status = ProcessStatus()
-        for line in text(of: "/proc/self/status").split(separator: "\n") {
-            let fields = line.split(whereSeparator: { $0 == " " || $0 == "\t" })
-            guard fields.count >= 2, let kibibytes = Int(fields[1]) else { continue }
-            switch fields[0] {
-            case "VmRSS:": status.residentBytes = kibibytes * 1024
-            case "RssAnon:": status.anonymousBytes = kibibytes * 1024
-            case "VmSize:": status.virtualBytes = kibibytes * 1024
-            default: break
-            }
-        }
+        var status = memory()
         var time = timespec()
         if clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time) == 0 {
             status.cpuSeconds = Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
@@ -36,6 +26,22 @@ struct ProcessStatus: Sendable {
             closedir(directory)
             // `.`, `..` and the directory itself.
             status.openFiles = max(0, status.openFiles - 3)
+        }
+        return status
+    }
+
+    /// Reads what it says of memory alone.
+    static func memory() -> ProcessStatus {
+        var status = ProcessStatus()
+        for line in text(of: "/proc/self/status").split(separator: "\n") {
+            let fields = line.split(whereSeparator: { $0 == " " || $0 == "\t" })
+            guard fields.count >= 2, let kibibytes = Int(fields[1]) else { continue }
+            switch fields[0] {
+            case "VmRSS:": status.residentBytes = kibibytes * 1024
+            case "RssAnon:": status.anonymousBytes = kibibytes * 1024
+            case "VmSize:": status.virtualBytes = kibibytes * 1024
+            default: break
+            }
         }
         return status
     }

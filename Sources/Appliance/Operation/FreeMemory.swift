@@ -1,0 +1,22 @@
+import CAllocator
+import Core
+
+/// Gives memory back to the system that a burst of traffic took and that is free by now.
+///
+/// glibc gives back by itself only what lies at the end of its heap, and one small block there that is still in use keeps
+/// everything before it: a broker from which a flood has passed would stay as large as it ever was.
+struct FreeMemory {
+    private static let interval = Duration.seconds(10)
+    /// Free and still resident bytes for which it is worth a millisecond or more.
+    private static let worthwhile = 16 << 20
+    private var due = MonotonicTime.zero
+
+    /// To be called about once a second.
+    mutating func tick(now: MonotonicTime) {
+        guard now >= due else { return }
+        due = now + FreeMemory.interval
+        let free = ProcessStatus.memory().anonymousBytes - Int(martlet_allocated_bytes())
+        guard free > FreeMemory.worthwhile else { return }
+        martlet_release_free_memory()
+    }
+}
