@@ -12,6 +12,7 @@ struct ModelStore {
 
     private(set) var sessions: [Int64: Session] = [:]
     private(set) var messages: [Int64: Message] = [:]
+    private(set) var retained: [String: Message] = [:]
     private(set) var lane: [CachedMessage] = []
     private(set) var lastSequence: Int64 = 0
     private(set) var acknowledgedSequence: Int64 = 0
@@ -96,14 +97,17 @@ struct ModelStore {
             }
         case .deleteReceived(let session, let identifier):
             sessions[session]?.received.remove(identifier)
-        case .putRetained, .deleteRetained:
-            break
+        case .putRetained(let message, _):
+            retained[message.topic] = message
+        case .deleteRetained(let topic):
+            retained[topic] = nil
         }
     }
 
     var snapshot: SessionSnapshot {
         var snapshot = SessionSnapshot()
         snapshot.messages = messages
+        snapshot.retained = Array(retained.values)
         for session in sessions.values.sorted(by: { $0.stored.number < $1.stored.number }) {
             var kept = SessionSnapshot.Session(session: session.stored)
             kept.subscriptions = Array(session.subscriptions.values)

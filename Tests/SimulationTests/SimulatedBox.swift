@@ -37,7 +37,11 @@ final class SimulatedBox {
     var reconnection: Reconnection
     private lazy var forwarder = Forwarder(box: self)
 
-    init(store: ModelStore, laneLimits: BridgeLane.Limits, seed: UInt64, now: MonotonicTime, wall: Timestamp) {
+    /// - Parameter forwards: whether what is published goes into the lane too.
+    init(
+        store: ModelStore, laneLimits: BridgeLane.Limits, forwards: Bool = true, seed: UInt64, now: MonotonicTime,
+        wall: Timestamp
+    ) {
         var limits = BrokerLimits()
         limits.maximumSessionExpiryInterval = .max
         limits.maximumQueuedMessages = 1_000_000
@@ -48,6 +52,7 @@ final class SimulatedBox {
             acknowledgedSequence: store.acknowledgedSequence)
         reconnection = Reconnection(seed: seed)
         broker.restore(store.snapshot, now: now, wall: wall)
+        guard forwards else { return }
         broker.attach(forwarder, identifier: "$bridge/up/forward")
         broker.subscribe(
             forwarder, filter: TopicFilter("t/#")!, options: SubscriptionOptions(qos: .exactlyOnce), now: now, wall: wall)
@@ -63,8 +68,8 @@ final class SimulatedBox {
         switch client.wire.toBox.removeFirst() {
         case .connect(let packet):
             broker.connect(client, packet: packet, now: now, wall: wall)
-        case .publish(let topic, let payload, let qos, let packetIdentifier):
-            publish(topic, payload, qos, packetIdentifier, from: client, now: now, wall: wall)
+        case .publish(let topic, let payload, let qos, let packetIdentifier, let retain, let expiry):
+            publish(topic, payload, qos, packetIdentifier, retain, expiry, from: client, now: now, wall: wall)
         case .puback(let identifier):
             broker.puback(AcknowledgementPacket(packetIdentifier: identifier), from: client, now: now)
         case .pubrec(let identifier):
@@ -75,20 +80,26 @@ final class SimulatedBox {
             broker.pubcomp(AcknowledgementPacket(packetIdentifier: identifier), from: client, now: now)
         case .subscribe(let packet):
             broker.subscribe(packet, from: client, now: now, wall: wall)
+        case .unsubscribe(let packet):
+            broker.unsubscribe(packet, from: client)
+        case .disconnect(let packet):
+            broker.disconnect(client, packet: packet, now: now, wall: wall)
+            client.wire.isOpenAtBox = false
+            clients.removeAll { $0 === client }
         }
         broker.flush()
     }
 
     private func publish(
-        _ topic: String, _ payload: String, _ qos: QoS, _ packetIdentifier: UInt16, from client: Client,
-        now: MonotonicTime, wall: Timestamp
+        _ topic: String, _ payload: String, _ qos: QoS, _ packetIdentifier: UInt16, _ retain: Bool, _ expiry: UInt32?,
+        from client: Client, now: MonotonicTime, wall: Timestamp
     ) {
         Array(topic.utf8).withUnsafeBytes { topic in
             Array(payload.utf8).withUnsafeBytes { payload in
                 broker.publish(
                     Broker.Publish(
                         topic: topic, properties: UnsafeRawBufferPointer(start: nil, count: 0), payload: payload,
-                        qos: qos, retain: false, packetIdentifier: packetIdentifier, messageExpiryInterval: nil),
+                        qos: qos, retain: retain, packetIdentifier: packetIdentifier, messageExpiryInterval: expiry),
                     from: client, now: now, wall: wall)
             }
         }

@@ -8,6 +8,7 @@ final class SimulatedPublisher {
         var number: Int
         var qos: QoS
         var packetIdentifier: UInt16
+        var expiry: UInt32?
         var isReleased = false
     }
 
@@ -31,6 +32,11 @@ final class SimulatedPublisher {
         self.version = version
     }
 
+    /// When each number was sent first, in steps of the simulation.
+    private(set) var sentAt: [Int: Int] = [:]
+    /// Numbers of the messages that expire.
+    private(set) var transient: Set<Int> = []
+
     var isIdle: Bool { pending.isEmpty }
     var canPublish: Bool { isConnected && pending.count < 8 }
 
@@ -50,18 +56,22 @@ final class SimulatedPublisher {
         isConnected = false
     }
 
-    func publish(qos: QoS) {
+    func publish(qos: QoS, expiry: UInt32? = nil, step: Int = 0) {
         guard let wire, canPublish else { return }
         published += 1
+        sentAt[published] = step
+        let expiry = version == .v5 ? expiry : nil
+        if expiry != nil { transient.insert(published) }
         sent[qos, default: []].append(published)
         guard qos != .atMostOnce else {
             wire.toBox.append(
                 .publish(
-                    topic: SimulatedPublisher.topic(name, qos), payload: "\(published)", qos: qos, packetIdentifier: 0))
+                    topic: SimulatedPublisher.topic(name, qos), payload: "\(published)", qos: qos, packetIdentifier: 0,
+                    expiry: expiry))
             return
         }
         while pending.contains(where: { $0.packetIdentifier == nextIdentifier }) { advanceIdentifier() }
-        let message = Pending(number: published, qos: qos, packetIdentifier: nextIdentifier)
+        let message = Pending(number: published, qos: qos, packetIdentifier: nextIdentifier, expiry: expiry)
         advanceIdentifier()
         pending.append(message)
         send(message)
@@ -77,7 +87,7 @@ final class SimulatedPublisher {
             wire?.toBox.append(
                 .publish(
                     topic: SimulatedPublisher.topic(name, message.qos), payload: "\(message.number)", qos: message.qos,
-                    packetIdentifier: message.packetIdentifier))
+                    packetIdentifier: message.packetIdentifier, expiry: message.expiry))
         }
     }
 

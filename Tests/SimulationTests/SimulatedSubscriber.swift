@@ -9,6 +9,7 @@ final class SimulatedSubscriber {
     /// What it subscribes with.
     let qos: QoS
     let receiveMaximum: UInt16
+    let filter: String
     var wire: Wire?
     private var isConnected = false
     private var hasSubscribed = false
@@ -22,11 +23,12 @@ final class SimulatedSubscriber {
     private(set) var arrived: [String: [Int]] = [:]
     var faults: [String] = []
 
-    init(name: String, version: ProtocolVersion, qos: QoS, receiveMaximum: UInt16) {
+    init(name: String, version: ProtocolVersion, qos: QoS, receiveMaximum: UInt16, filter: String = "t/#") {
         self.name = name
         self.version = version
         self.qos = qos
         self.receiveMaximum = receiveMaximum
+        self.filter = filter
     }
 
     private(set) var isSubscribed = false
@@ -78,7 +80,7 @@ final class SimulatedSubscriber {
                     .subscribe(
                         SubscribePacket(
                             packetIdentifier: 1,
-                            requests: [.init(filter: "t/#", options: SubscriptionOptions(qos: qos))])))
+                            requests: [.init(filter: filter, options: SubscriptionOptions(qos: qos))])))
             }
             return
         }

@@ -32,4 +32,28 @@ struct SimulationTests {
         if SimulationTests.seeds.count < 10 { return }
         #expect(crashes > 0 && failedCommits > 0 && reads > 0 && resumptions > 0)
     }
+
+    @Test("sessions, subscriptions, wills, retained and shared messages are kept and ended as they should through crashes")
+    func sessions() { runSessions(isHarmless: false) }
+
+    @Test("without a failure each message of a shared subscription comes to exactly one of the group")
+    func sessionsWithoutFailure() { runSessions(isHarmless: true) }
+
+    private func runSessions(isHarmless: Bool) {
+        var crashes = 0
+        var resumptions = 0
+        var wills = 0
+        for seed in SimulationTests.seeds {
+            let simulation = SessionSimulation(seed: seed, isHarmless: isHarmless)
+            simulation.run(rounds: 4, steps: 1_500)
+            #expect(
+                simulation.faults.isEmpty,
+                "MARTLET_SIMULATION_SEED=\(seed): \(simulation.faults.prefix(3).joined(separator: "; "))")
+            crashes += simulation.crashes
+            resumptions += simulation.resumptions
+            wills += simulation.willCount
+        }
+        if SimulationTests.seeds.count < 10 { return }
+        #expect(resumptions > 0 && wills > 0 && (isHarmless || crashes > 0))
+    }
 }

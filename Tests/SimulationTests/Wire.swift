@@ -5,12 +5,15 @@ import MQTTCodec
 /// A packet from a client to the box.
 enum ClientPacket {
     case connect(ConnectPacket)
-    case publish(topic: String, payload: String, qos: QoS, packetIdentifier: UInt16)
+    case publish(
+        topic: String, payload: String, qos: QoS, packetIdentifier: UInt16, retain: Bool = false, expiry: UInt32? = nil)
     case puback(UInt16)
     case pubrec(UInt16)
     case pubrel(UInt16)
     case pubcomp(UInt16)
     case subscribe(SubscribePacket)
+    case unsubscribe(UnsubscribePacket)
+    case disconnect(DisconnectPacket)
 }
 
 /// A TCP connection: two queues, in order, that either end may stop to believe in at another time than the other.
