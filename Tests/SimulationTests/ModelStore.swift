@@ -68,7 +68,7 @@ struct ModelStore {
         case .deleteSession(let number):
             sessions[number] = nil
         case .putSubscription(let session, let subscription):
-            if sessions[session] == nil { faults.append("subscription of unknown session \(session)") }
+            if sessions[session] == nil, !mayRepeat { faults.append("subscription of unknown session \(session)") }
             sessions[session]?.subscriptions[subscription.filter] = subscription
         case .deleteSubscription(let session, let filter):
             sessions[session]?.subscriptions[filter] = nil
@@ -79,17 +79,22 @@ struct ModelStore {
             if messages[number] == nil, !mayRepeat { faults.append("unknown message \(number) deleted") }
             messages[number] = nil
         case .enqueue(let session, let sequence, let message, let qos, let retain, let identifiers):
-            if sessions[session] == nil { faults.append("entry for unknown session \(session)") }
+            if sessions[session] == nil, !mayRepeat { faults.append("entry for unknown session \(session)") }
             if messages[message] == nil { faults.append("entry for unknown message \(message)") }
             if sessions[session]?.queue[sequence] != nil, !mayRepeat { faults.append("sequence \(sequence) used twice") }
             sessions[session]?.queue[sequence] = SessionSnapshot.QueueEntry(
                 sequence: sequence, message: message, qos: qos, retain: retain, released: false,
                 subscriptionIdentifiers: identifiers)
         case .setReleased(let session, let sequence):
-            if sessions[session]?.queue[sequence] == nil, !mayRepeat { faults.append("unknown entry \(sequence) released") }
+            // A session that has become one that ends with its connection is deleted, and goes on until then.
+            if sessions[session]?.queue[sequence] == nil, sessions[session] != nil, !mayRepeat {
+                faults.append("unknown entry \(sequence) released")
+            }
             sessions[session]?.queue[sequence]?.released = true
         case .dequeue(let session, let sequence):
-            if sessions[session]?.queue[sequence] == nil, !mayRepeat { faults.append("unknown entry \(sequence) dequeued") }
+            if sessions[session]?.queue[sequence] == nil, sessions[session] != nil, !mayRepeat {
+                faults.append("unknown entry \(sequence) dequeued")
+            }
             sessions[session]?.queue[sequence] = nil
         case .putReceived(let session, let identifier):
             if sessions[session]?.received.insert(identifier).inserted != true, !mayRepeat {

@@ -1,4 +1,5 @@
-"""Clients that vanish, flood, stall, drip and lie. Each function is one client's life; it may take some seconds."""
+"""Clients that vanish, flood, stall, drip and lie. Each function is one client's life; it may take some seconds. `target` is
+a TCP port of this machine or the path of a Unix socket."""
 
 import random
 import socket
@@ -10,12 +11,12 @@ from harness.corpus import Mutator
 
 
 
-def _open(port, **options):
-    plain = socket.socket()
+def _open(target, **options):
+    plain = socket.socket(socket.AF_UNIX if isinstance(target, str) else socket.AF_INET)
     for name, value in options.items():
         plain.setsockopt(socket.SOL_SOCKET, getattr(socket, name), value)
     plain.settimeout(5)
-    plain.connect(("127.0.0.1", port))
+    plain.connect(target if isinstance(target, str) else ("127.0.0.1", target))
     return plain
 
 
@@ -25,8 +26,8 @@ def _reset(plain):
     plain.close()
 
 
-def _connect(port, name, version="5.0", clean=True, expiry=None, will=None, **options):
-    plain = _open(port, **options)
+def _connect(target, name, version="5.0", clean=True, expiry=None, will=None, **options):
+    plain = _open(target, **options)
     plain.sendall(raw_mqtt.connect_packet(version, name, clean=clean, session_expiry=expiry, will=will))
     return plain
 
@@ -35,15 +36,15 @@ def _name(kind):
     return f"bad-{kind}-{random.randrange(200)}"
 
 
-def vanish(port):
-    client = _connect(port, _name("vanish"), random.choice(["3.1.1", "5.0"]), will=("bad/will", "gone"))
+def vanish(target):
+    client = _connect(target, _name("vanish"), random.choice(["3.1.1", "5.0"]), will=("bad/will", "gone"))
     client.sendall(raw_mqtt.subscribe_packet("5.0", 1, "bad/#", 1) if random.random() < 0.5 else b"")
     time.sleep(random.random())
     _reset(client)
 
 
-def flood(port):
-    client = _connect(port, _name("flood"), "3.1.1")
+def flood(target):
+    client = _connect(target, _name("flood"), "3.1.1")
     payload = random.randbytes(random.choice([10, 1_000, 50_000]))
     batch = b"".join(
         raw_mqtt.publish_packet("3.1.1", f"bad/flood/{n % 10}", payload, qos=n % 2, identifier=n + 1) for n in range(20)
@@ -55,60 +56,60 @@ def flood(port):
     _reset(client)
 
 
-def stall(port):
+def stall(target):
     """Subscribes to what others flood and never reads."""
-    client = _connect(port, _name("stall"), SO_RCVBUF=4096)
+    client = _connect(target, _name("stall"), SO_RCVBUF=4096)
     client.sendall(raw_mqtt.subscribe_packet("5.0", 1, "bad/flood/#", random.randrange(3)))
     time.sleep(random.uniform(1, 15))
     _reset(client) if random.random() < 0.5 else client.close()
 
 
-def stall_with_session(port):
+def stall_with_session(target):
     """As before, and leaves a session behind whose queue fills."""
-    client = _connect(port, _name("session"), clean=False, expiry=random.randint(1, 5), SO_RCVBUF=4096)
+    client = _connect(target, _name("session"), clean=False, expiry=random.randint(1, 5), SO_RCVBUF=4096)
     client.sendall(raw_mqtt.subscribe_packet("5.0", 1, "bad/flood/#", random.randrange(1, 3)))
     time.sleep(random.uniform(0, 5))
     _reset(client)
 
 
-def come_and_go(port):
+def come_and_go(target):
     for _ in range(50):
-        client = _connect(port, _name("brief"), random.choice(["3.1.1", "5.0"]))
+        client = _connect(target, _name("brief"), random.choice(["3.1.1", "5.0"]))
         client.recv(100)
         client.sendall(raw_mqtt.packet(raw_mqtt.DISCONNECT, 0))
         client.close()
 
 
-def take_over(port):
+def take_over(target):
     """The same identifier again and again, without an end of the one before."""
     clients = []
     for _ in range(20):
-        clients.append(_connect(port, "bad-takeover", clean=random.random() < 0.5, expiry=3))
+        clients.append(_connect(target, "bad-takeover", clean=random.random() < 0.5, expiry=3))
         clients[-1].sendall(raw_mqtt.subscribe_packet("5.0", 1, f"bad/{random.randrange(20)}/#", 2))
     for client in clients:
         client.close()
 
 
-def garbage(port):
+def garbage(target):
     mutator = Mutator(random.Random(random.randrange(1 << 40)))
     for _ in range(20):
-        client = _open(port)
+        client = _open(target)
         for piece in mutator.pieces(mutator.conversation()):
             client.sendall(piece)
         _reset(client)
 
 
-def say_nothing(port):
+def say_nothing(target):
     """A connection without CONNECT, until the broker has had enough of it."""
-    client = _open(port)
+    client = _open(target)
     client.sendall(b"\x10"[: random.randrange(2)])
     client.settimeout(15)
     client.recv(1)
     client.close()
 
 
-def huge(port):
-    client = _connect(port, _name("huge"))
+def huge(target):
+    client = _connect(target, _name("huge"))
     if random.random() < 0.5:
         size = random.choice([100_000, 1_000_000, 1 << 20, 5_000_000])
         client.sendall(raw_mqtt.publish_packet("5.0", "bad/huge", b"x" * size, qos=1, identifier=1))
@@ -119,8 +120,8 @@ def huge(port):
     client.close()
 
 
-def drip(port):
-    client = _connect(port, _name("drip"))
+def drip(target):
+    client = _connect(target, _name("drip"))
     for byte in raw_mqtt.publish_packet("5.0", "bad/drip", b"x" * 100, qos=1, identifier=1):
         client.sendall(bytes([byte]))
         time.sleep(0.02)
@@ -131,8 +132,8 @@ def drip(port):
     _reset(client)
 
 
-def retain(port):
-    client = _connect(port, _name("retain"))
+def retain(target):
+    client = _connect(target, _name("retain"))
     for _ in range(100):
         payload = random.randbytes(random.choice([0, 0, 10, 5_000]))
         client.sendall(raw_mqtt.publish_packet("5.0", f"bad/retained/{random.randrange(300)}", payload, retain=True))
@@ -141,8 +142,8 @@ def retain(port):
     client.close()
 
 
-def never_acknowledge(port):
-    client = _connect(port, _name("silent"))
+def never_acknowledge(target):
+    client = _connect(target, _name("silent"))
     client.sendall(raw_mqtt.subscribe_packet("5.0", 1, "bad/flood/#", 2))
     end = time.monotonic() + random.uniform(1, 8)
     while time.monotonic() < end:
@@ -151,8 +152,8 @@ def never_acknowledge(port):
     client.close()
 
 
-def subscribe_much(port):
-    client = _connect(port, _name("many"))
+def subscribe_much(target):
+    client = _connect(target, _name("many"))
     for number in range(1, 1100):
         client.sendall(raw_mqtt.subscribe_packet("5.0", number, f"bad/{random.randrange(5000)}/+/{number}", 1))
     client.recv(65536)

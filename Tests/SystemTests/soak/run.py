@@ -5,17 +5,42 @@ import threading
 import time
 
 from harness import proc
+from harness.broker import Martlet
+from harness.ports import free_port
 from harness.waiting import eventually
 
 from . import hostile
 from .ledger import Pair
 
 
+def broker_for_soak(directory):
+    """Martlet with a listener of each kind that needs no certificate, not yet started."""
+    port, path = free_port(), str(directory / "socket")
+    broker = Martlet(
+        directory,
+        f'''
+[[listener]]
+name = "web"
+transport = "websocket"
+address = "127.0.0.1"
+port = {port}
+
+[[listener]]
+name = "here"
+transport = "unix"
+path = "{path}"
+''',
+        log_level="warning",
+    )
+    broker.websocket_port, broker.socket_path = port, path
+    return broker
+
+
 class Attack:
     """Threads that each live one hostile client's life after the other."""
 
-    def __init__(self, port, threads):
-        self.port = port
+    def __init__(self, targets, threads):
+        self.targets = targets
         self.lives = {life.__name__: 0 for life in hostile.ALL}
         self.faults = []
         self._stop = threading.Event()
@@ -35,7 +60,7 @@ class Attack:
         while not self._stop.is_set():
             life = random.choice(hostile.ALL)
             try:
-                life(self.port)
+                life(random.choice(self.targets))
             except OSError:
                 # The broker turns them out, and a refused connection is what a flooded one looks like.
                 pass
@@ -70,13 +95,15 @@ def soak(broker, seconds, *, warm_up, threads=24, pairs=4, rate=50, slack=0, rep
     for pair in good:
         pair.start()
     sockets = proc.open_sockets(broker.pid)
+    # Most over TCP; MQTT to a port for WebSocket is garbage of its own.
+    targets = [broker.port] * 3 + [broker.websocket_port, broker.socket_path]
     faults = []
-    with Attack(broker.port, threads) as attack:
+    with Attack(targets, threads) as attack:
         time.sleep(warm_up)
     faults += attack.faults
     before = Level(broker, sockets)
     report(f"after {warm_up:g} s of warming up: {before}")
-    with Attack(broker.port, threads) as attack:
+    with Attack(targets, threads) as attack:
         end = time.monotonic() + seconds
         peak = 0
         while time.monotonic() < end and broker.is_alive():
