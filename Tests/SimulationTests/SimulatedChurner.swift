@@ -37,11 +37,10 @@ final class SimulatedChurner {
     /// SUBACK has come in this session: it is on disk.
     private var isDurable = false
     private var lostAt: MonotonicTime?
-    /// CONNACK said that there is no session, although one might have gone on.
-    private var isNew = false
     /// The box has crashed since CONNACK, which has cut the connection already.
     private var isCut = false
-    /// The session before, which was over, may have come back with a crash: that it was over need not have been on disk.
+    /// The box has crashed since the session began. A session before it that had expired may have come back: that it was
+    /// over need not have been on disk.
     private var isHaunted = false
     private(set) var resumptions = 0
     var faults: [String] = []
@@ -128,11 +127,10 @@ final class SimulatedChurner {
         }
         expiry = askedExpiry
         isConnected = true
-        isNew = !connack.sessionPresent && !askedClean
     }
 
     func boxCrashed(now: MonotonicTime) {
-        if isNew { isHaunted = true }
+        isHaunted = true
         guard isConnected, !isCut else { return }
         isCut = true
         lostAt = now
