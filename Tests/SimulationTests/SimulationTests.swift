@@ -6,9 +6,11 @@ import Testing
 struct SimulationTests {
     private static func number(_ name: String) -> UInt64? { getenv(name).flatMap { UInt64(String(cString: $0)) } }
 
-    static var seeds: [UInt64] {
+    static var seeds: [UInt64] { seeds(40) }
+
+    private static func seeds(_ usual: UInt64) -> [UInt64] {
         if let seed = number("MARTLET_SIMULATION_SEED") { return [seed] }
-        return Array(1...(number("MARTLET_SIMULATION_RUNS") ?? 40))
+        return Array(1...(number("MARTLET_SIMULATION_RUNS") ?? usual))
     }
 
     @Test("nothing acknowledged is lost and order holds through crashes, lost connections and a slow upstream")
@@ -43,7 +45,8 @@ struct SimulationTests {
         var crashes = 0
         var resumptions = 0
         var wills = 0
-        for seed in SimulationTests.seeds {
+        let seeds = SimulationTests.seeds(12)
+        for seed in seeds {
             let simulation = SessionSimulation(seed: seed, isHarmless: isHarmless)
             simulation.run(rounds: 4, steps: 1_500)
             #expect(
@@ -53,7 +56,7 @@ struct SimulationTests {
             resumptions += simulation.resumptions
             wills += simulation.willCount
         }
-        if SimulationTests.seeds.count < 10 { return }
+        if seeds.count < 10 { return }
         #expect(resumptions > 0 && wills > 0 && (isHarmless || crashes > 0))
     }
 }
