@@ -42,6 +42,7 @@ extension MQTTConnection {
             output = ByteBuffer()
         }
         if isLast || (isClosingWithoutPacket && outbox.isEmpty) {
+            // [MQTT-3.14.4-2] after DISCONNECT the connection is closed.
             end()
         } else if session == nil, !closingIsTimed {
             // It is given up and does not take what is left to be said: it may not keep the connection open by that.
