@@ -115,3 +115,13 @@ def test_subscribing_again_replaces_the_quality_of_service(connect, version, roo
     client.subscribe(f"{root}/a", 0)
     client.publish(f"{root}/a", b"", 2)
     assert [message.qos for message in client.everything_before_a_marker()] == [0]
+
+
+def test_more_than_a_connection_takes_at_once_arrives_once_and_in_order(connect, version, root):
+    connect("sub", version, persistent=True).subscribe(f"{root}/a", 1)
+    connect("sub", version, persistent=True).disconnect()
+    publisher = connect("pub", version)
+    for number in range(40):
+        publisher.publish(f"{root}/a", f"{number} ".encode() + bytes(30_000), 1)
+    received = connect("sub", version, persistent=True).everything_before_a_marker(publisher)
+    assert [int(message.payload.split(b" ")[0]) for message in received] == list(range(40))
