@@ -43,7 +43,9 @@ extension Broker {
         if let will = packet.will, let reason = refusal(of: will) { return refuse(client, packet, reason) }
         let permissions = permissions(of: client, clientIdentifier)
         if let will = packet.will, !mayPublishWill(on: will.topic, permissions) { return refuse(client, packet, .notAuthorized) }
+        var forgetsStored = false
         if let gone = sessions[clientIdentifier], gone.client == nil, gone.expiresAt <= now {
+            forgetsStored = gone.isPersistent
             publishDueWill(of: gone, now: now, wall: wall)
             end(gone, now: now, wall: wall)
         }
@@ -70,7 +72,6 @@ extension Broker {
         let isCleanStart = packet.cleanStart || isOthers(old, client)
         // [MQTT-3.1.4-4], [MQTT-3.1.2-5], [MQTT-3.1.2-6] `detach` may have ended the old session.
         let kept = isCleanStart ? nil : sessions[clientIdentifier]
-        var forgetsStored = false
         if isCleanStart, let ended = sessions[clientIdentifier] {
             forgetsStored = ended.isPersistent
             publishDueWill(of: ended, now: now, wall: wall)

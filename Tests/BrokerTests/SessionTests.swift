@@ -237,6 +237,19 @@ struct SessionTests {
         #expect(again.take().map(\.text) == ["CONNACK 0 0"])
     }
 
+    @Test("a client whose session has expired gets CONNACK when the old one is gone from the disk")
+    func expiredSessionIsGoneFirst() {
+        let harness = BrokerHarness()
+        harness.lose(harness.connect("s", expiry: 10))
+        harness.settle()
+        harness.now += .seconds(11)
+        let again = harness.connect("s", cleanStart: false, expiry: 10)
+        harness.flush()
+        #expect(again.take().isEmpty)
+        harness.settle()
+        #expect(again.take().map(\.text) == ["CONNACK 0 0"])
+    }
+
     @Test("an ended session lets go of its messages though a route may still know it")
     func endedSessionIsEmpty() throws {
         let harness = BrokerHarness()

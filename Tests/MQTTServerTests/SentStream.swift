@@ -16,13 +16,13 @@ enum SentStream: Equatable {
     }
 
     /// The version that the first packet asks for, if it is a CONNECT that says one.
+    ///
+    /// The rest of the packet need not be right, nor there: it is answered in the version that it says.
     static func version(of bytes: [UInt8]) -> ProtocolVersion? {
-        bytes.withUnsafeBytes { bytes in
-            guard case .frame(let frame) = FrameReader.read(bytes, maximumPacketSize: FrameReader.maximumPacketSize),
-                frame.type == .connect
-            else { return nil }
-            return ConnectPacket.version(of: UnsafeRawBufferPointer(rebasing: bytes[frame.body]))
-        }
+        guard let first = bytes.first, first >> 4 == PacketType.connect.rawValue else { return nil }
+        let length = bytes.dropFirst().prefix(4)
+        guard let end = length.firstIndex(where: { $0 < 0x80 }) else { return nil }
+        return bytes[(end + 1)...].withUnsafeBytes { ConnectPacket.version(of: $0) }
     }
 
     private static func read(_ bytes: UnsafeRawBufferPointer, maximumPacketSize: Int) -> SentStream {
