@@ -25,6 +25,9 @@ extension MartletConfiguration {
         limits.maximumSubscriptions = broker.maxSubscriptions
         limits.maximumSessions = broker.maxSessions
         limits.maximumOutboxBytes = broker.maxOutboxBytes
+        limits.maximumWaitingBytes = broker.maxWaitingBytes
+        limits.topicAliasMaximum = UInt16(clamping: broker.maxTopicAliases)
+        limits.outboundTopicAliasMaximum = UInt16(clamping: broker.maxOutboundTopicAliases)
         limits.maximumRetainedBytes = broker.maxRetainedBytes
         limits.maximumTopicLevels = broker.maxTopicLevels
         limits.whenDiskFull = broker.whenDiskFull == .refuse ? .refuse : .hold

@@ -23,6 +23,9 @@ extension MartletConfiguration {
         public var maxQueuedMessages = 10_000
         public var maxQueuedBytes = Int.mebibytes(16)
         public var maxOutboxBytes = Int.mebibytes(16)
+        public var maxWaitingBytes = Int.mebibytes(256)
+        public var maxTopicAliases = 16
+        public var maxOutboundTopicAliases = 64
         /// Whole seconds.
         public var maxSessionExpiry = Duration.days(7)
         /// Whole seconds; nil for any.
@@ -78,6 +81,18 @@ extension MartletConfiguration.Broker: ConfigurationTable {
         Key(
             "max-outbox-bytes", \.maxOutboxBytes, .size(.kibibytes(1)...(.gibibytes(16))),
             help: "Bytes that wait to be written to one connection; QoS 0 messages are dropped beyond."
+        )
+        Key(
+            "max-waiting-bytes", \.maxWaitingBytes, .size(.mebibytes(1)...(.gibibytes(64))),
+            help: "Bytes of messages in all queues and outboxes together; beyond, messages and new sessions are refused."
+        )
+        Key(
+            "max-topic-aliases", \.maxTopicAliases, .integer(0...65_535),
+            help: "Topic aliases that an MQTT 5.0 client may set on its connection."
+        )
+        Key(
+            "max-outbound-topic-aliases", \.maxOutboundTopicAliases, .integer(0...65_535),
+            help: "Topic aliases that are set towards an MQTT 5.0 client that takes them."
         )
         Key(
             "max-session-expiry", \.maxSessionExpiry, .duration(.zero...(.days(3650))),
@@ -141,7 +156,9 @@ extension MartletConfiguration.Broker: ConfigurationTable {
     }
 
     private func check(_ findings: inout Findings) {
-        for (key, bytes) in [("max-queued-bytes", maxQueuedBytes), ("max-outbox-bytes", maxOutboxBytes)]
+        for (key, bytes) in [
+            ("max-queued-bytes", maxQueuedBytes), ("max-outbox-bytes", maxOutboxBytes), ("max-waiting-bytes", maxWaitingBytes),
+        ]
         where source.isSound("max-packet-size", key) && bytes < maxPacketSize {
             findings.report(source[key], "\(key) must hold at least one packet of max-packet-size")
         }

@@ -26,7 +26,7 @@ def require_binary():
         sys.exit(f"{BINARY} is not there: run `swift build -c release --product martlet`, or set MARTLET_BINARY")
 
 
-UNLIMITED = 'max-queued-messages = 1000000\nmax-queued-bytes = "1GiB"\nmax-outbox-bytes = "1GiB"'
+UNLIMITED = 'max-queued-messages = 1000000\nmax-queued-bytes = "1GiB"\nmax-outbox-bytes = "1GiB"\nmax-waiting-bytes = "8GiB"'
 
 
 def brokers(directory):
