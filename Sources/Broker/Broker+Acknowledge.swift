@@ -73,6 +73,7 @@ extension Broker {
             let finished = session.queue.acknowledge(packetIdentifier, qos: qos)
         else { return }
         finish(finished, of: session)
-        pump(session, now: now)
+        // Not from here: what comes next may be too large as well, and this is within its being sent.
+        roomMade.append((session, now))
     }
 }

@@ -20,7 +20,14 @@ extension Broker {
             broken += brokenInvariants(of: session)
         }
         // Clients that are gone may still have something to send.
-        let waiting = sessions.values.reduce(0) { $0 + $1.queue.byteCount } + clients.reduce(0) { $0 + $1.outboxBytes }
+        var stored: [Int64: Int] = [:]
+        var waiting = clients.reduce(0) { $0 + $1.outboxBytes }
+        for entry in sessions.values.lazy.flatMap(\.queue.entries) {
+            guard let message = entry.message else { continue }
+            // One that is stored for several sessions counts once.
+            if let number = entry.stored?.number { stored[number] = message.byteCount } else { waiting += message.byteCount }
+        }
+        waiting += stored.values.reduce(0, +)
         check(account.byteCount >= waiting, "\(waiting) bytes wait, counted \(account.byteCount)")
         check(generated.isEmpty && hops == 0, "a publish is under way")
         check(committedBatch < batch, "batch \(batch) is committed before it is closed")

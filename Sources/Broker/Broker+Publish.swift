@@ -76,7 +76,7 @@ extension Broker {
                 }
                 return
             }
-            if isBacklogged || isOutOfMemory {
+            if isBacklogged || isOutOfMemory && wouldWait(publish.qos, along: route) {
                 refuse(publish, from: client, .quotaExceeded, now: now, wall: wall)
                 return
             }
@@ -90,7 +90,9 @@ extension Broker {
 
         let before = (operations: operations.count, touched: isBatchTouched)
         isBatchTouched = false
-        if !route.leadsNowhere || publish.retain {
+        // What follows from the message may change routes.
+        let leadsNowhere = route.leadsNowhere
+        if !leadsNowhere || publish.retain {
             let forms = takeForms()
             var publication = Publication(
                 topic: publish.topic, properties: publish.properties, payload: publish.payload, qos: publish.qos,
@@ -108,7 +110,7 @@ extension Broker {
         }
         let leftSomething = isBatchTouched || operations.count > before.operations
         isBatchTouched = isBatchTouched || before.touched
-        let reason: ReasonCode = route.leadsNowhere && client.version == .v5 ? .noMatchingSubscribers : .success
+        let reason: ReasonCode = leadsNowhere && client.version == .v5 ? .noMatchingSubscribers : .success
         let acknowledgement = AcknowledgementPacket(packetIdentifier: publish.packetIdentifier, reasonCode: reason)
         // [MQTT-3.3.4-1], [MQTT-4.3.2-4], [MQTT-4.3.3-8] as its QoS asks, [MQTT-4.3.3-13] also if its time has passed.
         // [MQTT-4.3.2-5] Nothing of QoS 1 is remembered.
@@ -125,6 +127,11 @@ extension Broker {
         let route = subscriptions.route(topic)
         client.lastRoute = route
         return route
+    }
+
+    /// Whether a message would have to wait in a queue.
+    private func wouldWait(_ qos: QoS, along route: Route) -> Bool {
+        !route.groups.isEmpty || route.targets.contains { $0.qos != .atMostOnce && !$0.session.takesAtOnce(qos: min(qos, $0.qos)) }
     }
 
     /// Whether the client has more messages unacknowledged than it was told that we take.
@@ -261,7 +268,8 @@ extension Broker {
         }
         if qos == .atMostOnce {
             guard !client.isClosing else { return }
-            guard client.outboxBytes &+ Client.cost(of: publication.byteCount) <= limits.maximumOutboxBytes, !isOutOfMemory
+            guard client.outboxBytes &+ Client.cost(of: publication.byteCount) <= limits.maximumOutboxBytes,
+                !isOutOfMemory || client.outbox.isEmpty
             else {
                 drop(.outboxFull, for: session, topic: publication.topicText)
                 return
@@ -270,6 +278,10 @@ extension Broker {
             let delivery = Delivery(
                 packetIdentifier: 0, qos: .atMostOnce, retain: retain, duplicate: false, origin: target.origin)
             if client.awaitsConnack {
+                guard client.gated.count < Broker.mostBeforeConnack else {
+                    drop(.outboxFull, for: session, topic: publication.topicText)
+                    return
+                }
                 append(.publish(OutboundPublish(publication.message(), delivery)), to: client)
             } else {
                 client.deliver(&publication, delivery)
@@ -306,7 +318,8 @@ extension Broker {
         stored: inout StoredMessage?, now: MonotonicTime, wall: Timestamp
     ) {
         guard session.queue.count < limits.maximumQueuedMessages,
-            session.queue.byteCount + publication.byteCount <= limits.maximumQueuedBytes, !isOutOfMemory,
+            session.queue.byteCount + publication.byteCount <= limits.maximumQueuedBytes,
+            !isOutOfMemory || session.takesAtOnce(qos: qos),
             // Network clients are refused before; this program's own messages are not.
             !session.isPersistent || !isOverflowing
         else {
@@ -333,7 +346,8 @@ extension Broker {
     }
 
     private func store(_ message: Message, now: MonotonicTime, wall: Timestamp) -> StoredMessage {
-        let stored = StoredMessage(number: nextMessageNumber, batch: batch)
+        let stored = StoredMessage(
+            number: nextMessageNumber, batch: batch, byteCount: message.byteCount, account: account)
         nextMessageNumber += 1
         operations.append(
             .putMessage(number: stored.number, message, expiresAt: expiry(of: message, now: now, wall: wall)))
@@ -436,6 +450,11 @@ extension Broker {
             !isBacklogged || message.qos != .atMostOnce
         else {
             drop(.retainedFull, for: nil, topic: message.topic)
+            // What was kept before is not true any more.
+            if old != nil {
+                _ = message.withTopic { retained.remove($0) }
+                operations.append(.deleteRetained(topic: message.topic))
+            }
             return
         }
         retained.put(message)

@@ -12,7 +12,7 @@ extension Broker {
         var messages: [Int64: (message: Message, stored: StoredMessage)] = [:]
         messages.reserveCapacity(snapshot.messages.count)
         for (number, message) in snapshot.messages {
-            messages[number] = (message, StoredMessage(number: number, batch: 0))
+            messages[number] = (message, StoredMessage(number: number, batch: 0, byteCount: message.byteCount, account: account))
             nextMessageNumber = max(nextMessageNumber, number + 1)
         }
         for message in snapshot.retained { retained.put(message) }

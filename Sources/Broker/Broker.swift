@@ -50,6 +50,8 @@ public final class Broker {
     public internal(set) var isCommitUrgent = false
 
     var dirty: [Client] = []
+    /// Sessions whose clients can be sent more since something was given up, with the time of that.
+    var roomMade: [(session: Session, at: MonotonicTime)] = []
     var gated: [Client] = []
     var waitingSessions: [Session] = []
     /// Published by in-process clients while they were receiving, with the number of publishes they derive from.
@@ -74,7 +76,10 @@ public final class Broker {
 
     /// Lets every client whose outbox has grown send it.
     public func flush() {
-        while !dirty.isEmpty {
+        while !dirty.isEmpty || !roomMade.isEmpty {
+            var sessions: [(session: Session, at: MonotonicTime)] = []
+            swap(&sessions, &roomMade)
+            for (session, time) in sessions { pump(session, now: time) }
             var batch: [Client] = []
             swap(&batch, &dirty)
             for client in batch {
@@ -135,6 +140,8 @@ public final class Broker {
 
     /// Whether so much waits in queues and outboxes that nothing more may: QoS 1 and 2 messages are refused with Quota
     /// exceeded, others are dropped, and no new session begins.
+    ///
+    /// What would not have to wait goes on.
     var isOutOfMemory: Bool { account.byteCount >= limits.maximumWaitingBytes }
 
     /// The batch with this number, and all before it, are on disk.
@@ -179,6 +186,9 @@ public final class Broker {
         client.send(outbound)
         markDirty(client)
     }
+
+    /// Messages of QoS 0 that are kept for a client until its CONNACK may go out; more are dropped.
+    static let mostBeforeConnack = 1_000
 
     private func gate(_ outbound: Outbound, _ client: Client, _ batch: Int64) {
         client.gated.append((batch, outbound))

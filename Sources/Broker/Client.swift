@@ -50,6 +50,8 @@ open class Client {
     /// PUBACKs among them: QoS 1 messages that count against our Receive Maximum.
     var gatedPubacks = 0
     var isGated = false
+    /// Answers that wait for the disk.
+    public var waitingAnswers: Int { gated.count }
     /// CONNACK waits for a commit: nothing may be sent before it [MQTT-3.2.0-1].
     var awaitsConnack = false
     /// Set once the broker has given up the connection: nothing is appended any more.

@@ -20,14 +20,21 @@ final class StoredMessage {
     /// The batch whose commit makes it durable, and with it the entries that refer to it.
     let batch: Int64
     var references = 0
+    private let byteCount: Int
+    private let account: MemoryAccount
 
-    init(number: Int64, batch: Int64) {
+    init(number: Int64, batch: Int64, byteCount: Int, account: MemoryAccount) {
         self.number = number
         self.batch = batch
+        self.byteCount = byteCount
+        self.account = account
+        account.byteCount += byteCount
     }
+
+    deinit { account.byteCount -= byteCount }
 }
 
-/// Bytes of messages that wait somewhere, over all sessions and connections.
+/// Bytes of messages that wait somewhere, over all sessions and connections; a stored message counts once.
 final class MemoryAccount {
     var byteCount = 0
 }
@@ -81,15 +88,15 @@ struct DeliveryQueue {
     /// [MQTT-4.6.0-5], [MQTT-4.6.0-6] behind all that came before.
     mutating func append(_ entry: Entry) -> Int64 {
         let sequence = nextSequence
-        if let message = entry.message { hold(message.byteCount) }
+        if let message = entry.message { hold(message.byteCount, isStored: entry.stored != nil) }
         entries.append(entry)
         count &+= 1
         return sequence
     }
 
-    private mutating func hold(_ bytes: Int) {
+    private mutating func hold(_ bytes: Int, isStored: Bool) {
         byteCount &+= bytes
-        account.byteCount &+= bytes
+        if !isStored { account.byteCount &+= bytes }
     }
 
     /// Whether everything has been sent, so that what comes next may be sent at once.
@@ -186,7 +193,7 @@ struct DeliveryQueue {
 
     private mutating func dropMessage(_ index: Int) {
         guard let message = entries[index].message else { return }
-        hold(-message.byteCount)
+        hold(-message.byteCount, isStored: entries[index].stored != nil)
         entries[index].message = nil
     }
 
@@ -197,7 +204,7 @@ struct DeliveryQueue {
         dropMessage(index)
         if index == 0, entries[0].state != .done {
             removeFirst()
-            while let first = entries.first, first.state == .done, sentCount > 0 { removeFirst() }
+            while let first = entries.first, first.state == .done { removeFirst() }
         } else {
             entries[index].state = .done
             entries[index].stored = nil
@@ -209,7 +216,8 @@ struct DeliveryQueue {
     private mutating func removeFirst() {
         entries.removeFirst()
         headSequence &+= 1
-        sentCount &-= 1
+        // What was over before this connection began has not been passed on it.
+        if sentCount > 0 { sentCount &-= 1 }
     }
 
     /// A new connection: everything unacknowledged is to be sent again [MQTT-4.4.0-1], with DUP [MQTT-3.3.1-1], which
@@ -231,7 +239,7 @@ struct DeliveryQueue {
 
     /// Everything is given up: the session has ended.
     mutating func removeAll() {
-        account.byteCount -= byteCount
+        for entry in entries where entry.stored == nil { account.byteCount -= entry.message?.byteCount ?? 0 }
         self = DeliveryQueue(account: account)
     }
 }

@@ -16,7 +16,7 @@ extension MartletConfiguration {
         public var banAfter = 10
         public var banWindow = Duration.minutes(5)
         public var banTime = Duration.minutes(10)
-        public var banBy = [BanSubject.address, .clientIdentifier]
+        public var banBy = [BanSubject.address]
         public var banLoopback = false
         /// nil for any number, as the others.
         public var flapAfter: Int?
@@ -43,7 +43,7 @@ extension MartletConfiguration.Protection: ConfigurationTable {
         Key("ban-time", \.banTime, .duration(.seconds(1)...(.days(7))), when: bans, help: "How long a ban lasts.")
         Key(
             "ban-by", \.banBy, .list(of: .choice(BanSubject.self), limit: 3), when: bans,
-            help: "What failures are counted for and what is banned. With user-name whoever knows one can lock its user out."
+            help: "What failures are counted for and what is banned. With client-identifier or user-name whoever knows one can lock its client out."
         )
         Key("ban-loopback", \.banLoopback, .boolean, when: bans, help: "Whether addresses of this machine are banned too.")
         Key(

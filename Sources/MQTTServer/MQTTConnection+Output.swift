@@ -171,5 +171,7 @@ extension MQTTConnection {
         shared.broker.discard(
             packetIdentifier: packetIdentifier, qos: qos, topic: String(decoding: topic, as: UTF8.self), of: self,
             now: SystemClock.monotonic())
+        // There is room for the next message, at the end of the turn.
+        shared.turn()
     }
 }

@@ -102,6 +102,10 @@ final class MQTTConnection: Client, ChannelDuplexHandler {
 
     func channelActive(context: ChannelHandlerContext) {
         isWritable = context.channel.isWritable
+        if case .network = listener.place, context.channel.remoteAddress == nil {
+            // It was reset before it was accepted: nobody could say from where it comes.
+            return end()
+        }
         if let access = shared.access, access.countsAddresses, let address = networkAddress {
             guard access.admission.opened(from: address) else {
                 log(.info, "closed a connection: there are as many from its address as there may be")
@@ -154,7 +158,9 @@ final class MQTTConnection: Client, ChannelDuplexHandler {
 
     /// Whether the client leaves so much unread that more would pile up without a bound.
     private var isBackedUp: Bool {
-        !isWritable
+        // Answers that wait for the disk pile up without the client's doing; there are no more of them than it may have.
+        if waitingAnswers >= ServerContext.maximumBackedUp + Int(shared.broker.limits.receiveMaximum) { return true }
+        return !isWritable
             && (outbox.count >= ServerContext.maximumBackedUp || outboxBytes > shared.broker.limits.maximumOutboxBytes)
     }
 
@@ -213,7 +219,10 @@ final class MQTTConnection: Client, ChannelDuplexHandler {
     }
 
     /// Writes what there is, as the broker asks once per batch.
-    override func flush() { writeOutbox() }
+    override func flush() {
+        writeOutbox()
+        if isReadHeld, let context { readOn(context) }
+    }
 
     override func deliver(_ publication: inout Publication, _ delivery: Delivery) {
         // What has another name for the client goes through the outbox.

@@ -50,7 +50,42 @@ struct FlowControlTests {
         var limits = BrokerLimits()
         limits.maximumWaitingBytes = 10_000
         let harness = BrokerHarness(limits: limits)
-        for number in 1...4 {
+        let first = harness.connect("s1", expiry: 3600)
+        harness.subscribe(first, "a", qos: .atLeastOnce)
+        harness.lose(first)
+        let publisher = harness.connect("p")
+        let reader = harness.connect("r")
+        harness.subscribe(reader, "b")
+        harness.settle()
+        _ = publisher.take()
+        _ = reader.take()
+        let text = String(repeating: "x", count: 1_000)
+        for number: UInt16 in 1...12 {
+            harness.publish(publisher, "a", text, qos: .atLeastOnce, packetIdentifier: number)
+            harness.settle()
+        }
+        #expect(publisher.take().map(\.text) == (1...12).map { "PUBACK \($0) \($0 <= 10 ? 0 : 151)" })
+        // QoS 0 goes to whoever keeps up, and is dropped for others.
+        for text in ["1", "2"] { harness.publish(publisher, "b", text) }
+        harness.settle()
+        #expect(reader.takeTexts() == ["1"])
+        #expect(harness.connect("new").take().isEmpty)
+        // A session that is there goes on: it is what makes room.
+        let back = harness.connect("s1", cleanStart: false, expiry: 3600)
+        harness.settle()
+        #expect(back.takeTexts().count == 10)
+        for identifier: UInt16 in 1...3 { harness.puback(back, identifier) }
+        harness.publish(publisher, "a", text, qos: .atLeastOnce, packetIdentifier: 20)
+        harness.settle()
+        #expect(publisher.take().map(\.text) == ["PUBACK 20 0"])
+    }
+
+    @Test("at that bound what need not wait goes on, and a message for many sessions counts once")
+    func memoryBoundIsNoStop() {
+        var limits = BrokerLimits()
+        limits.maximumWaitingBytes = 10_000
+        let harness = BrokerHarness(limits: limits)
+        for number in 1...30 {
             let away = harness.connect("s\(number)", expiry: 3600)
             harness.subscribe(away, "a", qos: .atLeastOnce)
             harness.lose(away)
@@ -62,23 +97,35 @@ struct FlowControlTests {
         _ = publisher.take()
         _ = reader.take()
         let text = String(repeating: "x", count: 1_000)
-        for number: UInt16 in 1...5 {
-            harness.publish(publisher, "a", text, qos: .atLeastOnce, packetIdentifier: number)
-            harness.settle()
-        }
-        #expect(publisher.take().map(\.text) == ["PUBACK 1 0", "PUBACK 2 0", "PUBACK 3 0", "PUBACK 4 151", "PUBACK 5 151"])
-        harness.publish(publisher, "b", "y")
+        for number: UInt16 in 1...15 { harness.publish(publisher, "a", text, qos: .atLeastOnce, packetIdentifier: number) }
         harness.settle()
-        #expect(reader.takeTexts().isEmpty)
-        #expect(harness.connect("new").take().isEmpty)
-        // A session that is there goes on: it is what makes room.
-        let back = harness.connect("s1", cleanStart: false, expiry: 3600)
+        #expect(publisher.take().map(\.text) == (1...15).map { "PUBACK \($0) \($0 <= 10 ? 0 : 151)" })
+        harness.publish(publisher, "b", "1", qos: .atLeastOnce, packetIdentifier: 20)
         harness.settle()
-        #expect(back.takeTexts().count == 3)
-        for identifier: UInt16 in 1...3 { harness.puback(back, identifier) }
-        harness.publish(publisher, "a", text, qos: .atLeastOnce, packetIdentifier: 6)
+        harness.publish(publisher, "b", "2")
+        harness.publish(publisher, "nobody", "3", qos: .atLeastOnce, packetIdentifier: 21)
         harness.settle()
-        #expect(publisher.take().map(\.text) == ["PUBACK 6 0"])
+        #expect(reader.takeTexts() == ["1", "2"])
+        #expect(publisher.take().map(\.text) == ["PUBACK 20 0", "PUBACK 21 16"])
+    }
+
+    @Test("a smaller window after a reconnection leaves nothing behind in the queue")
+    func smallerWindow() throws {
+        let harness = BrokerHarness()
+        let first = harness.connect("s", expiry: 3600, receiveMaximum: 10)
+        harness.subscribe(first, "a", qos: .atLeastOnce)
+        let publisher = harness.connect("p")
+        for number: UInt16 in 1...3 { harness.publish(publisher, "a", "\(number)", qos: .atLeastOnce, packetIdentifier: number) }
+        harness.settle()
+        harness.puback(first, 2)
+        harness.lose(first)
+        let again = harness.connect("s", cleanStart: false, expiry: 3600, receiveMaximum: 1)
+        harness.settle()
+        for identifier: UInt16 in [1, 3] { harness.puback(again, identifier) }
+        harness.settle()
+        #expect(again.takeTexts() == ["1", "3"])
+        #expect(try #require(again.session).queue.entries.isEmpty)
+        #expect(harness.broker.checkInvariants() == [])
     }
 
     @Test("what waits is counted in all until it is gone")

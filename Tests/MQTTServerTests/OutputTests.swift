@@ -41,6 +41,30 @@ struct OutputTests {
         #expect(try subscriber.take() == (0..<600).map { "PUBLISH a \($0) \(text)" })
     }
 
+    @Test("a long queue of messages too large for a client is passed over, and the others come")
+    func manyTooLarge() throws {
+        let first = try server.open().connect("s", expiry: 3600)
+        try first.subscribe("a", qos: .atLeastOnce)
+        first.lose()
+        let publisher = try server.open().connect("p")
+        let text = String(repeating: "x", count: 200)
+        for number in 0..<9_000 {
+            let payload = number % 3_000 == 2_999 ? "small \(number)" : text
+            let identifier = UInt16(number % 900 + 1)
+            try publisher.send(Packets.publish("a", payload, qos: .atLeastOnce, packetIdentifier: identifier, version: .v5))
+        }
+        _ = try publisher.take()
+        var packet = ConnectPacket(version: .v5, clientIdentifier: "s", cleanStart: false, keepAlive: 0)
+        packet.properties.sessionExpiryInterval = 3600
+        packet.properties.maximumPacketSize = 100
+        let again = try server.open()
+        try again.sendConnect(packet)
+        server.settle()
+        let messages = [3_000, 6_000, 9_000].map { "PUBLISH \($0) a small \($0 - 1)" }
+        let taken = try again.take()
+        #expect(taken == ["CONNACK 1 0"] + messages)
+    }
+
     @Test("much to say leaves in pieces, in order")
     func pieces() throws {
         let subscriber = try server.open().connect("s")

@@ -155,7 +155,7 @@ def test_nobody_publishes_for_the_broker_itself(guarded, login):
 
 
 def test_repeated_failures_lead_to_a_ban(guarded, login, version):
-    broker = guarded('[protection]\nban-after = 3\nban-time = "1h"\n[[access-rule]]\naccess = "allow"\n')
+    broker = guarded('[protection]\nban-after = 3\nban-time = "1h"\nban-by = ["client-identifier"]\n[[access-rule]]\naccess = "allow"\n')
     banned = BANNED if version == "5.0" else NOT_AUTHORIZED
     for password, expected in [("a", 134), ("b", 134), ("c", 134), ("nna!", banned)]:
         client = Client(broker.port, version, "guesser", user="ann", password=password)

@@ -36,7 +36,8 @@ enum FilterCoverage {
     }
 
     private static func levels(_ filter: String) -> [Substring] {
-        filter.split(separator: "/", omittingEmptySubsequences: false)
+        // By bytes: to `Character` a slash and a combining mark behind it are one.
+        filter.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false).map { Substring($0) }
     }
 
     /// [MQTT-4.7.3-4] nothing is normalized: to `String` a composed and a decomposed "é" are the same.
