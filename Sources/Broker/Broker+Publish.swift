@@ -301,7 +301,7 @@ extension Broker {
             return
         }
         let keepsMessage = target.origin?.group != nil
-        let (_, packetIdentifier) = session.queue.appendSent(
+        let packetIdentifier = session.queue.appendSent(
             DeliveryQueue.Entry(
                 message: keepsMessage ? publication.message() : nil, stored: nil, origin: target.origin, qos: qos,
                 retain: retain))

@@ -107,12 +107,12 @@ struct DeliveryQueue {
     ///
     /// - Returns: its packet identifier.
     @inline(__always)
-    mutating func appendSent(_ entry: Entry) -> (sequence: Int64, packetIdentifier: UInt16) {
+    mutating func appendSent(_ entry: Entry) -> UInt16 {
         let sequence = append(entry)
         entries[entries.count &- 1].state = .sent
         sentCount &+= 1
         inFlight &+= 1
-        return (sequence, DeliveryQueue.packetIdentifier(sequence))
+        return DeliveryQueue.packetIdentifier(sequence)
     }
 
     /// Packet identifiers that can be in use at one time.

@@ -1,4 +1,4 @@
-internal import Glibc
+internal import Core
 
 /// The topics of the block that is being written, found again by their bytes without making a `String`.
 ///
@@ -13,7 +13,6 @@ struct TopicDictionary {
 
     private var entries: [Entry] = []
     private var slots = [Int32](repeating: -1, count: 64)
-    private static let seed = UInt64.random(in: .min ... .max)
 
     mutating func removeAll() {
         guard !entries.isEmpty else { return }
@@ -36,7 +35,7 @@ struct TopicDictionary {
             let number = Int(slots[slot])
             let entry = entries[number]
             if entry.hash == hash, entry.length == topic.count,
-                equal(topic, UnsafeRawBufferPointer(rebasing: block[entry.offset..<entry.offset + entry.length]))
+                topic.hasSameBytes(as: UnsafeRawBufferPointer(rebasing: block[entry.offset..<entry.offset + entry.length]))
             {
                 return number
             }
@@ -62,28 +61,6 @@ struct TopicDictionary {
         slots[slot] = Int32(truncatingIfNeeded: number)
     }
 
-    private func equal(_ a: UnsafeRawBufferPointer, _ b: UnsafeRawBufferPointer) -> Bool {
-        guard let start = a.baseAddress, let other = b.baseAddress else { return a.count == b.count }
-        return a.count == b.count && memcmp(start, other, a.count) == 0
-    }
-
-    static func hash(_ bytes: UnsafeRawBufferPointer) -> UInt64 {
-        var hash = seed
-        var at = 0
-        while bytes.count - at >= 8 {
-            hash = mix(hash ^ bytes.loadUnaligned(fromByteOffset: at, as: UInt64.self))
-            at += 8
-        }
-        var rest = UInt64(truncatingIfNeeded: bytes.count)
-        while at < bytes.count {
-            rest = rest << 8 | UInt64(bytes[at])
-            at += 1
-        }
-        return mix(hash ^ rest)
-    }
-
-    private static func mix(_ value: UInt64) -> UInt64 {
-        let (high, low) = value.multipliedFullWidth(by: 0x9E37_79B9_7F4A_7C15)
-        return high ^ low
-    }
+    /// Its seed is this process's.
+    static let hash = ByteHash()
 }
