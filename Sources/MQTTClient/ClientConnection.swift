@@ -34,6 +34,10 @@ open class ClientConnection: ChannelInboundHandler {
     public final var output = ByteBuffer()
     private var keepAlive = KeepAlive()
     private var timer: Scheduled<Void>?
+    /// PINGREQs sent on this connection, those of the keep-alive included.
+    private var sentPings: UInt64 = 0
+    /// PINGREQs that were answered: the first so many, as the server answers in order.
+    public final private(set) var answeredPings: UInt64 = 0
 
     public final var version: ProtocolVersion { packet.version }
     public final var clientIdentifier: String { packet.clientIdentifier }
@@ -65,6 +69,9 @@ open class ClientConnection: ChannelInboundHandler {
     ///
     /// - Parameter body: valid during the call.
     open func receive(_ frame: Frame, _ body: UnsafeRawBufferPointer) throws(DecodeError) { throw unexpected(frame.type) }
+
+    /// PINGRESP: the PINGREQ with the number ``answeredPings``, and so everything that was sent before it, has arrived.
+    open func pong() {}
 
     /// Everything that one read brought has been received.
     open func turn() {}
@@ -187,6 +194,10 @@ open class ClientConnection: ChannelInboundHandler {
         switch frame.type {
         case .pingresp:
             try Ping.read(body: body)
+            // One that was not asked for answers nothing.
+            guard answeredPings < sentPings else { return }
+            answeredPings += 1
+            pong()
         case .disconnect where version == .v5:
             let packet = try DisconnectPacket.read(body: body, version: version)
             close(.disconnected(packet.reasonCode, packet.properties.reasonString))
@@ -228,6 +239,18 @@ open class ClientConnection: ChannelInboundHandler {
         // The channel holds the memory until it is written; for the next turn there is other.
         output = ByteBuffer()
         send(bytes)
+    }
+
+    /// Sends a PINGREQ behind everything that was added to ``output`` (MQTT 5.0 §3.12).
+    ///
+    /// - Returns: its number on this connection, from 1; ``pong()`` is called when ``answeredPings`` has reached it.
+    @discardableResult
+    public final func ping() -> UInt64 {
+        guard phase == .up else { return sentPings }
+        sentPings += 1
+        Ping.writeRequest(into: &output)
+        flush()
+        return sentPings
     }
 
     /// Sends packets that were put together elsewhere.
@@ -293,8 +316,7 @@ open class ClientConnection: ChannelInboundHandler {
             switch connection.keepAlive.tick() {
             case .nothing: break
             case .ping:
-                Ping.writeRequest(into: &connection.output)
-                connection.flush()
+                connection.ping()
             case .dead:
                 return connection.close(.silent)
             }
