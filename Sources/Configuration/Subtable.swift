@@ -13,19 +13,38 @@ struct Subtable<Root: ConfigurationTable>: Sendable {
     init<Table: ConfigurationTable>(_ name: String, _ path: any WritableKeyPath<Root, Table> & Sendable) {
         self.name = name
         decode = { entry, root, findings in
-            guard case .table(let entries) = entry.value.content else {
-                findings.report(entry.mark, "\(name) must be a table, [\(name)], not \(entry.value.kind)")
-                return
-            }
-            root[keyPath: path] = Table.schema.decode(
-                entries, at: entry.value.mark, header: "[\(name)]", &findings
-            )
+            if let table = Self.single(Table.self, name, entry, &findings) { root[keyPath: path] = table }
         }
         blocks = { root, parent in
             [Table.schema.block(root[keyPath: path], path: join(parent, name), isRepeated: false)]
         }
         exampleBlocks = { _ in [] }
         reference = { parent in Table.schema.reference(path: join(parent, name), isRepeated: false, limit: 1) }
+    }
+
+    /// One table, or none.
+    init<Table: ConfigurationTable>(_ name: String, _ path: any WritableKeyPath<Root, Table?> & Sendable) {
+        self.name = name
+        decode = { entry, root, findings in
+            if let table = Self.single(Table.self, name, entry, &findings) { root[keyPath: path] = table }
+        }
+        blocks = { root, parent in
+            guard let table = root[keyPath: path] else { return [] }
+            return [Table.schema.block(table, path: join(parent, name), isRepeated: false)]
+        }
+        exampleBlocks = { _ in [] }
+        reference = { parent in Table.schema.reference(path: join(parent, name), isRepeated: false, limit: 1) }
+    }
+
+    /// nil, with a finding, if the entry is no table.
+    private static func single<Table: ConfigurationTable>(
+        _: Table.Type, _ name: String, _ entry: TOMLEntry, _ findings: inout Findings
+    ) -> Table? {
+        guard case .table(let entries) = entry.value.content else {
+            findings.report(entry.mark, "\(name) must be a table, [\(name)], not \(entry.value.kind)")
+            return nil
+        }
+        return Table.schema.decode(entries, at: entry.value.mark, header: "[\(name)]", &findings)
     }
 
     /// Any number of tables up to `limit`. Those of the file come in the place of those that the struct starts with.

@@ -71,6 +71,9 @@ public enum FormEffect: Sendable, Equatable {
     case publishUpstream(FormPublish)
     /// To be published in the local broker.
     case publishLocal(FormPublish)
+    /// To be subscribed to upstream on this connection, beside ``UpstreamForm/subscriptions``: what may be asked for only
+    /// after a login.
+    case subscribe([SubscribePacket.Request])
     /// The connection is to be made anew; the text says why.
     case reconnect(String)
     /// Something that the log should say: an upstream that refuses what it is sent, a command that nobody answered.
