@@ -46,9 +46,17 @@ extension MartletConfiguration {
     var systemTopicsInterval: Duration? { broker.sysInterval == .zero ? nil : broker.sysInterval }
 
     var cacheLimits: CacheLimits {
-        CacheLimits(
-            maximumBytes: Int64(cache.maxSize), maximumAge: cache.maxAge,
-            whenFull: cache.whenFull == .dropOldest ? .dropOldest : .refuseNewest)
+        let bytes = if case .bytes(let bytes) = cache.size { bytes } else { 1 << 30 }
+        return CacheLimits(maximumBytes: Int64(bytes), maximumAge: cache.maxAge, whenFull: CacheLimits.WhenFull(cache.whenFull))
+    }
+}
+
+extension CacheLimits.WhenFull {
+    fileprivate init(_ policy: MartletConfiguration.WhenFull) {
+        switch policy {
+        case .dropOldest, .thin: self = .dropOldest
+        case .dropNewest, .refuse: self = .refuseNewest
+        }
     }
 }
 

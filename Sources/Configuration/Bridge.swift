@@ -6,6 +6,14 @@ extension MartletConfiguration {
             case v5 = "5.0"
         }
 
+        /// What goes first when the upstream is back after an outage.
+        public enum Order: String, Sendable, CaseIterable {
+            /// Everything in the order in which it came.
+            case strict
+            /// What comes now; what waited (the back-fill) beside it, with what the rates leave.
+            case liveFirst = "live-first"
+        }
+
         public var name = ""
         public var host = ""
         public var port = 1883
@@ -21,10 +29,20 @@ extension MartletConfiguration {
         public var connectTimeout = Duration.seconds(30)
         public var reconnectInterval = Duration.seconds(1)
         public var maxBackOff = Duration.minutes(2)
+        public var order = Order.liveFirst
+        /// Messages a second of the back-fill; nil for as fast as the upstream takes them.
+        public var backfillRate: Int?
+        /// Bytes a second of the back-fill, names and payloads; nil as for ``backfillRate``.
+        public var backfillBytesPerSecond: Int?
+        /// As ``Route/prefix`` of a route, for back-fill, before the topic that the route gives.
+        public var backfillPrefix: String?
+        /// As ``Route/topic`` of a route, for back-fill; its levels are those of the topic that the route gives.
+        public var backfillTopic: String?
+        public var marksBackfill = false
         /// Local to upstream.
-        public var forward: [Route] = []
+        public var forward: [Forward] = []
         /// Upstream to local.
-        public var receive: [Route] = []
+        public var receive: [Receive] = []
         public internal(set) var source = TableSource()
 
         public init() {}
@@ -33,6 +51,7 @@ extension MartletConfiguration {
 
 extension MartletConfiguration.Bridge: ConfigurationTable {
     private static let isV5 = Key<Self>.Condition("protocol", text: "protocol is \"5.0\"") { $0.protocol == .v5 }
+    private static let liveFirst = Key<Self>.Condition("order", text: "order is \"live-first\"") { $0.order == .liveFirst }
     private static let hasUser = Key<Self>.Condition("user-name", text: "there is a user-name") { $0.userName != nil }
 
     static let schema = Schema<Self>("An upstream MQTT broker.") {
@@ -74,6 +93,30 @@ extension MartletConfiguration.Bridge: ConfigurationTable {
             help: "The wait after a lost connection; it doubles with each failure up to max-back-off."
         )
         Key("max-back-off", \.maxBackOff, .duration(.seconds(1)...(.days(1))), help: "The longest such wait.")
+        Key(
+            "order", \.order, .choice(Order.self),
+            help: "What goes first after an outage: what comes now, or strictly what came first."
+        )
+        Key(
+            "backfill-rate", \.backfillRate, .integer(1...1_000_000), unit: "messages a second", when: liveFirst, example: 200,
+            help: "The most that is sent of what waited, beside live messages. As fast as the upstream takes it when not set."
+        )
+        Key(
+            "backfill-bytes-per-second", \.backfillBytesPerSecond, .size(.kibibytes(1)...(.gibibytes(4))), when: liveFirst,
+            example: .kibibytes(64), help: "The same in bytes of topics and payloads."
+        )
+        Key(
+            "backfill-prefix", \.backfillPrefix, .topicPrefix, when: liveFirst, example: "history",
+            help: "What is put before the upstream topic of messages that waited; it ends with / unless the topic begins with one."
+        )
+        Key(
+            "backfill-topic", \.backfillTopic, .topicTemplate, when: liveFirst, example: "history/${topic[2]}",
+            help: "The upstream topic of messages that waited, in place of backfill-prefix; ${…} is filled in from their live topic."
+        )
+        Key(
+            "mark-backfill", \.marksBackfill, .boolean, when: liveFirst,
+            help: "Whether messages that waited say so upstream, in user properties with MQTT 5.0 or as the bridge's form has it."
+        )
         Subtable("forward", \.forward, limit: 256)
         Subtable("receive", \.receive, limit: 256)
     } check: { bridge, findings in
@@ -90,6 +133,10 @@ extension MartletConfiguration.Bridge: ConfigurationTable {
                 "max-back-off must not be shorter than reconnect-interval"
             )
         }
+        if backfillTopic != nil, backfillPrefix != nil {
+            findings.report(source["backfill-topic"], "backfill-topic replaces the whole topic: leave out backfill-prefix")
+        }
+        checkCacheRoutes(&findings)
         if forward.isEmpty, receive.isEmpty {
             findings.report(source.position, "[[bridge]] needs at least one [[bridge.forward]] or [[bridge.receive]]")
         }
@@ -103,6 +150,9 @@ extension MartletConfiguration.Bridge: ConfigurationTable {
                 $0.clientIdentifier = "box-1"
                 $0.userName = "box"
                 $0.passwordFile = "cloud.password"
+                $0.backfillRate = 200
+                $0.backfillBytesPerSecond = .kibibytes(64)
+                $0.backfillPrefix = "history"
                 $0.forward = [
                     .example {
                         $0.filter = "/sys/#"
@@ -111,6 +161,10 @@ extension MartletConfiguration.Bridge: ConfigurationTable {
                     .example {
                         $0.filter = "alarms/#"
                         $0.topic = "up/${topic[2]}"
+                        $0.priority = 9
+                        $0.whenFull = .refuse
+                        $0.maxSize = .mebibytes(100)
+                        $0.maxAge = .days(365)
                     },
                 ]
                 $0.receive = [
@@ -119,7 +173,15 @@ extension MartletConfiguration.Bridge: ConfigurationTable {
                         $0.removePrefix = "site/7"
                     }
                 ]
-            }
+            },
+            .example {
+                $0.name = "archive"
+                $0.host = "archive.example.com"
+                $0.clientIdentifier = "box-1"
+                $0.backfillTopic = "history/${topic[2]}"
+                $0.marksBackfill = true
+                $0.forward = [.example { $0.filter = "alarms/#" }]
+            },
         ]
     }
 }

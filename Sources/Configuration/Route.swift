@@ -1,14 +1,25 @@
 public import Core
 
 extension MartletConfiguration.Bridge {
-    /// `[[bridge.forward]]` and `[[bridge.receive]]`: topics that cross the bridge, and how their names change.
-    public struct Route: Sendable, Equatable {
-        public var filter = ""
+    /// What `[[bridge.forward]]` and `[[bridge.receive]]` have in common: topics that cross the bridge, and how their names
+    /// change.
+    public protocol Route: Sendable, Equatable {
+        var filter: String { get set }
         /// Taken away first, byte for byte; the topic `a/b/c` without `a/b/` is `c`.
-        public var removePrefix: String?
+        var removePrefix: String? { get set }
         /// Put before what is left, byte for byte; the topic `/sys/x` with `a/b` is `a/b/sys/x`.
-        public var prefix: String?
+        var prefix: String? { get set }
         /// A template for the whole topic, in place of the two prefixes.
+        var topic: String? { get set }
+        var qos: QoS { get set }
+        var source: TableSource { get }
+    }
+
+    /// `[[bridge.receive]]`: upstream topics that come down.
+    public struct Receive: Route {
+        public var filter = ""
+        public var removePrefix: String?
+        public var prefix: String?
         public var topic: String?
         public var qos = QoS.atLeastOnce
         public internal(set) var source = TableSource()
@@ -17,25 +28,37 @@ extension MartletConfiguration.Bridge {
     }
 }
 
-extension MartletConfiguration.Bridge.Route: ConfigurationTable {
-    static let schema = Schema<Self>("Topics that cross the bridge, and how their names change.") {
-        Key("filter", \.filter, .topicFilter, .required, help: "The topics, where the messages come from.")
-        Key(
-            "remove-prefix", \.removePrefix, .topicPrefix, example: "site/7",
-            help: "What is taken from the front of the topic, byte for byte, up to the end of a level."
-        )
-        Key(
-            "prefix", \.prefix, .topicPrefix, example: "site/7",
-            help: "What is then put before the topic, byte for byte; it ends with / unless the topic begins with one."
-        )
-        Key(
-            "topic", \.topic, .topicTemplate, example: "up/${topic[2]}",
-            help: "The whole new topic, in place of the prefixes; ${…} is filled in."
-        )
-        Key("qos", \.qos, .qos, help: "forward: the QoS to send with, 2 counts as 1; receive: the highest QoS asked for.")
+extension MartletConfiguration.Bridge.Receive: ConfigurationTable {
+    static let schema = Schema<Self>("Topics of the upstream broker that are published here.") {
+        topicKeys(qos: "The highest QoS asked for.")
     } check: { route, findings in
-        if route.topic != nil, route.prefix != nil || route.removePrefix != nil {
-            findings.report(route.source["topic"], "topic replaces the whole topic: leave out prefix and remove-prefix")
+        route.checkTopics(route.source, &findings)
+    }
+}
+
+extension MartletConfiguration.Bridge.Route where Self: ConfigurationTable {
+    static func topicKeys(qos help: String) -> [Key<Self>] {
+        [
+            Key("filter", \.filter, .topicFilter, .required, help: "The topics, where the messages come from."),
+            Key(
+                "remove-prefix", \.removePrefix, .topicPrefix, example: "site/7",
+                help: "What is taken from the front of the topic, byte for byte, up to the end of a level."
+            ),
+            Key(
+                "prefix", \.prefix, .topicPrefix, example: "site/7",
+                help: "What is then put before the topic, byte for byte; it ends with / unless the topic begins with one."
+            ),
+            Key(
+                "topic", \.topic, .topicTemplate, example: "up/${topic[2]}",
+                help: "The whole new topic, in place of the prefixes; ${…} is filled in."
+            ),
+            Key("qos", \.qos, .qos, help: help),
+        ]
+    }
+
+    func checkTopics(_ source: TableSource, _ findings: inout Findings) {
+        if topic != nil, prefix != nil || removePrefix != nil {
+            findings.report(source["topic"], "topic replaces the whole topic: leave out prefix and remove-prefix")
         }
     }
 }

@@ -61,8 +61,10 @@ struct RefusedKey {
 
 @resultBuilder
 enum SchemaBuilder<Root: ConfigurationTable> {
-    static func buildExpression(_ key: Key<Root>) -> Schema<Root>.Entry { .key(key) }
-    static func buildExpression(_ table: Subtable<Root>) -> Schema<Root>.Entry { .subtable(table) }
-    static func buildExpression(_ key: RefusedKey) -> Schema<Root>.Entry { .refused(key.name, key.advice) }
-    static func buildBlock(_ entries: Schema<Root>.Entry...) -> [Schema<Root>.Entry] { entries }
+    static func buildExpression(_ key: Key<Root>) -> [Schema<Root>.Entry] { [.key(key)] }
+    static func buildExpression(_ table: Subtable<Root>) -> [Schema<Root>.Entry] { [.subtable(table)] }
+    static func buildExpression(_ key: RefusedKey) -> [Schema<Root>.Entry] { [.refused(key.name, key.advice)] }
+    /// Keys that several kinds of table have.
+    static func buildExpression(_ keys: [Key<Root>]) -> [Schema<Root>.Entry] { keys.map { .key($0) } }
+    static func buildBlock(_ entries: [Schema<Root>.Entry]...) -> [Schema<Root>.Entry] { entries.flatMap { $0 } }
 }

@@ -89,6 +89,28 @@ extension ValueType where Value == Int {
 
 private func sizeText(_ bytes: Int) -> String { format(Int64(bytes), sizeUnits, zero: "0B") }
 
+extension ValueType where Value == MartletConfiguration.Cache.Size {
+    /// `"auto"`, a number of bytes or a time.
+    static func cacheSize(_ bytes: ClosedRange<Int>, _ time: ClosedRange<Duration>) -> Self {
+        let size = ValueType<Int>.size(bytes)
+        let duration = ValueType<Duration>.duration(time)
+        let examples = "\"auto\", a size such as \"1GiB\" or a time such as \"30d\""
+        return Self(name: "size or duration", allowed: "\"auto\", \(size.allowed), \(duration.allowed)") { value throws(Refusal) in
+            guard case .string(let text) = value.content else { throw .kind(examples, value) }
+            if text == "auto" { return .auto }
+            if parse(text, durationUnits) != nil { return .duration(try duration.read(value)) }
+            guard parse(text, sizeUnits) != nil else { throw Refusal("\(text.quotedForMessage) is not \(examples)") }
+            return .bytes(try size.read(value))
+        } write: {
+            switch $0 {
+            case .auto: "\"auto\""
+            case .bytes(let bytes): size.write(bytes)
+            case .duration(let time): duration.write(time)
+            }
+        }
+    }
+}
+
 extension Int {
     static func kibibytes(_ count: Int) -> Int { count << 10 }
     static func mebibytes(_ count: Int) -> Int { count << 20 }

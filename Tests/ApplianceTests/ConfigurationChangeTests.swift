@@ -35,7 +35,7 @@ struct ConfigurationChangeTests {
     func restart() {
         let (change, new) = change {
             $0.appliance.dataDirectory = "/elsewhere"
-            $0.cache.maxSize = 1 << 30
+            $0.cache.size = .bytes(1 << 29)
             $0.cache.maxAge = .seconds(3600)
             $0.buses.append(MartletConfiguration.Bus())
         }

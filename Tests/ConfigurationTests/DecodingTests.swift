@@ -52,7 +52,41 @@ struct DecodingTests {
         #expect(bridge.reconnectInterval == .seconds(2) && bridge.maxBackOff == .seconds(30) && bridge.keepAlive == .seconds(30))
         #expect(bridge.forward.map(\.prefix) == ["site/7", nil])
         #expect(bridge.receive[0].removePrefix == "site/7" && bridge.receive[0].qos == .atMostOnce)
-        #expect(configuration.cache.whenFull == .refuseNewest)
+        #expect(bridge.forward.map(\.priority) == [5, 9] && bridge.forward[0].maxAge == nil && bridge.forward[1].whenFull == .thin)
+        #expect(bridge.forward[1].maxSize == 64 << 20 && bridge.forward[1].maxAge == .seconds(5 * 86_400))
+        #expect(bridge.order == .liveFirst && bridge.backfillRate == 100 && bridge.backfillBytesPerSecond == 8192 && bridge.marksBackfill)
+        #expect(bridge.backfillPrefix == "late" && configuration.bridges[1].backfillTopic == "late/${topic[1]}")
+        #expect(configuration.bridges[1].order == .liveFirst && configuration.bridges[2].order == .strict)
+        #expect(configuration.cache.size == .bytes(512 << 20) && configuration.cache.compression == .zstd)
+        #expect(configuration.cache.whenFull == .refuse)
+    }
+
+    @Test("the size of the cache is the board's share, a number of bytes or a time", arguments: [
+        ("auto", MartletConfiguration.Cache.Size.auto), ("2GiB", .bytes(2 << 30)), ("30d", .duration(.seconds(30 * 86_400))),
+        ("90m", .duration(.seconds(5400))),
+    ])
+    func cacheSize(text: String, expected: MartletConfiguration.Cache.Size) throws {
+        let text = "[cache]\nsize = \"\(text)\"\n"
+        let configuration = try MartletConfiguration.decode(text: text, file: "m")
+        #expect(configuration.cache.size == expected)
+        #expect(try MartletConfiguration.decode(text: ConfigurationPrinter.file(of: configuration), file: "m") == configuration)
+    }
+
+    @Test("forwards of one priority are one route of the cache, with what any of them says")
+    func cacheRoutes() throws {
+        let text = """
+            [[bridge]]
+            name = "c"
+            host = "h"
+            client-identifier = "i"
+            forward = [
+              { filter = "a", when-full = "thin" }, { filter = "b", priority = 9, max-size = "1MiB" }, { filter = "c", max-age = "1d" },
+            ]
+            """
+        let routes = try MartletConfiguration.decode(text: text, file: "m").bridges[0].cacheRoutes
+        #expect(routes.map(\.priority) == [9, 5])
+        #expect(routes[0].maxSize == 1 << 20 && routes[0].whenFull == nil)
+        #expect(routes[1].whenFull == .thin && routes[1].maxAge == .seconds(86_400) && routes[1].maxSize == nil)
     }
 
     @Test("a configuration printed as a file decodes to itself")

@@ -214,6 +214,11 @@ let fullExample = #"""
     connect-timeout = "10s"
     reconnect-interval = "2s"
     max-back-off = "30s"
+    order = "live-first"
+    backfill-rate = 100
+    backfill-bytes-per-second = "8KiB"
+    backfill-prefix = "late"
+    mark-backfill = true
       [[bridge.forward]]
       filter = "/sys/#"
       remove-prefix = "/sys"
@@ -222,15 +227,35 @@ let fullExample = #"""
       [[bridge.forward]]
       filter = "alarms/+/hot"
       topic = "up/${topic[2]}"
+      priority = 9
+      when-full = "thin"
+      max-size = "64MiB"
+      max-age = "5d"
       [[bridge.receive]]
       filter = "site/7/sys/+/+/thing/service/#"
       remove-prefix = "site/7"
       qos = 0
 
+    [[bridge]]
+    name = "archive"
+    host = "archive.example.com"
+    client-identifier = "box-1"
+    backfill-topic = "late/${topic[1]}"
+      [[bridge.forward]]
+      filter = "alarms/#"
+    [[bridge]]
+    name = "mirror"
+    host = "mirror.example.com"
+    client-identifier = "box-1"
+    order = "strict"
+      [[bridge.forward]]
+      filter = "#"
+
     [cache]
-    max-size = "512MiB"
+    size = "512MiB"
     max-age = "10d"
-    when-full = "refuse-newest"
+    when-full = "refuse"
+    compression = "zstd"
     commit-interval = "50ms"
 
 

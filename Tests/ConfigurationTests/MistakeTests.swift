@@ -10,11 +10,11 @@ struct MistakeTests {
         ("[[listener]]\n  prot = 1\n", "m:2:3: unknown key \"prot\" in [[listener]]; did you mean \"port\"?"),
         (
             "[cache]\nzzzzzzzzzz = 1\n",
-            "m:2:1: unknown key \"zzzzzzzzzz\" in [cache]; known are max-size, max-age, when-full, commit-interval"
+            "m:2:1: unknown key \"zzzzzzzzzz\" in [cache]; known are size, max-age, when-full, compression, commit-interval"
         ),
         (
             "cache.\"a\\nb\" = 1",
-            "m:1:7: unknown key \"a\u{FFFD}b\" in [cache]; known are max-size, max-age, when-full, commit-interval"
+            "m:1:7: unknown key \"a\u{FFFD}b\" in [cache]; known are size, max-age, when-full, compression, commit-interval"
         ),
     ])
     func unknownKeys(text: String, expected: String) {
@@ -34,7 +34,8 @@ struct MistakeTests {
             "[cache]\nmax-age = 30\n",
             "m:2:11: max-age must be a duration such as \"500ms\", \"1s\", \"5m\", \"2h\" or \"7d\", not an integer"
         ),
-        ("[cache]\nmax-size = 1024\n", "m:2:12: max-size must be a size such as \"64KiB\", \"1MiB\" or \"1GB\", not an integer"),
+        ("[broker]\nmax-queued-bytes = 1024\n", "m:2:20: max-queued-bytes must be a size such as \"64KiB\", \"1MiB\" or \"1GB\", not an integer"),
+        ("[cache]\nsize = 1024\n", "m:2:8: size must be \"auto\", a size such as \"1GiB\" or a time such as \"30d\", not an integer"),
         (
             "[appliance]\nlog-level = 2020-01-01\n",
             "m:2:13: log-level must be one of \"trace\", \"debug\", \"info\", \"notice\", \"warning\", \"error\", "
@@ -49,7 +50,8 @@ struct MistakeTests {
         ("[[listener]]\nport = 70000\n", "m:2:8: port 70000 is out of range (1…65535)"),
         ("[[listener]]\nport = 0\n", "m:2:8: port 0 is out of range (1…65535)"),
         ("[cache]\nmax-age = \"4000d\"\n", "m:2:11: max-age \"4000d\" is out of range (1m…3650d)"),
-        ("[cache]\nmax-size = \"64KiB\"\n", "m:2:12: max-size \"64KiB\" is out of range (1MiB…16TiB)"),
+        ("[cache]\nsize = \"64KiB\"\n", "m:2:8: size \"64KiB\" is out of range (1MiB…16TiB)"),
+        ("[cache]\nsize = \"30s\"\n", "m:2:8: size \"30s\" is out of range (1m…3650d)"),
         (
             "[cache]\nmax-age = \"1h30m\"\n",
             "m:2:11: max-age \"1h30m\" is not a duration such as \"500ms\", \"1s\", \"5m\", \"2h\" or \"7d\""
@@ -58,9 +60,10 @@ struct MistakeTests {
             "[cache]\nmax-age = \"99999999999999999d\"\n",
             "m:2:11: max-age \"99999999999999999d\" is not a duration such as \"500ms\", \"1s\", \"5m\", \"2h\" or \"7d\""
         ),
-        ("[cache]\nmax-size = \"1mb\"\n", "m:2:12: max-size \"1mb\" is not a size such as \"64KiB\", \"1MiB\" or \"1GB\""),
+        ("[broker]\nmax-packet-size = \"1mb\"\n", "m:2:19: max-packet-size \"1mb\" is not a size such as \"64KiB\", \"1MiB\" or \"1GB\""),
+        ("[cache]\nsize = \"1mb\"\n", "m:2:8: size \"1mb\" is not \"auto\", a size such as \"1GiB\" or a time such as \"30d\""),
         ("[cache]\nwhen-full = \"drop-oldst\"\n", "m:2:13: when-full \"drop-oldst\" is not supported; did you mean \"drop-oldest\"?"),
-        ("[cache]\nwhen-full = \"panic!!\"\n", "m:2:13: when-full \"panic!!\" is not supported (\"drop-oldest\", \"refuse-newest\")"),
+        ("[cache]\nwhen-full = \"panic!!\"\n", "m:2:13: when-full \"panic!!\" is not supported (\"drop-oldest\", \"drop-newest\", \"refuse\", \"thin\")"),
         ("[appliance]\nname = \"\"\n", "m:2:8: name must not be empty"),
         ("[appliance]\nname = \"a b\"\n", "m:2:8: name \"a b\" may only have letters, digits, \"-\", \"_\" and \".\""),
         ("[[listener]]\naddress = \"localhost\"\n", "m:2:11: address \"localhost\" is not an IPv4 or IPv6 address"),
@@ -94,6 +97,33 @@ struct MistakeTests {
                 "m:6:1: password must not be in this file: put it into a file of its own and name that with password-file"
             ]
         )
+    }
+
+    @Test("the key that size has come in the place of is refused with what to write now")
+    func oldSize() {
+        #expect(
+            messages("[cache]\nmax-size = \"1GiB\"\n") == [
+                "m:2:1: max-size is called size now: write size = \"1GiB\", a time such as \"30d\", or \"auto\""
+            ]
+        )
+    }
+
+    @Test("keys of back-fill contradict strict order and each other; forwards of one priority must agree", arguments: [
+        ("order = \"strict\"\nbackfill-rate = 5\n", "", "m:6:17: backfill-rate has a meaning only when order is \"live-first\""),
+        (
+            "backfill-prefix = \"a\"\nbackfill-topic = \"b\"\n", "",
+            "m:6:18: backfill-topic replaces the whole topic: leave out backfill-prefix"
+        ),
+        (
+            "", ", max-age = \"1d\" }, { filter = \"b\", max-age = \"2d\"",
+            "m:5:72: max-age is already another for priority 5 at line 5: forwards of one priority share their place in the "
+                + "cache; give this one a priority of its own"
+        ),
+        ("", ", priority = 10", "m:5:39: priority 10 is out of range (0…9)"),
+    ])
+    func backfill(keys: String, route: String, expected: String) {
+        let text = "[[bridge]]\nname = \"c\"\nhost = \"h\"\nclient-identifier = \"i\"\n\(keys)forward = [{ filter = \"a\"\(route) }]\n"
+        #expect(messages(text) == [expected])
     }
 
     @Test("every mistake is reported, in the order of the file")
