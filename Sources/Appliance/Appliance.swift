@@ -67,15 +67,15 @@ public final class Appliance: Sendable {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         defer { group.shutdownGracefully { _ in } }
         let snapshot: SessionSnapshot
-        var lanes: [String: LaneStatus] = [:]
+        var lanes: [LaneStatus] = []
         do throws(StoreError) {
             snapshot = try await storage.load(at: Moment.now())
-            for lane in try await storage.status().cache.lanes { lanes[lane.lane] = lane }
+            lanes = try await storage.status().cache.lanes
         } catch {
             throw .storage("\(error)")
         }
-        let names = Set(plan.bridges.map { Bridge.laneName($0.name) })
-        for lane in lanes.values where !names.contains(lane.lane) && lane.messages > 0 {
+        let names = Set(plan.bridges.map(\.name))
+        for lane in lanes where lane.messages > 0 && !names.contains(LaneName(lane.lane)?.bridge ?? lane.lane) {
             log.warning(
                 "the cache holds messages for a bridge that is not configured; they stay until they are too old",
                 metadata: ["bridge": "\(lane.lane)", "messages": "\(lane.messages)", "bytes": "\(lane.bytes)"])
@@ -107,7 +107,7 @@ public final class Appliance: Sendable {
     }
 
     private func makeCore(
-        _ eventLoop: any EventLoop, snapshot: SessionSnapshot, lanes: [String: LaneStatus]
+        _ eventLoop: any EventLoop, snapshot: SessionSnapshot, lanes: [LaneStatus]
     ) async -> ApplianceCore {
         let plan = plan
         let loggers = ApplianceCore.Loggers(

@@ -35,7 +35,7 @@ final class ApplianceCore: @unchecked Sendable {
     private let access: ApplianceAccess
     private let publisher: PointPublisher
     private let commands: CommandClient
-    private let makeBridge: (BridgeConfiguration, LaneStatus?) -> Bridge
+    private let makeBridge: (BridgeConfiguration, [LaneStatus]) -> Bridge
     private let reporter: Reporter
     private let events: EventPublisher
     private let systemTopics: SystemTopics
@@ -52,7 +52,7 @@ final class ApplianceCore: @unchecked Sendable {
     /// - Parameter keepsLatest: whether ``snapshot(buses:)`` will be asked for the points' values.
     init(
         plan: AppliancePlan, eventLoop: any EventLoop, loggers: Loggers, snapshot: SessionSnapshot,
-        lanes: [String: LaneStatus], keepsLatest: Bool
+        lanes: [LaneStatus], keepsLatest: Bool
     ) {
         self.plan = plan
         self.eventLoop = eventLoop
@@ -107,13 +107,13 @@ final class ApplianceCore: @unchecked Sendable {
             read: { read, completion in
                 reads.yield(CacheReadRequest(read: read, completion: NIOLoopBound(completion, eventLoop: eventLoop)))
             }, scheduleTurn: { loop.scheduleTurn() })
-        let makeBridge = { (configuration: BridgeConfiguration, laneStatus: LaneStatus?) in
+        let makeBridge = { (configuration: BridgeConfiguration, lanes: [LaneStatus]) in
             Bridge(
-                configuration: configuration, laneStatus: laneStatus, broker: broker, eventLoop: eventLoop,
+                configuration: configuration, stored: lanes, broker: broker, eventLoop: eventLoop,
                 environment: environment, logger: loggers.bridge, seed: UInt64.random(in: 0...UInt64.max))
         }
         self.makeBridge = makeBridge
-        loop.bridges = plan.bridges.map { makeBridge($0, lanes[Bridge.laneName($0.name)]) }
+        loop.bridges = plan.bridges.map { makeBridge($0, lanes) }
         for bridge in loop.bridges { bridge.start() }
 
         let inbox = NIOLoopBoundBox<() -> Void>({}, eventLoop: eventLoop)
@@ -258,8 +258,7 @@ final class ApplianceCore: @unchecked Sendable {
             context.listener(at: listener.place)?.replace(settings: listener.settings, tls: listener.tls)
         }
         replaceRules(new.plan.rules, now: now, wall: wall)
-        let lanes = Dictionary(new.lanes.map { ($0.lane, $0) }) { first, _ in first }
-        replaceBridges(new.plan.bridges, lanes: lanes)
+        replaceBridges(new.plan.bridges, lanes: new.lanes)
         for port in new.closed { context.closeConnections(of: port, now: now, wall: wall) }
         access.replace(with: new.plan, renamed: new.renamed, now: now, wall: wall)
         reporter.listeners = new.settings.listeners.map(\.name)
@@ -282,7 +281,7 @@ final class ApplianceCore: @unchecked Sendable {
     }
 
     /// A bridge that is gone keeps its place, without a connection, for what of it is not yet on disk.
-    private func replaceBridges(_ configurations: [BridgeConfiguration], lanes: [String: LaneStatus]) {
+    private func replaceBridges(_ configurations: [BridgeConfiguration], lanes: [LaneStatus]) {
         for bridge in loop.bridges where !configurations.contains(where: { $0.name == bridge.configuration.name }) {
             bridge.stop()
         }
@@ -290,7 +289,7 @@ final class ApplianceCore: @unchecked Sendable {
             if let bridge = loop.bridges.first(where: { $0.configuration.name == configuration.name }) {
                 if bridge.hasStopped || bridge.configuration != configuration { bridge.reconfigure(configuration) }
             } else {
-                let bridge = makeBridge(configuration, lanes[Bridge.laneName(configuration.name)])
+                let bridge = makeBridge(configuration, lanes)
                 loop.bridges.append(bridge)
                 bridge.start()
             }

@@ -75,7 +75,7 @@ final class BrokerLoop {
 
     private func endTurn() {
         isTurnScheduled = false
-        broker.isStoreBehind = bridges.contains(where: \.lane.isBehind)
+        broker.isStoreBehind = bridges.contains(where: \.isBehind)
         flush()
         commitIfDue()
     }
@@ -125,9 +125,10 @@ final class BrokerLoop {
         guard let taken = broker.takeBatch() else { return }
         var batch = CommitBatch(operations: taken.operations)
         for bridge in bridges {
-            guard let part = bridge.takeBatch(taken.number) else { continue }
-            if let append = part.append { batch.appends.append(append) }
-            if let acknowledgement = part.acknowledgement { batch.acknowledgements.append(acknowledgement) }
+            let part = bridge.takeBatch(taken.number)
+            batch.appends += part.appends
+            batch.acknowledgements += part.acknowledgements
+            batch.removals += part.removals
         }
         let pending = PendingCommit(number: taken.number, batch: batch)
         if batch.isEmpty {

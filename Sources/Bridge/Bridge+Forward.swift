@@ -1,30 +1,85 @@
 import Broker
-import Core
+public import Core
 import Logging
 import MQTTClient
 import MQTTCodec
 import Store
 
-// Local messages on their way out.
+// Local messages on their way into the routes.
 
 extension Bridge {
-    /// A local message of a forwarded filter: once into the lane for each name that it has upstream.
+    /// A route for each priority that the configuration uses or the cache still holds something of.
+    func makeRoutes() {
+        var priorities = Set(configuration.forwards.map(\.priority))
+        for status in stored {
+            if let name = LaneName(status.lane), status.messages > 0 || name.generation > 0 { priorities.insert(name.priority) }
+        }
+        if priorities.isEmpty { priorities = [LaneName.defaultPriority] }
+        for priority in priorities where !routes.contains(where: { $0.priority == priority }) {
+            // The index chooses the packet identifiers, so it stays the route's as long as the bridge lives. Those of the
+            // usual route begin at 1.
+            let index = (priority + 10 - LaneName.defaultPriority) % 10
+            routes.append(
+                BridgeRoute(
+                    bridge: configuration.name, priority: priority, index: index, order: configuration.order,
+                    limits: laneLimits, stored: stored))
+        }
+        routes.sort { $0.priority > $1.priority }
+        for index in routes.indices {
+            routes[index].order = configuration.order
+            routes[index].setLimits(laneLimits)
+        }
+    }
+
+    private var laneLimits: BridgeLane.Limits {
+        var limits = BridgeLane.Limits()
+        limits.maximumInFlight = max(1, min(configuration.maximumInFlight, BridgeLane.identifierCount))
+        // Two lanes of a route may send at a time.
+        let lanes = 2 * max(1, Set(configuration.forwards.map(\.priority)).count)
+        limits.maximumBufferedBytes = max(1 << 20, (8 << 20) / lanes)
+        return limits
+    }
+
+    /// The route that a forward's messages go by.
+    func route(of forward: BridgeConfiguration.Forward) -> BridgeRoute { routes[routeIndex(forward.priority)] }
+
+    private func routeIndex(_ priority: Int) -> Int { routes.firstIndex { $0.priority == priority } ?? 0 }
+
+    /// A local message of a forwarded filter: once into a route for each name that it has upstream. A form names it later, so
+    /// with one it goes by the first forward that matches, as it is.
     func forward(_ message: Message, retain: Bool) {
         // What came from this upstream does not go back to it, whichever route matches.
         if let receiving = receiving?.session, message.publisher == UInt64(bitPattern: receiving.number) { return }
         var first: Message?
-        for route in configuration.forwards where matches(route.filter, message) {
-            guard message.withTopic({ route.mapping.map($0, into: &forwardedTopic) }) else {
+        for forward in configuration.forwards where matches(forward.filter, message) {
+            if form != nil {
+                append(message.with(qos: forward.qos, retain: false), priority: forward.priority)
+                return
+            }
+            guard message.withTopic({ forward.mapping.map($0, into: &forwardedTopic) }) else {
                 counts.unmapped &+= 1
                 continue
             }
-            // Two routes may give it the same name.
+            // Two forwards may give it the same name.
             if let first, first.withTopic({ $0.elementsEqual(forwardedTopic) }) { continue }
-            let outgoing = renamed(message, qos: route.qos, retain: retain && route.keepsRetain)
+            let outgoing = renamed(message, qos: forward.qos, retain: retain && forward.keepsRetain)
             if first == nil { first = outgoing }
-            if lane.append(outgoing) { broker.touchBatch() }
-            if lane.isBehind { broker.isStoreBehind = true }
+            append(outgoing, priority: forward.priority)
         }
+    }
+
+    private func append(_ message: Message, priority: Int) {
+        if routes[routeIndex(priority)].append(message) { broker.touchBatch() }
+        if isBehind { broker.isStoreBehind = true }
+    }
+
+    /// Adds a message of the bridge's own to the most important route: what the upstream should know of the bridge.
+    ///
+    /// - Parameter message: under the name that it has upstream.
+    public func report(_ message: Message) {
+        guard !isStopped, let first = routes.first else { return }
+        append(message, priority: first.priority)
+        environment.scheduleTurn()
     }
 
     private func matches(_ filter: TopicFilter, _ message: Message) -> Bool {
@@ -45,38 +100,15 @@ extension Bridge {
             }
         }
     }
+}
 
-    /// Sends what the lane has for the upstream, as far as the connection takes it, and reads on in the cache.
-    func pump() {
-        // Flushing may say at once that the connection takes more.
-        guard let connection, !isPumping else { return }
-        isPumping = true
-        let now = environment.monotonicTime()
-        var hasSent = true
-        while hasSent {
-            hasSent = false
-            while connection.isWritable, let publish = lane.next(now: now) {
-                connection.send(publish, retain: publish.message.retain && isRetainAvailable)
-                hasSent = true
-            }
-            connection.flush()
-        }
-        isPumping = false
-        guard let read = lane.takeRead() else { return }
-        environment.read(read) { [weak self] reading in
-            guard let self else { return }
-            if let reading {
-                self.lane.finishRead(
-                    reading.messages, nextSequence: reading.nextSequence, damaged: reading.damagedMessages)
-                if reading.damagedMessages > 0 {
-                    self.logger.error("cache is damaged", metadata: ["messages": "\(reading.damagedMessages)"])
-                }
-                self.pump()
-            } else {
-                // The next tick, commit or PUBACK asks again.
-                self.lane.readFailed()
-                self.logger.error("cannot read the cache")
-            }
+extension Message {
+    /// The same message, to be sent otherwise.
+    fileprivate func with(qos: QoS, retain: Bool) -> Message {
+        withParts { topic, properties, payload in
+            Message.create(
+                topic: topic, properties: properties, payload: payload, qos: qos, retain: retain, expiresAt: expiresAt,
+                publishedAt: publishedAt)
         }
     }
 }

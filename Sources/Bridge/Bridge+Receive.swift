@@ -19,6 +19,17 @@ extension Bridge {
 
     func upstreamPublished(_ view: PublishView, _ body: UnsafeRawBufferPointer) {
         guard let receiving else { return }
+        if let form, let effects = form.received(
+            topic: UnsafeRawBufferPointer(rebasing: body[view.topic]),
+            payload: UnsafeRawBufferPointer(rebasing: body[view.payload]), now: moment)
+        {
+            carryOut(effects)
+            if view.qos != .atMostOnce {
+                let packet = AcknowledgementPacket(packetIdentifier: view.packetIdentifier)
+                owed.append(.known(view.qos == .atLeastOnce ? .puback : .pubrec, packet, attempt: attempt))
+            }
+            return
+        }
         guard let topic = localTopic(UnsafeRawBufferPointer(rebasing: body[view.topic])) else {
             counts.unmapped &+= 1
             if view.qos != .atMostOnce {

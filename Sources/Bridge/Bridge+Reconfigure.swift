@@ -14,15 +14,12 @@ extension Bridge {
         openChannel = { connection in
             UpstreamBootstrap.connect(configuration, connection, eventLoop: eventLoop, environment: environment)
         }
-        lane.limits.maximumInFlight = Bridge.maximumInFlight(configuration)
+        form = configuration.form?.make()
+        makeRoutes()
         isSubscribed = false
         start()
     }
 
     /// Whether ``stop()`` was called last.
     public var hasStopped: Bool { isStopped }
-
-    static func maximumInFlight(_ configuration: BridgeConfiguration) -> Int {
-        max(1, min(configuration.maximumInFlight, 65_535))
-    }
 }

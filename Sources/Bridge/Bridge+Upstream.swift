@@ -23,7 +23,12 @@ extension Bridge: UpstreamOwner {
     }
 
     private func open(password: [UInt8]?, attempt: UInt64) {
-        let connection = makeConnection(password: password)
+        let connection: UpstreamConnection<Bridge>
+        do throws(FormError) {
+            connection = try makeConnection(password: password)
+        } catch {
+            return upstreamClosed(.form(error.description))
+        }
         openChannel(connection).assumeIsolated().whenComplete { result in
             switch result {
             case .success(let channel):
@@ -36,17 +41,18 @@ extension Bridge: UpstreamOwner {
     }
 
     /// The connection that the next channel carries.
-    func makeConnection(password: [UInt8]?) -> UpstreamConnection<Bridge> {
+    func makeConnection(password: [UInt8]?) throws(FormError) -> UpstreamConnection<Bridge> {
         var properties = Properties()
         if configuration.version == .v5 {
             properties.sessionExpiryInterval = configuration.sessionExpiryInterval
             properties.receiveMaximum = max(1, configuration.receiveMaximum)
             properties.maximumPacketSize = UInt32(clamping: configuration.maximumPacketSize)
         }
-        let packet = ConnectPacket(
+        var packet = ConnectPacket(
             version: configuration.version, clientIdentifier: configuration.clientIdentifier, cleanStart: false,
             keepAlive: configuration.keepAlive, userName: configuration.userName, password: password,
             properties: properties)
+        try form?.prepare(&packet, secret: password, now: moment)
         let connection = UpstreamConnection(
             packet: packet, answerTimeout: configuration.connectTimeout,
             maximumPacketSize: configuration.maximumPacketSize, owner: self)
@@ -60,18 +66,22 @@ extension Bridge: UpstreamOwner {
         lastFailure = nil
         counts.connections &+= 1
         isRetainAvailable = packet.properties.retainAvailable ?? true
-        logger.notice("connected", metadata: ["session-present": "\(packet.sessionPresent)", "depth": "\(lane.depth)"])
+        logger.notice("connected", metadata: ["session-present": "\(packet.sessionPresent)", "depth": "\(depth)"])
         if !packet.sessionPresent {
             // Packet identifiers of QoS 2 messages mean new messages from here on.
             attachReceiving()
             isSubscribed = false
         }
+        let reserve = configuration.backfill.marks || configuration.backfill.mapping != nil ? SentMessage.markBytes : 0
+        let link = BridgeLane.Link(
+            version: configuration.version, isResumed: packet.sessionPresent,
+            receiveMaximum: Int(packet.properties.receiveMaximum ?? .max),
+            maximumPacketSize: packet.properties.maximumPacketSize.map { max(1, Int($0) - reserve) } ?? .max)
+        self.link = link
+        backfillMeter = BackfillMeter(configuration.backfill, now: now)
+        for index in routes.indices { routes[index].connected(link, now: now) }
+        startForm(sessionPresent: packet.sessionPresent)
         subscribe()
-        lane.connected(
-            BridgeLane.Link(
-                version: configuration.version, isResumed: packet.sessionPresent,
-                receiveMaximum: Int(packet.properties.receiveMaximum ?? .max),
-                maximumPacketSize: packet.properties.maximumPacketSize.map(Int.init) ?? .max), now: now)
         pump()
     }
 
@@ -99,7 +109,38 @@ extension Bridge: UpstreamOwner {
     /// The one that the lane gives to no message.
     static let subscribeIdentifier: UInt16 = 65_535
 
+    /// The form's part of a new connection: its subscriptions, then what it has to say.
+    private func startForm(sessionPresent: Bool) {
+        guard let form else { return }
+        carryOut(form.connected(sessionPresent: sessionPresent, now: moment))
+        let requests = form.subscriptions
+        hasFormStarted = requests.isEmpty
+        if !requests.isEmpty { subscribe(to: requests, as: Bridge.formSubscribeIdentifier) }
+    }
+
+    func subscribe(to requests: [SubscribePacket.Request], as identifier: UInt16 = Bridge.laterSubscribeIdentifier) {
+        guard let connection, !requests.isEmpty else { return }
+        do throws(EncodeError) {
+            try connection.send(SubscribePacket(packetIdentifier: identifier, requests: requests))
+        } catch {
+            logger.error("cannot subscribe", metadata: ["error": "\(error)"])
+        }
+    }
+
+    /// Those that no message has.
+    static let formSubscribeIdentifier: UInt16 = 65_534
+    static let laterSubscribeIdentifier: UInt16 = 65_533
+
     func upstreamSubscribed(_ packet: SubackPacket) {
+        if packet.packetIdentifier != Bridge.subscribeIdentifier {
+            for code in packet.reasonCodes where code.isError {
+                logger.error("subscription refused", metadata: ["reason": "\(code)"])
+            }
+            guard let form, !hasFormStarted else { return }
+            hasFormStarted = true
+            carryOut(form.subscribed(now: moment))
+            return pump()
+        }
         isSubscribed = true
         for (route, code) in zip(configuration.receives, packet.reasonCodes) where code.isError {
             isSubscribed = false
@@ -110,11 +151,18 @@ extension Bridge: UpstreamOwner {
     }
 
     func upstreamAcknowledged(_ packet: AcknowledgementPacket) {
-        switch lane.puback(packet, now: environment.monotonicTime()) {
-        case .arrived, .postponed: break
-        case .skipped(let topic): lastSkippedTopic = topic
-        case .unexpected: counts.unexpectedAcknowledgements &+= 1
+        if formInFlight.remove(packet.packetIdentifier) != nil { return }
+        let now = environment.monotonicTime()
+        for index in routes.indices {
+            guard let answer = routes[index].puback(packet, now: now) else { continue }
+            switch answer {
+            case .arrived, .postponed: break
+            case .skipped(let topic): lastSkippedTopic = topic
+            case .unexpected: counts.unexpectedAcknowledgements &+= 1
+            }
+            return
         }
+        counts.unexpectedAcknowledgements &+= 1
     }
 
     func upstreamTurn() {
@@ -124,9 +172,18 @@ extension Bridge: UpstreamOwner {
         environment.scheduleTurn()
     }
 
-    func upstreamClosed(_ failure: UpstreamFailure) {
+    /// Forgets the connection and what was under way on it.
+    func connectionLost() {
         connection = nil
-        lane.disconnected()
+        link = nil
+        formInFlight.removeAll()
+        hasFormStarted = false
+        form?.disconnected()
+        for index in routes.indices { routes[index].disconnected() }
+    }
+
+    func upstreamClosed(_ failure: UpstreamFailure) {
+        connectionLost()
         guard !isStopped else { return }
         // Said once, then quietly until there is a connection again.
         let level: Logger.Level = lastFailure == nil ? .warning : .debug

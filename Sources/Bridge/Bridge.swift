@@ -9,17 +9,17 @@ public import Store
 
 // A bridge between the local broker and one upstream.
 //
-//     local broker ──> ForwardingClient ──> BridgeLane ──> UpstreamConnection ──> PUBLISH
-//          ▲                                 │     ▲               │
-//          │                         batch, commit, read           ├── PUBACK: the lane forgets the message
-//          │                                 └─────┘               │
-//          └──────────── ReceivingClient <─────────────────────────┘   PUBLISH from upstream;
+//     local broker ──> ForwardingClient ──> BridgeRoute: lanes ──> form ──> UpstreamConnection ──> PUBLISH
+//          ▲                                 │     ▲               or none         │
+//          │                         batch, commit, read                           ├── PUBACK: the lane forgets the message
+//          │                                 └─────┘                               │
+//          └──────────── ReceivingClient <─────────────────────────────────────────┘   PUBLISH from upstream;
 //                              └── outbox: PUBACK, when it is safe ──> back upstream
 //
 // What the receiving client published is not forwarded: its session number is the message's publisher. That holds for all
 // routes together.
 
-/// One bridge with its lane, its connection and its two clients in the local broker. Belongs to the event loop.
+/// One bridge with its routes, its connection and its two clients in the local broker. Belongs to the event loop.
 public final class Bridge {
     public internal(set) var configuration: BridgeConfiguration
     let broker: Broker
@@ -28,13 +28,28 @@ public final class Bridge {
     let logger: Logger
     let seed: UInt64
 
-    public internal(set) var lane: BridgeLane
+    /// By priority, the greatest first.
+    public internal(set) var routes: [BridgeRoute]
+    /// What the upstream expects beside MQTT; nil for nothing.
+    public internal(set) var form: UpstreamForm?
     var reconnection: Reconnection
     var connection: UpstreamConnection<Bridge>?
     /// Counts attempts to connect, so that what comes of an abandoned one is recognised.
     var attempt: UInt64 = 0
     var isStopped = true
     var isPumping = false
+    /// What CONNACK said of the connection.
+    var link: BridgeLane.Link?
+    var backfillMeter = BackfillMeter()
+    var sentMessage = SentMessage()
+    /// Pumps again before anything happens: a rate allows more by then, or a batch has waited long enough.
+    var pumpTimer: Scheduled<Void>?
+    var lingerUntil: MonotonicTime?
+    /// The form may send: its subscriptions have been taken.
+    var hasFormStarted = false
+    /// Packet identifiers of a form's own PUBLISHes.
+    var formInFlight: Set<UInt16> = []
+    var formWarnings: [String: MonotonicTime] = [:]
     /// What CONNACK said of the RETAIN flag (MQTT 5.0 §3.2.2.3.5).
     var isRetainAvailable = true
     /// The upstream has our subscriptions of this run.
@@ -45,6 +60,8 @@ public final class Bridge {
 
     lazy var forwarding = ForwardingClient(bridge: self)
     var receiving: ReceivingClient?
+    /// Takes the answers of local devices to the upstream's commands; nil if the form asks for none.
+    var answers: AnswerClient?
     /// What is owed upstream for what came from there, in the order in which it came.
     var owed = Deque<Owed>()
     /// Mapped topics are put together here, one place for each direction: the two may meet in one publish.
@@ -52,7 +69,8 @@ public final class Bridge {
     var receivedTopic: [UInt8] = []
 
     var counts = BridgeCounts()
-    var laneStatus: LaneStatus?
+    /// The lanes of the routes on disk, as of the last commit.
+    var stored: [LaneStatus]
     var rates = (at: MonotonicTime.zero, sent: UInt64(0), received: UInt64(0), sentPerSecond: 0.0, receivedPerSecond: 0.0)
     var lastSkippedTopic = ""
     /// The lane's statistics as of the last lines about losses.
@@ -70,10 +88,10 @@ public final class Bridge {
     }
 
     /// - Parameters:
-    ///   - laneStatus: the state of the lane ``laneName(_:)`` in the store; nil if the store has no such lane.
+    ///   - stored: the state of all lanes in the store; those of other bridges are left alone.
     ///   - seed: of the random part of the waits between connections.
     public init(
-        configuration: BridgeConfiguration, laneStatus: LaneStatus?, broker: Broker, eventLoop: any EventLoop,
+        configuration: BridgeConfiguration, stored: [LaneStatus], broker: Broker, eventLoop: any EventLoop,
         environment: BridgeEnvironment, logger: Logger, seed: UInt64
     ) {
         self.configuration = configuration
@@ -84,39 +102,35 @@ public final class Bridge {
         logger[metadataKey: "bridge"] = "\(configuration.name)"
         self.logger = logger
         self.seed = seed
-        self.laneStatus = laneStatus
+        self.stored = stored.filter { LaneName($0.lane)?.bridge == configuration.name }
         reconnection = Reconnection(
             seed: seed, shortestWait: configuration.reconnectInterval, longestWait: configuration.maximumBackOff)
         openChannel = { connection in
             UpstreamBootstrap.connect(configuration, connection, eventLoop: eventLoop, environment: environment)
         }
-        var limits = BridgeLane.Limits()
-        limits.maximumInFlight = Bridge.maximumInFlight(configuration)
-        lane = BridgeLane(
-            name: Bridge.laneName(configuration.name), limits: limits, lastSequence: laneStatus?.lastSequence ?? 0,
-            acknowledgedSequence: laneStatus?.acknowledgedSequence ?? 0)
+        routes = []
+        form = configuration.form?.make()
+        makeRoutes()
     }
-
-    /// What the lane of a bridge is called in the store.
-    public static func laneName(_ bridge: String) -> String { bridge }
 
     /// Subscribes in the local broker and begins to connect. Sessions have been restored before.
     ///
-    /// A lane that never had a message takes what is retained too; afterwards it has seen every change.
+    /// A route that never had a message takes what is retained too; afterwards it has seen every change.
     public func start() {
         guard isStopped else { return }
         isStopped = false
         let now = environment.monotonicTime()
         broker.attach(forwarding, identifier: "$bridge/\(configuration.name)/forward")
         attachReceiving()
-        for route in configuration.forwards {
+        for forward in configuration.forwards {
             broker.subscribe(
-                forwarding, filter: route.filter,
+                forwarding, filter: forward.filter,
                 options: SubscriptionOptions(
                     qos: .exactlyOnce, retainAsPublished: true,
-                    retainHandling: lane.lastSequence == 0 ? .sendAtSubscribe : .doNotSend),
+                    retainHandling: route(of: forward).lastSequence == 0 ? .sendAtSubscribe : .doNotSend),
                 now: now, wall: environment.wallTime())
         }
+        listenForAnswers()
         tick()
         environment.scheduleTurn()
     }
@@ -126,9 +140,9 @@ public final class Bridge {
         guard !isStopped else { return }
         isStopped = true
         attempt += 1
+        sayFarewell()
         connection?.disconnect()
-        connection = nil
-        lane.disconnected()
+        connectionLost()
         reconnection.stop()
         let now = environment.monotonicTime()
         let wall = environment.wallTime()
@@ -136,14 +150,18 @@ public final class Bridge {
         if let receiving { broker.connectionLost(receiving, now: now, wall: wall) }
         receiving = nil
         forwarding = ForwardingClient(bridge: self)
+        if let answers { broker.connectionLost(answers, now: now, wall: wall) }
+        answers = nil
     }
 
     /// To be called about once a second: connects when it is time, and gives up a connection that is of no use.
     public func tick() {
         guard !isStopped else { return }
         let now = environment.monotonicTime()
-        if lane.isStalled(now: now) { connection?.close(.stalled) }
+        if routes.contains(where: { $0.lanes.contains { $0.isStalled(now: now) } }) { connection?.close(.stalled) }
         if reconnection.shouldConnect(now: now) { connect() }
+        if let form { carryOut(form.tick(now: moment)) }
+        if let link { for index in routes.indices { routes[index].sealIfBehind(link, now: now) } }
         measure(now)
         logLosses(now)
         pump()
@@ -154,49 +172,78 @@ public final class Bridge {
 
     /// Whether something waits to be stored, even if it is only an acknowledgement that has waited long enough.
     public var needsBatch: Bool {
-        lane.hasAppends || lane.acknowledgementIsDue(now: environment.monotonicTime())
+        let now = environment.monotonicTime()
+        return routes.contains { $0.needsBatch(now: now) }
     }
 
-    /// What the bridge puts into a batch that is closed now; nil for nothing.
-    public func takeBatch(_ number: Int64) -> (append: LaneAppend?, acknowledgement: LaneAcknowledgement?)? {
-        lane.takeBatch(number, now: environment.monotonicTime())
+    /// Whether so much waits for the disk that publishers are to be held back.
+    public var isBehind: Bool {
+        routes.reduce(0) { $0 + $1.uncommittedBytes } > BridgeLane.Limits().maximumUncommittedBytes / 2
+    }
+
+    /// What the bridge puts into a batch that is closed now.
+    public func takeBatch(_ number: Int64) -> BridgeRoute.Batch {
+        let now = environment.monotonicTime()
+        var batch = BridgeRoute.Batch()
+        for index in routes.indices {
+            let part = routes[index].takeBatch(number, now: now)
+            batch.appends += part.appends
+            batch.acknowledgements += part.acknowledgements
+            batch.removals += part.removals
+        }
+        return batch
     }
 
     /// The batch with this number, and all before it, are on disk.
     ///
     /// - Parameters:
     ///   - losses: ``CacheReport/losses`` of the commit.
-    ///   - lanes: ``CommitReport/lanes``.
+    ///   - lanes: ``CommitReport/lanes``; empty if nothing had to be stored.
     public func committed(_ number: Int64, losses: [CacheLoss], lanes: [LaneStatus]) {
-        var refused: Int64 = 0
-        var dropped: Int64 = 0
-        for loss in losses where loss.lane == lane.name {
-            if loss.reason == .refused { refused += loss.messages } else { dropped += loss.messages }
+        let now = environment.monotonicTime()
+        for loss in losses where LaneName(loss.lane)?.bridge == configuration.name {
             lostByCache[loss.reason, default: 0] += loss.messages
         }
-        if let status = lanes.first(where: { $0.lane == lane.name }) { laneStatus = status }
-        lane.committed(number, refused: refused, dropped: dropped)
+        if !lanes.isEmpty { stored = lanes.filter { LaneName($0.lane)?.bridge == configuration.name } }
+        for index in routes.indices { routes[index].committed(number, losses: losses, now: now) }
         pump()
     }
 
     /// The batch under way is not on disk; what it held is given again with the next one.
-    public func commitFailed() { lane.commitFailed() }
+    public func commitFailed() {
+        for index in routes.indices { routes[index].commitFailed() }
+    }
 
     // MARK: Status
 
+    /// What its routes have counted together.
+    public var statistics: BridgeLaneStatistics {
+        routes.reduce(into: BridgeLaneStatistics()) { $0 += $1.statistics }
+    }
+
+    /// Messages that have not arrived upstream.
+    public var depth: Int64 { routes.reduce(0) { $0 + $1.depth } }
+
     public var status: BridgeStatus {
-        BridgeStatus(
+        let depth = depth
+        let oldest = stored.filter { $0.messages > 0 }.compactMap(\.oldestPublishedAt).min()
+        return BridgeStatus(
             name: configuration.name, state: reconnection.state, lastError: lastFailure?.description,
-            messages: lane.depth, bytes: laneStatus?.bytes ?? 0,
-            oldestPublishedAt: lane.depth > 0 ? laneStatus?.oldestPublishedAt : nil, sentPerSecond: rates.sentPerSecond,
-            receivedPerSecond: rates.receivedPerSecond, lane: lane.statistics, counts: counts)
+            messages: depth, bytes: stored.reduce(0) { $0 + $1.bytes }, oldestPublishedAt: depth > 0 ? oldest : nil,
+            sentPerSecond: rates.sentPerSecond, receivedPerSecond: rates.receivedPerSecond, lane: statistics, counts: counts,
+            routes: routes.map { route in
+                BridgeStatus.Route(
+                    priority: route.priority, messages: route.depth,
+                    bytes: stored.reduce(0) { $0 + (route.owns($1.lane) ? $1.bytes : 0) },
+                    isBackfilling: route.isBackfilling)
+            })
     }
 
     private func measure(_ now: MonotonicTime) {
         let nanoseconds = (now - rates.at).wholeNanoseconds
         guard nanoseconds >= 500_000_000 else { return }
         let seconds = Double(nanoseconds) / 1e9
-        let sent = lane.statistics.sent
+        let sent = statistics.sent
         rates = (
             now, sent, counts.received, Double(sent &- rates.sent) / seconds,
             Double(counts.received &- rates.received) / seconds
@@ -207,7 +254,7 @@ public final class Bridge {
     private func logLosses(_ now: MonotonicTime) {
         guard now >= nextLossLine else { return }
         let before = logged
-        logged = lane.statistics
+        logged = statistics
         let skipped = logged.refused &- before.refused
         let tooLarge = logged.tooLarge &- before.tooLarge
         let overflowed = logged.overflowed &- before.overflowed

@@ -26,3 +26,16 @@ final class ReceivingClient: Client {
 
     override func flush() { bridge.sendAcknowledgements() }
 }
+
+/// The local broker's client that takes what a form wants to hear: the answers of devices to commands. Nothing of it is kept:
+/// who asked does not wait longer than a connection.
+final class AnswerClient: Client {
+    private unowned let bridge: Bridge
+
+    init(bridge: Bridge) {
+        self.bridge = bridge
+        super.init(takesInline: true)
+    }
+
+    override func receive(_ message: Message, qos: QoS, retain: Bool) { bridge.answered(message) }
+}

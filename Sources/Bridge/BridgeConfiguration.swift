@@ -13,14 +13,18 @@ public struct BridgeConfiguration: Sendable, Equatable {
         public var qos: QoS
         /// Whether the retain flag goes with the message; otherwise it is cleared.
         public var keepsRetain: Bool
+        /// 0…9: of the route that the messages go by. The greater is sent first, and dropped last.
+        public var priority: Int
 
         public init(
-            filter: TopicFilter, mapping: TopicMapping = .same, qos: QoS = .atLeastOnce, keepsRetain: Bool = true
+            filter: TopicFilter, mapping: TopicMapping = .same, qos: QoS = .atLeastOnce, keepsRetain: Bool = true,
+            priority: Int = LaneName.defaultPriority
         ) {
             self.filter = filter
             self.mapping = mapping
             self.qos = min(qos, .atLeastOnce)
             self.keepsRetain = keepsRetain
+            self.priority = min(max(0, priority), 9)
         }
     }
 
@@ -38,6 +42,46 @@ public struct BridgeConfiguration: Sendable, Equatable {
             self.mapping = mapping
             self.qos = qos
         }
+    }
+
+    /// How what has waited for a connection is sent, and how it is marked.
+    public struct Backfill: Sendable, Equatable {
+        /// Messages per second; nil for as many as the upstream takes.
+        public var messagesPerSecond: Int?
+        /// Bytes of topic and payload per second; nil for no limit.
+        public var bytesPerSecond: Int?
+        /// What its topics are called, made from what they are called otherwise; nil for the same.
+        public var mapping: TopicMapping?
+        /// Whether every message has user properties with its time and its number, and back-fill one that says so (MQTT 5.0).
+        public var marks = false
+
+        public init() {}
+    }
+
+    /// When a form makes a PUBLISH of what waits: as soon as one of the first two is reached, or the third has passed.
+    public struct Batching: Sendable, Equatable {
+        /// Messages, 1…3,000.
+        public var maximumCount = 100
+        /// Bytes of topics and payloads.
+        public var maximumBytes = 64 << 10
+        /// How long the first message may wait for others; zero for not at all.
+        public var maximumAge = Duration.zero
+
+        public init() {}
+    }
+
+    /// Makes a bridge's form; two are equal when they make the same.
+    public struct FormFactory: Sendable, Equatable {
+        /// All that the form is made from, as text.
+        public let settings: String
+        public let make: @Sendable () -> UpstreamForm
+
+        public init(settings: String, make: @escaping @Sendable () -> UpstreamForm) {
+            self.settings = settings
+            self.make = make
+        }
+
+        public static func == (one: FormFactory, other: FormFactory) -> Bool { one.settings == other.settings }
     }
 
     /// Names the bridge in logs, and its place in the cache.
@@ -67,6 +111,14 @@ public struct BridgeConfiguration: Sendable, Equatable {
     public var receiveMaximum: UInt16 = 100
     /// Bytes of the largest packet taken from the upstream.
     public var maximumPacketSize = 1 << 20
+    /// Whether what has waited for a connection is sent before or behind what is published now.
+    public var order = BridgeRoute.Order.liveFirst
+    /// How fast what has waited is sent.
+    public var backfill = Backfill()
+    /// What the upstream expects beside MQTT; nil for nothing.
+    public var form: FormFactory?
+    /// How many messages a form may put into one PUBLISH, and how long it may wait for them.
+    public var batching = Batching()
     public var forwards: [Forward] = []
     public var receives: [Receive] = []
 

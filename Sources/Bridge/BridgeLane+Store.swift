@@ -41,7 +41,9 @@ extension BridgeLane {
     /// - Parameters:
     ///   - refused: messages of the lane that the cache did not take because it is full (``CacheLoss/Reason/refused``).
     ///   - dropped: older ones that it gave up to hold its limits.
-    public mutating func committed(_ number: Int64, refused: Int64 = 0, dropped: Int64 = 0) {
+    public mutating func committed(
+        _ number: Int64, refused: Int64 = 0, dropped: Int64 = 0, now: MonotonicTime = .zero
+    ) {
         statistics.dropped &+= UInt64(max(0, refused)) &+ UInt64(max(0, dropped))
         let refused = Int(clamping: max(0, refused))
         while let batch = committing.first, batch.number <= number {
@@ -57,7 +59,7 @@ extension BridgeLane {
                 committedThrough = max(committedThrough, sequence)
                 guard bufferedThrough == sequence - 1 else { continue }
                 if index < taken {
-                    buffer(message, sequence: sequence)
+                    buffer(message, sequence: sequence, now: now)
                 } else {
                     bufferedThrough = sequence
                 }
@@ -66,8 +68,9 @@ extension BridgeLane {
     }
 
     /// Takes a committed message that follows the buffer's last one, if there is room.
-    private mutating func buffer(_ message: Message, sequence: Int64) {
-        let entry = Entry(sequence: sequence, message: message)
+    private mutating func buffer(_ message: Message, sequence: Int64, now: MonotonicTime) {
+        var entry = Entry(sequence: sequence, message: message)
+        entry.bufferedAt = now
         guard buffer.isEmpty || bufferedBytes + entry.size <= limits.maximumBufferedBytes else { return }
         buffer.append(entry)
         bufferedBytes += entry.size
@@ -99,12 +102,15 @@ extension BridgeLane {
 
     /// What a read gave: ``CacheReading/messages``, ``CacheReading/nextSequence`` and
     /// ``CacheReading/damagedMessages``.
-    public mutating func finishRead(_ messages: [CachedMessage], nextSequence: Int64, damaged: Int64) {
+    public mutating func finishRead(
+        _ messages: [CachedMessage], nextSequence: Int64, damaged: Int64, now: MonotonicTime = .zero
+    ) {
         guard let upTo = readUpTo else { return }
         readUpTo = nil
         statistics.damaged &+= UInt64(max(0, damaged))
         for cached in messages where cached.sequence > bufferedThrough {
-            let entry = Entry(sequence: cached.sequence, message: cached.message)
+            var entry = Entry(sequence: cached.sequence, message: cached.message)
+            entry.bufferedAt = now
             buffer.append(entry)
             bufferedBytes += entry.size
             bufferedThrough = cached.sequence
@@ -112,6 +118,17 @@ extension BridgeLane {
         // Behind the last message there may be a hole. What was committed since the read was asked for is none.
         bufferedThrough = max(bufferedThrough, min(nextSequence - 1, upTo))
         committedThrough = max(committedThrough, bufferedThrough)
+    }
+
+    /// Forgets what has not been sent yet, so that it is read from the disk again.
+    public mutating func rereadUnsent() {
+        let before = acknowledgedThrough
+        while let last = buffer.last, last.state == .waiting, !last.wasSent {
+            buffer.removeLast()
+            bufferedBytes -= last.size
+        }
+        cursor = min(cursor, buffer.count)
+        bufferedThrough = buffer.last?.sequence ?? before
     }
 
     /// The read failed; it is asked for again.

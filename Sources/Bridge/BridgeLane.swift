@@ -64,6 +64,10 @@ public struct BridgeLane {
             case waiting
             /// Sent on this connection, PUBACK outstanding.
             case sent
+            /// Sent within the PUBLISH of an entry before it, and acknowledged with that.
+            case following
+            /// Sent with QoS 0; it has arrived when the PINGREQ behind it is answered.
+            case unconfirmed
             /// Acknowledged or skipped.
             case done
         }
@@ -74,6 +78,12 @@ public struct BridgeLane {
         /// Sent at some time, on this connection or an earlier one.
         var wasSent = false
         var attempts: UInt8 = 0
+        /// Entries behind it whose messages its PUBLISH carries too.
+        var followers: UInt16 = 0
+        /// With QoS 0: the number of the ping that confirms it.
+        var ping: UInt64 = 0
+        /// When it came into the buffer.
+        var bufferedAt = MonotonicTime.zero
 
         /// What it costs in memory.
         var size: Int { message.byteCount + 128 }
@@ -116,7 +126,15 @@ public struct BridgeLane {
     /// Index in the buffer before which nothing is waiting.
     var cursor = 0
     var inFlight = 0
-    /// Packet identifier of `buffer[0]`, less 1; the following have the following ones.
+    /// Entries that wait for a ping.
+    var unconfirmed = 0
+    /// The number that the next ping will have.
+    var nextPing: UInt64 = 1
+    /// Everything up to here was stored before this connection was made: it is history by the time it is sent.
+    var backfillThrough: Int64
+    /// Which of the ranges of packet identifiers the lane has; nil while it may not send.
+    public internal(set) var slot: Int? = 0
+    /// Packet identifier of `buffer[0]` within the range, less 1; the following have the following ones.
     var headIdentifier = 0
     var pausedUntil = MonotonicTime.zero
     var pauses = 0
@@ -138,6 +156,7 @@ public struct BridgeLane {
         bufferedThrough = acknowledgedSequence
         offeredThrough = acknowledgedSequence
         persistedThrough = acknowledgedSequence
+        backfillThrough = self.lastSequence
     }
 
     /// Everything up to here has arrived upstream or was skipped.
@@ -152,15 +171,27 @@ public struct BridgeLane {
     /// Whether there is a message that is not on disk yet and no batch has taken.
     public var hasAppends: Bool { !pending.isEmpty }
 
+    /// Whether every message that it ever had has arrived, and the disk knows all of them.
+    public var isDrained: Bool { depth == 0 && pending.isEmpty && committing.isEmpty }
+
+    /// Bytes of messages that wait for their commit.
+    public var uncommittedBytes: Int { pendingBytes + committingBytes }
+
+    /// Whether committed messages wait on disk that the buffer has no room for.
+    public var isReadingFromDisk: Bool { bufferedThrough < committedThrough }
+
+    /// Whether messages wait that were stored before the present connection.
+    public var hasBackfill: Bool { acknowledgedThrough < backfillThrough }
+
     /// Whether half of what may wait for the disk is waiting: from here on publishers are to be held back.
-    public var isBehind: Bool { pendingBytes + committingBytes > limits.maximumUncommittedBytes / 2 }
+    public var isBehind: Bool { uncommittedBytes > limits.maximumUncommittedBytes / 2 }
 
     /// Adds a message at the end, into the batch being filled. Its topic, QoS and retain flag are those to send it with.
     ///
     /// - Returns: false if too much waits for the disk already; the message is refused and counted.
     @discardableResult
     public mutating func append(_ message: Message) -> Bool {
-        let waiting = pendingBytes + committingBytes
+        let waiting = uncommittedBytes
         let limit =
             message.qos == .atMostOnce ? limits.maximumUncommittedBytes / 2 : limits.maximumUncommittedBytes
         guard waiting + message.byteCount <= limit || waiting == 0 else {
@@ -181,7 +212,7 @@ public struct BridgeLaneStatistics: Sendable, Equatable {
     /// Sent, those sent again included.
     public var sent: UInt64 = 0
     public var sentAgain: UInt64 = 0
-    /// Arrived: PUBACK for QoS 1, sent for QoS 0.
+    /// Arrived: PUBACK for QoS 1; for QoS 0 the answer to a ping that was sent after them.
     public var acknowledged: UInt64 = 0
     /// Refused by the upstream and skipped.
     public var refused: UInt64 = 0
@@ -195,6 +226,22 @@ public struct BridgeLaneStatistics: Sendable, Equatable {
     public var dropped: UInt64 = 0
     /// Lost to damage on the disk.
     public var damaged: UInt64 = 0
+    /// Left out because the upstream's form has no place for them.
+    public var unmapped: UInt64 = 0
 
     public init() {}
+
+    static func += (sum: inout BridgeLaneStatistics, other: BridgeLaneStatistics) {
+        sum.appended &+= other.appended
+        sum.sent &+= other.sent
+        sum.sentAgain &+= other.sentAgain
+        sum.acknowledged &+= other.acknowledged
+        sum.refused &+= other.refused
+        sum.tooLarge &+= other.tooLarge
+        sum.expired &+= other.expired
+        sum.overflowed &+= other.overflowed
+        sum.dropped &+= other.dropped
+        sum.damaged &+= other.damaged
+        sum.unmapped &+= other.unmapped
+    }
 }

@@ -17,6 +17,19 @@ public struct BridgeStatus: Sendable {
     public var receivedPerSecond: Double
     public var lane: BridgeLaneStatistics
     public var counts: BridgeCounts
+    /// By priority, the greatest first.
+    public var routes: [Route] = []
+
+    /// One priority of the bridge.
+    public struct Route: Sendable, Equatable {
+        public var priority: Int
+        /// Messages that have not arrived upstream.
+        public var messages: Int64
+        /// Bytes of their blocks on disk, as of the last commit.
+        public var bytes: Int64
+        /// Whether what has waited for a connection is being sent beside what is published now.
+        public var isBackfilling: Bool
+    }
 }
 
 /// What a bridge has counted beside its lane's statistics.

@@ -12,6 +12,8 @@ protocol UpstreamOwner: AnyObject {
     func upstreamAcknowledged(_ packet: AcknowledgementPacket)
     /// - Parameter body: where the view's ranges lie; valid during the call.
     func upstreamPublished(_ view: PublishView, _ body: UnsafeRawBufferPointer)
+    /// PINGRESP.
+    func upstreamPong()
     /// PUBREL.
     func upstreamReleased(_ packet: AcknowledgementPacket)
     /// Everything that one read brought has been told, or the connection takes more output again.
@@ -63,6 +65,8 @@ final class UpstreamConnection<Owner: UpstreamOwner>: ClientConnection {
         }
     }
 
+    override func pong() { owner.upstreamPong() }
+
     override func turn() { owner.upstreamTurn() }
 
     override func ended(_ failure: ConnectionFailure) { owner.upstreamClosed(ownReason ?? .connection(failure)) }
@@ -70,12 +74,27 @@ final class UpstreamConnection<Owner: UpstreamOwner>: ClientConnection {
     // MARK: Output
 
     /// Adds a PUBLISH to what ``flush()`` sends.
-    func send(_ publish: LanePublish, retain: Bool) {
-        let message = publish.message
+    func send(
+        _ message: Message, packetIdentifier: UInt16, duplicate: Bool, messageExpiryInterval: UInt32?, retain: Bool
+    ) {
         _ = PublishEncoder.write(
-            message, packetIdentifier: publish.packetIdentifier, qos: message.qos, retain: retain,
-            dup: publish.duplicate, version: version, messageExpiryInterval: publish.messageExpiryInterval,
-            into: &output)
+            message, packetIdentifier: packetIdentifier, qos: message.qos, retain: retain, dup: duplicate, version: version,
+            messageExpiryInterval: messageExpiryInterval, into: &output)
+    }
+
+    /// Adds a form's PUBLISH to what ``flush()`` sends.
+    func send(_ publish: FormPublish, packetIdentifier: UInt16, duplicate: Bool, retains: Bool) {
+        publish.topic.withUnsafeBytes { topic in
+            publish.properties.withUnsafeBytes { properties in
+                publish.payload.withUnsafeBytes { payload in
+                    _ = PublishEncoder.write(
+                        topic: topic, properties: properties, payload: payload, packetIdentifier: packetIdentifier,
+                        qos: publish.qos, retain: publish.retain && retains, dup: duplicate, version: version,
+                        messageExpiryInterval: nil, subscriptionIdentifiers: EmptyCollection(),
+                        maximumPacketSize: FrameReader.maximumPacketSize, into: &output)
+                }
+            }
+        }
     }
 
     /// Adds an acknowledgement to what ``flush()`` sends.

@@ -12,6 +12,8 @@ public enum UpstreamFailure: Error, Sendable, Equatable, CustomStringConvertible
     case stalled
     /// The local broker cannot take more now.
     case backlogged
+    /// The upstream's form wants a new connection, or cannot make one.
+    case form(String)
 
     public var description: String {
         switch self {
@@ -19,6 +21,7 @@ public enum UpstreamFailure: Error, Sendable, Equatable, CustomStringConvertible
         case .passwordFile(let text): "password-file: \(text)"
         case .qosNotSupported: "the upstream takes QoS 0 only, so nothing would be acknowledged"
         case .stalled: "the upstream does not acknowledge"
+        case .form(let text): text
         case .backlogged: "the local disk cannot keep up"
         }
     }

@@ -35,7 +35,7 @@ open class ClientConnection: ChannelInboundHandler {
     private var keepAlive = KeepAlive()
     private var timer: Scheduled<Void>?
     /// PINGREQs sent on this connection, those of the keep-alive included.
-    private var sentPings: UInt64 = 0
+    public final private(set) var sentPings: UInt64 = 0
     /// PINGREQs that were answered: the first so many, as the server answers in order.
     public final private(set) var answeredPings: UInt64 = 0
 

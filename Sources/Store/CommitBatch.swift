@@ -3,6 +3,7 @@ public struct CommitBatch: Sendable {
     public var operations: [SessionOperation]
     public var appends: [LaneAppend]
     public var acknowledgements: [LaneAcknowledgement]
+    public var removals: [String] = []
 
     public init(
         operations: [SessionOperation] = [], appends: [LaneAppend] = [], acknowledgements: [LaneAcknowledgement] = []
@@ -12,7 +13,7 @@ public struct CommitBatch: Sendable {
         self.acknowledgements = acknowledgements
     }
 
-    public var isEmpty: Bool { operations.isEmpty && appends.isEmpty && acknowledgements.isEmpty }
+    public var isEmpty: Bool { operations.isEmpty && appends.isEmpty && acknowledgements.isEmpty && removals.isEmpty }
 }
 
 /// What a commit did.

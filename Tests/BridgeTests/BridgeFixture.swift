@@ -33,7 +33,7 @@ final class BridgeFixture {
         var logger = Logger(label: "bridge")
         logger.logLevel = .critical
         bridge = Bridge(
-            configuration: configuration, laneStatus: nil, broker: broker, eventLoop: loop, environment: environment,
+            configuration: configuration, stored: [], broker: broker, eventLoop: loop, environment: environment,
             logger: logger, seed: 1)
         bridge.openChannel = { [unowned self] connection in
             do {
@@ -86,7 +86,7 @@ final class BridgeFixture {
     func commit() {
         broker.flush()
         guard let batch = broker.takeBatch() else { return }
-        if let append = bridge.takeBatch(batch.number)?.append { appends.append(append) }
+        appends += bridge.takeBatch(batch.number).appends
         broker.committed(batch.number, now: clock.now)
         bridge.committed(batch.number, losses: [], lanes: [])
         broker.flush()

@@ -245,8 +245,29 @@ struct BridgeTests {
         fixture.commit()
         try fixture.start()
         let writes = try fixture.channel?.sentPackets() ?? []
-        #expect(writes.reduce(0) { $0 + $1.count } == 1_001 && writes.count < 12)
+        // CONNECT, the messages, and the PINGREQ whose answer says that they have arrived.
+        #expect(writes.reduce(0) { $0 + $1.count } == 1_002 && writes.count < 12)
+        #expect(writes.last?.last?.type == .pingreq && fixture.bridge.status.messages == 1_000)
+        try fixture.upstream(PacketBytes.pingresp())
         #expect(fixture.bridge.status.messages == 0)
+    }
+
+    @Test("a QoS 0 message that no ping has confirmed is sent again on the next connection")
+    func resendsAtMostOnce() throws {
+        let fixture = try BridgeFixture { configuration in
+            configuration.forwards = [.init(filter: try BridgeTests.filter("raw/#"), qos: .atMostOnce)]
+        }
+        try fixture.start()
+        fixture.publish("raw/a", "1")
+        try fixture.upstream(PacketBytes.pingresp())
+        // The ping for these is not answered; that of the keep-alive was sent before them.
+        fixture.publish("raw/a", "2")
+        fixture.publish("raw/a", "3")
+        _ = try fixture.sent()
+        try fixture.channel?.close().wait()
+        fixture.wait(.seconds(2))
+        try fixture.upstream(PacketBytes.connack(sessionPresent: true))
+        #expect(try fixture.publishes() == ["raw/a=2", "raw/a=3"])
     }
 
     @Test("an upstream that acknowledges nothing is left and tried again")

@@ -20,6 +20,7 @@ private final class Recorder: UpstreamOwner {
         let topic = String(decoding: body[view.topic], as: UTF8.self)
         events.append("publish \(topic) \(String(decoding: body[view.payload], as: UTF8.self))")
     }
+    func upstreamPong() {}
     func upstreamReleased(_ packet: AcknowledgementPacket) { events.append("pubrel \(packet.packetIdentifier)") }
     func upstreamTurn() { if events.last != "turn" { events.append("turn") } }
     func upstreamClosed(_ failure: UpstreamFailure) {

@@ -1,0 +1,50 @@
+import Core
+
+/// Makes of a message of the cache what is sent: with the marks and under the name that it has as back-fill.
+struct SentMessage {
+    private var properties: [UInt8] = []
+    private var topic: [UInt8] = []
+
+    /// Bytes that marks add at most.
+    static let markBytes = 128
+
+    /// The message as it is sent. A topic for which the back-fill's mapping has no name keeps its own.
+    ///
+    /// - Parameter canMark: whether the connection's version has user properties.
+    mutating func make(
+        of message: Message, sequence: Int64, isBackfill: Bool, _ backfill: BridgeConfiguration.Backfill, canMark: Bool
+    ) -> Message {
+        let marks = backfill.marks && canMark
+        let isRenamed = isBackfill && message.withTopic { backfill.mapping?.map($0, into: &topic) ?? false }
+        guard marks || isRenamed else { return message }
+        properties.removeAll(keepingCapacity: true)
+        message.withProperties { properties.append(contentsOf: $0) }
+        if marks {
+            append("martlet-time", String(message.publishedAt.milliseconds))
+            append("martlet-sequence", String(sequence))
+            if isBackfill { append("martlet-backfill", "1") }
+        }
+        return message.withTopic { original in
+            topic.withUnsafeBytes { mapped in
+                properties.withUnsafeBytes { properties in
+                    message.withPayload { payload in
+                        Message.create(
+                            topic: isRenamed ? mapped : original, properties: properties, payload: payload,
+                            qos: message.qos, retain: message.retain, expiresAt: message.expiresAt,
+                            publishedAt: message.publishedAt)
+                    }
+                }
+            }
+        }
+    }
+
+    /// A user property (MQTT 5.0 §3.3.2.3.7).
+    private mutating func append(_ name: String, _ value: String) {
+        properties.append(0x26)
+        for text in [name, value] {
+            properties.append(UInt8(truncatingIfNeeded: text.utf8.count >> 8))
+            properties.append(UInt8(truncatingIfNeeded: text.utf8.count))
+            properties.append(contentsOf: text.utf8)
+        }
+    }
+}
