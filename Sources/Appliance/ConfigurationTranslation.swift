@@ -140,9 +140,16 @@ extension MartletConfiguration {
             made.maximumBackOff = bridge.maxBackOff
             made.sessionExpiryInterval = UInt32(clamping: bridge.sessionExpiry.wholeMilliseconds / 1000)
             made.maximumInFlight = bridge.maxInflight
+            made.order = bridge.order == .liveFirst ? .liveFirst : .strict
+            made.backfill.messagesPerSecond = bridge.backfillRate
+            made.backfill.bytesPerSecond = bridge.backfillBytesPerSecond
+            made.backfill.mapping = bridge.backfillMapping(&errors)
+            made.backfill.marks = bridge.marksBackfill
             for route in bridge.forward {
                 guard let filter = TopicFilter(route.filter), let mapping = route.mapping(&errors) else { continue }
-                made.forwards.append(BridgeConfiguration.Forward(filter: filter, mapping: mapping, qos: route.qos))
+                made.forwards.append(
+                    BridgeConfiguration.Forward(
+                        filter: filter, mapping: mapping, qos: route.qos, priority: route.priority))
             }
             for route in bridge.receive {
                 guard let filter = TopicFilter(route.filter), let mapping = route.mapping(&errors) else { continue }
@@ -207,6 +214,26 @@ extension MartletConfiguration.Bus {
             line.dataBits = dataBits
             line.stopBits = stopBits
             return .rtu(line)
+        }
+    }
+}
+
+extension MartletConfiguration.Bridge {
+    /// What back-fill is called, made from what the forwards call it.
+    fileprivate func backfillMapping(_ errors: inout [ConfigurationError]) -> TopicMapping? {
+        guard source.isSound("backfill-prefix", "backfill-topic") else { return nil }
+        if let backfillTopic {
+            return ConfigurationError.collect(&errors, at: source["backfill-topic"]) { () throws(BridgeError) in
+                try .template(backfillTopic)
+            }
+        }
+        guard let backfillPrefix else { return nil }
+        return ConfigurationError.collect(&errors, at: source["backfill-prefix"]) { () throws(BridgeError) in
+            for forward in forward where !backfillPrefix.hasSuffix("/") {
+                let upstream = forward.topic ?? forward.prefix ?? String(forward.filter.dropFirst(forward.removePrefix?.count ?? 0))
+                guard upstream.hasPrefix("/") else { throw .levelsJoined(prefix: backfillPrefix, filter: upstream) }
+            }
+            return try .prefixing(backfillPrefix)
         }
     }
 }

@@ -83,6 +83,12 @@ public struct TopicMapping: Sendable, Equatable {
         return level
     }
 
+    /// Puts `prefix` in front, whatever is behind it.
+    public static func prefixing(_ prefix: String) throws(BridgeError) -> TopicMapping {
+        guard TopicName(prefix) != nil else { throw .topicInvalid(prefix) }
+        return TopicMapping(form: .replacing([], with: Array(prefix.utf8)))
+    }
+
     /// The topic's name on the other side.
     ///
     /// - Parameter result: emptied and filled; its memory is used again.
