@@ -1,12 +1,10 @@
 """A disk that is full: what is refused, what goes on, and what happens when there is space again."""
 
-import shutil
-import subprocess
-
 import pytest
 
 from harness.broker import Martlet, answers_mqtt
 from harness.mqtt_client import Client
+from harness.small_disk import SmallDisk
 from harness.waiting import eventually
 
 pytestmark = pytest.mark.martlet_only
@@ -15,17 +13,11 @@ QUOTA_EXCEEDED = 0x97
 
 
 @pytest.fixture
-def small_disk(tmp_path):
-    """A file system of 16 MiB."""
-    directory = tmp_path / "disk"
-    directory.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=16m,mode=0700", "tmpfs", directory], capture_output=True, text=True
-    )
-    if mounted.returncode != 0:
-        pytest.skip(f"needs root, to mount a file system of its own: {mounted.stderr.strip()}")
-    yield directory
-    subprocess.run(["umount", "-l", directory], check=True)
+def small_disk(tmp_path, keep):
+    try:
+        return keep(SmallDisk(tmp_path / "disk"))
+    except PermissionError as reason:
+        pytest.skip(str(reason))
 
 
 @pytest.fixture
@@ -36,7 +28,7 @@ def box(small_disk, tmp_path, keep):
         martlet = Martlet(
             tmp_path / "martlet",
             broker=f'max-queued-messages = 100000\nmax-queued-bytes = "64MiB"\nwhen-disk-full = "{policy}"',
-            data=small_disk / "data",
+            data=small_disk.directory / "data",
         )
         keep(martlet).start()
         away = Client(martlet.port, "5.0", "away", persistent=True).connect()
@@ -49,17 +41,6 @@ def box(small_disk, tmp_path, keep):
 
 def is_full(martlet):
     return martlet.log().count("cannot store data") > martlet.log().count("the disk takes data again")
-
-
-def fill(directory, leaving=0):
-    """Takes all space of a file system but `leaving` bytes."""
-    with (directory / "filler").open("wb", buffering=0) as filler:
-        size = max(0, shutil.disk_usage(directory).free - leaving)
-        try:
-            while size > 0:
-                size -= filler.write(bytes(min(size, 65536)))
-        except OSError:
-            pass
 
 
 def publish_until_refused(publisher, size=8000):
@@ -82,7 +63,7 @@ def test_what_needs_a_full_disk_is_refused_and_the_rest_goes_on(box, small_disk,
     publisher = keep(Client(martlet.port, "5.0", "pub")).connect()
     here = keep(Client(martlet.port, "5.0", "here")).connect()
     here.subscribe("#", 1)
-    fill(small_disk)
+    small_disk.fill()
     # By this one the broker notices.
     assert publisher.publish("t", bytes(100_000), 1).value == QUOTA_EXCEEDED
     assert is_full(martlet)
@@ -100,7 +81,7 @@ def test_what_needs_a_full_disk_is_refused_and_the_rest_goes_on(box, small_disk,
     assert away.subscribe("more", 1) == QUOTA_EXCEEDED
     assert away.subscribe("t", 1) == 1
 
-    (small_disk / "filler").unlink()
+    small_disk.free()
     eventually(lambda: "the disk takes data again" in martlet.log(), "the log to say that the disk takes data again")
     assert publisher.publish("t", b"x", 1).value == 0
     assert away.subscribe("more", 1) == 1
@@ -109,10 +90,10 @@ def test_what_needs_a_full_disk_is_refused_and_the_rest_goes_on(box, small_disk,
 def test_with_hold_the_acknowledgement_waits_for_space(box, small_disk, keep):
     martlet = box("hold")
     publisher = keep(Client(martlet.port, "5.0", "pub")).connect()
-    fill(small_disk)
+    small_disk.fill()
     held = [publisher.start_publish("t", f"{number} ".encode() + bytes(30_000), 1) for number in range(10)]
     eventually(lambda: is_full(martlet), "the disk to be full")
-    (small_disk / "filler").unlink()
+    small_disk.free()
     assert [publisher.wait_published(mid).value for mid in held] == [0] * 10
     away = keep(Client(martlet.port, "5.0", "away", persistent=True)).connect()
     assert numbers(away.receive_many(10)) == list(range(10))
@@ -122,9 +103,9 @@ def test_a_box_that_crashes_on_a_full_disk_comes_up_with_all_that_was_acknowledg
     martlet = box("refuse")
     publisher = keep(Client(martlet.port, "5.0", "pub")).connect()
     acknowledged = publish_until_refused(publisher)
-    fill(small_disk)
+    small_disk.fill()
     martlet.crash()
-    fill(small_disk)
+    small_disk.fill()
     martlet.start()
     away = keep(Client(martlet.port, "5.0", "away", persistent=True)).connect()
     assert away.session_present
@@ -136,7 +117,7 @@ def test_what_a_subscriber_takes_makes_room_on_a_full_disk(box, small_disk, keep
     martlet = box("refuse")
     publisher = keep(Client(martlet.port, "5.0", "pub")).connect()
     acknowledged = publish_until_refused(publisher)
-    fill(small_disk)
+    small_disk.fill()
     away = keep(Client(martlet.port, "5.0", "away", persistent=True)).connect()
     assert numbers(away.receive_many(len(acknowledged))) == acknowledged
     eventually(lambda: publisher.publish("t", b"0 room", 1).value == 0, "the disk to have room again")

@@ -94,16 +94,26 @@ class Mosquitto(Broker):
     """Debian's mosquitto. With `users`, a password file holds them and nobody else gets in."""
 
     def __init__(
-        self, directory, *, port=None, users=None, persistence=True, options="", log="log_type all", name="mosquitto"
+        self,
+        directory,
+        *,
+        port=None,
+        users=None,
+        persistence=True,
+        options="",
+        log="log_type all",
+        name="mosquitto",
+        data=None,
     ):
         directory.mkdir(parents=True, exist_ok=True)
-        (directory / "data").mkdir(exist_ok=True)
+        data = data or directory / "data"
+        data.mkdir(exist_ok=True)
         port = port or free_port()
         lines = [
             f"listener {port} 127.0.0.1",
             f"allow_anonymous {'false' if users else 'true'}",
             f"persistence {'true' if persistence else 'false'}",
-            f"persistence_location {directory / 'data'}/",
+            f"persistence_location {data}/",
             "max_queued_messages 0",
             "set_tcp_nodelay true",
             "log_dest stderr",

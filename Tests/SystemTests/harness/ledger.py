@@ -54,13 +54,20 @@ class Peer(threading.Thread):
 
 
 class Publisher(Peer):
-    """Publishes numbers, up to 20 unacknowledged; what a lost connection left open is sent again in the next one."""
+    """Publishes numbers, up to 20 unacknowledged; what a lost connection left open is sent again in the next one.
 
-    def __init__(self, port, name, topic, qos):
+    With `rate` no more than that many a second, and with `size` payloads of at least so many bytes.
+    """
+
+    def __init__(self, port, name, topic, qos, *, rate=None, size=0):
         super().__init__(port, name)
         self.qos = qos
         self.acknowledged = []
+        #: How many times a message was sent again.
+        self.repeated = 0
         self._topic = topic
+        self._rate = rate
+        self._size = size
         self._next = 0
         #: By packet identifier, in order: the number, and whether PUBREC has come.
         self._open = {}
@@ -75,7 +82,8 @@ class Publisher(Peer):
         self._finishing.set()
 
     def _publish(self, connection, identifier, duplicate):
-        payload = f"{self.identifier} {self._open[identifier][0]}".encode()
+        payload = f"{self.identifier} {self._open[identifier][0]} ".encode().ljust(self._size, b".")
+        self.repeated += duplicate
         connection.send(
             publish_packet(VERSION, self._topic, payload, qos=self.qos, identifier=identifier, duplicate=duplicate)
         )
@@ -88,8 +96,14 @@ class Publisher(Peer):
                 connection.send(acknowledgement(raw_mqtt.PUBREL, identifier))
             else:
                 self._publish(connection, identifier, duplicate=True)
+        # What was not published in time, because there was no connection, is not made up for.
+        start = time.monotonic() - self._next / self._rate if self._rate else 0
         while not self._stopping.is_set():
             while len(self._open) < 20 and not self._finishing.is_set():
+                if self._rate and (early := start + self._next / self._rate - time.monotonic()) > 0:
+                    if self._open:
+                        break
+                    time.sleep(early)
                 identifier = self._next % 65535 + 1
                 self._open[identifier] = (self._next, False)
                 self._next += 1

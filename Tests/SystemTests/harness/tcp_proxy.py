@@ -11,20 +11,23 @@ from .ports import free_port
 class TcpProxy:
     """Forwards connections from its own `port` to `target`, as far as its state allows.
 
-    * open: everything is forwarded, up to `bytes_per_second` each way when that is set.
+    * open: everything is forwarded, `delay` seconds later and up to `bytes_per_second` each way where these are set.
     * `close()`: connections are reset and new ones are refused, as when the upstream's host is down.
     * `hang()`: connections stay and nothing passes any more, as behind a dead radio link. `open()` after it lets new
       connections through; the old ones stay dead.
+    * `cut(after)`: the connection ends once, in the middle of what it carries.
     """
 
     def __init__(self, target):
         self.port = free_port()
         self._target = target
         self.bytes_per_second = None
+        self.delay = 0
         self._listener = None
         self._hanging = False
         self._lock = threading.Lock()
         self._links = []
+        self._cut = None
         #: How many connections have been taken since the start.
         self.accepted = 0
 
@@ -56,6 +59,26 @@ class TcpProxy:
             for link in self._links:
                 link.dead = True
 
+    def cut(self, after, towards="target"):
+        """Forwards `after` more bytes towards the target or the client, and with the last of them resets the connection
+        that carries it, be it one that is not made yet. Returns an event that is set then."""
+        cut = _Cut(after, towards)
+        with self._lock:
+            self._cut = cut
+        return cut.done
+
+    def _passing(self, data, towards):
+        """As much of `data` as may pass, and whether the connection ends with it."""
+        with self._lock:
+            cut = self._cut
+            if cut is None or cut.towards != towards:
+                return data, None
+            if len(data) <= cut.left:
+                cut.left -= len(data)
+                return data, None
+            self._cut = None
+            return data[: cut.left], cut.done
+
     def _accept(self, listener):
         while True:
             try:
@@ -70,6 +93,11 @@ class TcpProxy:
                     return
                 self._links.append(link)
             threading.Thread(target=link.run, args=(self._target,), daemon=True).start()
+
+
+class _Cut:
+    def __init__(self, after, towards):
+        self.left, self.towards, self.done = after, towards, threading.Event()
 
 
 class _Link:
@@ -94,9 +122,16 @@ class _Link:
             data = source.recv(65536 if limit is None else max(1, limit // 20))
             if not data:
                 return False
+            if self.proxy.delay:
+                time.sleep(self.proxy.delay)
             if self.dead:
                 return True
+            data, cut = self.proxy._passing(data, "target" if source is self.near else "client")
             (self.far if source is self.near else self.near).sendall(data)
+            if cut is not None:
+                self.break_off()
+                cut.set()
+                return False
             if limit is not None:
                 time.sleep(len(data) / limit)
         return True

@@ -1,0 +1,49 @@
+"""Boxes with a bridge that forwards `plant/#` upstream as `site/7/plant/#`: Martlet, and mosquitto in its place."""
+
+from .broker import Martlet, Mosquitto
+
+#: So that nothing is dropped because of a bound, however long the upstream is away.
+_UNBOUNDED = 'max-queued-messages = 1000000\nmax-queued-bytes = "1GiB"'
+
+
+def martlet_bridge(directory, port, *, keys="", cache="", data=None):
+    """Martlet, not yet started, with a bridge to `port`. `keys` belong to its bridge section."""
+    bridge = f"""
+[[bridge]]
+name = "cloud"
+host = "127.0.0.1"
+port = {port}
+client-identifier = "box-1"
+reconnect-interval = "1s"
+max-back-off = "1s"
+{keys}
+  [[bridge.forward]]
+  filter = "plant/#"
+  prefix = "site/7/"
+  qos = 1
+
+[cache]
+{cache}
+"""
+    return Martlet(directory, bridge, broker=_UNBOUNDED, log_level="warning", data=data)
+
+
+def mosquitto_bridge(directory, port, *, options="", data=None):
+    """mosquitto with its persistence on, not yet started, and a bridge to `port` that is as safe as it can be made."""
+    bridge = f"""
+{options}
+max_inflight_messages 100
+connection cloud
+address 127.0.0.1:{port}
+topic plant/# out 1 "" site/7/
+remote_clientid box-1
+cleansession false
+restart_timeout 1
+notifications false
+try_private false
+"""
+    return Mosquitto(directory, options=bridge, log="log_type error", name="box", data=data)
+
+
+#: The settings with which mosquitto writes its whole state after every change.
+AUTOSAVE = "autosave_interval 1\nautosave_on_changes true"
