@@ -6,14 +6,14 @@ from .broker import Martlet, Mosquitto
 _UNBOUNDED = 'max-queued-messages = 1000000\nmax-queued-bytes = "1GiB"'
 
 
-def martlet_bridge(directory, port, *, keys="", cache="", data=None):
-    """Martlet, not yet started, with a bridge to `port`. `keys` belong to its bridge section."""
+def martlet_bridge(directory, port, *, identifier="box-1", keys="", routes="", cache="", data=None):
+    """Martlet, not yet started, with a bridge to `port`. `keys` and further `routes` belong to its bridge section."""
     bridge = f"""
 [[bridge]]
 name = "cloud"
 host = "127.0.0.1"
 port = {port}
-client-identifier = "box-1"
+client-identifier = "{identifier}"
 reconnect-interval = "1s"
 max-back-off = "1s"
 {keys}
@@ -21,7 +21,7 @@ max-back-off = "1s"
   filter = "plant/#"
   prefix = "site/7/"
   qos = 1
-
+{routes}
 [cache]
 {cache}
 """

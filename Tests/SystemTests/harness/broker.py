@@ -44,16 +44,24 @@ def answers_mqtt(port):
 
 
 class Broker(Process):
-    """What Martlet and mosquitto have in common here: a port, a data directory, a start and an end."""
+    """What brokers have in common here: a port, a data directory, a start and an end."""
 
-    def __init__(self, name, arguments, directory, port):
+    #: Seconds that a start may take.
+    start_timeout = 20
+
+    def __init__(self, name, arguments, directory, port, environment=None):
         self.directory = directory
         self.port = port
-        super().__init__(name, arguments, directory / f"{name}.log")
+        super().__init__(name, arguments, directory / f"{name}.log", environment)
 
     def start(self):
         self.launch()
-        self.wait_until(lambda: answers_mqtt(self.port), f"{self.name} to answer at port {self.port}")
+        return self.wait()
+
+    def wait(self):
+        """Until it answers, after a `launch`."""
+        what = f"{self.name} to answer at port {self.port}"
+        self.wait_until(lambda: answers_mqtt(self.port), what, self.start_timeout)
         return self
 
     def crash(self):

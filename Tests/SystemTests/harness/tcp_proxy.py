@@ -9,7 +9,7 @@ from .ports import free_port
 
 
 class TcpProxy:
-    """Forwards connections from its own `port` to `target`, as far as its state allows.
+    """Forwards connections from its own `port` to the first of `targets` that takes them, as far as its state allows.
 
     * open: everything is forwarded, `delay` seconds later and up to `bytes_per_second` each way where these are set.
     * `close()`: connections are reset and new ones are refused, as when the upstream's host is down.
@@ -18,9 +18,9 @@ class TcpProxy:
     * `cut(after)`: the connection ends once, in the middle of what it carries.
     """
 
-    def __init__(self, target):
+    def __init__(self, *targets):
         self.port = free_port()
-        self._target = target
+        self._targets = targets
         self.bytes_per_second = None
         self.delay = 0
         self._listener = None
@@ -92,7 +92,7 @@ class TcpProxy:
                     near.close()
                     return
                 self._links.append(link)
-            threading.Thread(target=link.run, args=(self._target,), daemon=True).start()
+            threading.Thread(target=link.run, args=(self._targets,), daemon=True).start()
 
 
 class _Cut:
@@ -104,10 +104,10 @@ class _Link:
     def __init__(self, proxy, near, dead):
         self.proxy, self.near, self.far, self.dead = proxy, near, None, dead
 
-    def run(self, target):
+    def run(self, targets):
         try:
             if not self.dead:
-                self.far = socket.create_connection(("127.0.0.1", target), 5)
+                self.far = _first_that_takes(targets)
                 while not self.dead and self._forward_once():
                     pass
         except OSError:
@@ -146,3 +146,12 @@ class _Link:
                 except OSError:
                     pass
                 end.close()
+
+
+def _first_that_takes(targets):
+    for target in targets:
+        try:
+            return socket.create_connection(("127.0.0.1", target), 5)
+        except OSError as refusal:
+            reason = refusal
+    raise reason
