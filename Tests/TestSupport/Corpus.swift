@@ -18,6 +18,9 @@ public enum Corpus {
         return names.map { read("conversation-\(version)-\($0).txt") }
     }
 
+    /// Sparkplug B payloads in the order of `test_sparkplug_corpus.py`, which makes them with another encoder.
+    public static func sparkplugPayloads() -> [[UInt8]] { read("sparkplug.txt") }
+
     private static func read(_ name: String) -> [[UInt8]] {
         let path = "\(folder)/\(name)"
         guard let file = fopen(path, "r") else { fatalError("\(path): \(String(cString: strerror(errno)))") }
