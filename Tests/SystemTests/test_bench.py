@@ -121,3 +121,11 @@ def test_the_other_benchmarks_work(monkeypatch):
     monkeypatch.setenv("MARTLET_BINARY", str(martlet_binary()))
     assert "QoS 1 martlet" in benchmark("latency", "--short", "--pairs", "5")
     assert "acknowledged/s" in benchmark("durable", "--short", "--publishers", "5")
+
+
+@pytest.mark.timeout(300)
+def test_the_benchmarks_of_the_bridge_work(monkeypatch):
+    monkeypatch.setenv("MARTLET_BINARY", str(martlet_binary()))
+    table = benchmark("bridge-rate", "--short")
+    assert all(f"{box}, backlog out" in table for box in ("Martlet", "mosquitto"))
+    assert "peak memory since the start" in benchmark("cache-writes", "--short")

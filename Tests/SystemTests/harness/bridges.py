@@ -28,11 +28,11 @@ max-back-off = "1s"
     return Martlet(directory, bridge, broker=_UNBOUNDED, log_level="warning", data=data)
 
 
-def mosquitto_bridge(directory, port, *, options="", data=None):
+def mosquitto_bridge(directory, port, *, options="", window=100, data=None):
     """mosquitto with its persistence on, not yet started, and a bridge to `port` that is as safe as it can be made."""
     bridge = f"""
 {options}
-max_inflight_messages 100
+max_inflight_messages {window}
 connection cloud
 address 127.0.0.1:{port}
 topic plant/# out 1 "" site/7/
