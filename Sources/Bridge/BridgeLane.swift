@@ -35,6 +35,8 @@ public struct BridgeLane {
         public var acknowledgementInterval = Duration.seconds(1)
         /// With messages in flight and no PUBACK for this long, the connection is of no use.
         public var stallTimeout = Duration.seconds(60)
+        /// Messages that may wait when a connection comes back without becoming a back-fill of their own: they are away in a moment.
+        public var smallBacklog: Int64 = 32
         /// Times that a message is sent which the upstream refuses without saying why, before it is skipped.
         public var maximumAttempts = 5
 

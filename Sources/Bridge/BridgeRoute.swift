@@ -51,8 +51,6 @@ public struct BridgeRoute {
     /// The two ranges of packet identifiers that the route's lanes share: one for the live lane, one for the oldest sealed one.
     private let slots: [Int]
 
-    /// Messages that a lane may hold when a connection comes back without being sealed: they are away in a moment.
-    static let smallBacklog: Int64 = 32
     /// Lanes at most; beyond that the live one takes the backlog along.
     static let maximumLanes = 64
 
@@ -155,7 +153,7 @@ public struct BridgeRoute {
 
     /// The upstream accepted a connection.
     public mutating func connected(_ link: BridgeLane.Link, now: MonotonicTime) {
-        if order == .liveFirst, live.depth > BridgeRoute.smallBacklog, lanes.count < BridgeRoute.maximumLanes {
+        if order == .liveFirst, live.depth > limits.smallBacklog, lanes.count < BridgeRoute.maximumLanes {
             seal(nil, now: now)
         }
         for index in lanes.indices { lanes[index].connected(link, now: now) }

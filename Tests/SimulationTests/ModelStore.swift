@@ -1,5 +1,6 @@
+import Bridge
 import Core
-import Store
+@testable import Store
 
 /// What the disk holds: committed batches survive a crash, nothing else does.
 struct ModelStore {
@@ -10,12 +11,16 @@ struct ModelStore {
         var received: Set<UInt16> = []
     }
 
+    struct Lane {
+        var messages: [CachedMessage] = []
+        var last: Int64 = 0
+        var acknowledged: Int64 = 0
+    }
+
     private(set) var sessions: [Int64: Session] = [:]
     private(set) var messages: [Int64: Message] = [:]
     private(set) var retained: [String: Message] = [:]
-    private(set) var lane: [CachedMessage] = []
-    private(set) var lastSequence: Int64 = 0
-    private(set) var acknowledgedSequence: Int64 = 0
+    private(set) var lanes: [String: Lane] = [:]
     /// The last commit was said to have failed, and may be given again although it is here.
     var mayRepeat = false
     /// What the broker or the lane must never ask for.
@@ -23,35 +28,53 @@ struct ModelStore {
 
     // MARK: Cache file
 
-    mutating func commit(_ append: LaneAppend?, _ acknowledgement: LaneAcknowledgement?) {
-        if let acknowledgement {
-            acknowledgedSequence = max(acknowledgedSequence, min(acknowledgement.through, lastSequence))
+    mutating func commit(_ batch: BridgeRoute.Batch) {
+        for acknowledgement in batch.acknowledgements {
+            guard var lane = lanes[acknowledgement.lane] else { continue }
+            lane.acknowledged = max(lane.acknowledged, min(acknowledgement.through, lane.last))
+            lanes[acknowledgement.lane] = lane
         }
-        if let append {
-            if append.firstSequence != lastSequence + 1, !mayRepeat {
-                faults.append("append at \(append.firstSequence) after \(lastSequence)")
+        for append in batch.appends {
+            var lane = lanes[append.lane, default: Lane(last: append.firstSequence - 1)]
+            if append.firstSequence != lane.last + 1, !mayRepeat {
+                faults.append("append at \(append.firstSequence) of \(append.lane) after \(lane.last)")
             }
             for (index, message) in append.messages.enumerated() {
                 let sequence = append.firstSequence + Int64(index)
-                guard sequence > lastSequence else { continue }
-                lane.append(CachedMessage(sequence: sequence, message: message))
-                lastSequence = sequence
+                guard sequence > lane.last else { continue }
+                lane.messages.append(CachedMessage(sequence: sequence, message: message))
+                lane.last = sequence
             }
+            lanes[append.lane] = lane
         }
-        lane.removeAll { $0.sequence <= acknowledgedSequence }
+        for lane in batch.removals { lanes[lane] = nil }
+        for name in lanes.keys { lanes[name]?.dropAcknowledged() }
     }
 
-    func read(from sequence: Int64, maximumCount: Int, maximumBytes: Int) -> (messages: [CachedMessage], next: Int64) {
+    func read(
+        lane: String, from sequence: Int64, maximumCount: Int, maximumBytes: Int
+    ) -> (messages: [CachedMessage], next: Int64) {
         var found: [CachedMessage] = []
         var bytes = 0
-        for cached in lane where cached.sequence >= sequence {
+        guard let lane = lanes[lane] else { return (found, sequence) }
+        for cached in lane.messages where cached.sequence >= sequence {
             guard found.count < maximumCount, found.isEmpty || bytes + cached.message.byteCount <= maximumBytes else {
                 return (found, cached.sequence)
             }
             found.append(cached)
             bytes += cached.message.byteCount
         }
-        return (found, lastSequence + 1)
+        return (found, lane.last + 1)
+    }
+
+    /// The state of the lanes, as a start of the program finds it.
+    var laneStatuses: [LaneStatus] {
+        lanes.map { name, lane in
+            LaneStatus(
+                lane: name, firstSequence: lane.messages.first?.sequence, lastSequence: lane.last,
+                acknowledgedSequence: lane.acknowledged, messages: Int64(lane.messages.count), bytes: 0, blocks: 0,
+                oldestPublishedAt: nil)
+        }
     }
 
     // MARK: Sessions file
@@ -133,7 +156,13 @@ struct ModelStore {
                 found.append("\(session.received.count) received identifiers of \(session.stored.clientIdentifier)")
             }
         }
-        if acknowledgedSequence != lastSequence { found.append("\(lastSequence - acknowledgedSequence) in the lane") }
+        for (name, lane) in lanes where !lane.messages.isEmpty { found.append("\(lane.messages.count) in \(name)") }
         return found
+    }
+}
+
+extension ModelStore.Lane {
+    fileprivate mutating func dropAcknowledged() {
+        messages.removeAll { $0.sequence <= acknowledged }
     }
 }

@@ -1,12 +1,12 @@
-import Bridge
+@testable import Bridge
 import Broker
 import Core
 import MQTTCodec
 import Store
 
-/// The appliance from start to crash: broker, lane, and the batches between them and the disk.
+/// The appliance from start to crash: broker, route, and the batches between them and the disk.
 final class SimulatedBox {
-    /// As the bridge's forwarding client: into the lane within the publish.
+    /// As the bridge's forwarding client: into the route within the publish.
     private final class Forwarder: Client {
         unowned let box: SimulatedBox
 
@@ -18,38 +18,37 @@ final class SimulatedBox {
         override func receive(_ message: Message, qos: QoS, retain: Bool) {
             let outgoing = Message.create(
                 topic: message.topic, payload: message.payload, qos: .atLeastOnce, publishedAt: message.publishedAt)
-            if box.lane.append(outgoing) { box.broker.touchBatch() }
+            if box.route.append(outgoing) { box.broker.touchBatch() }
         }
     }
 
     struct Commit {
         var number: Int64
         var operations: [SessionOperation]
-        var append: LaneAppend?
-        var acknowledgement: LaneAcknowledgement?
+        var cache: BridgeRoute.Batch
     }
 
     let broker: Broker
-    var lane: BridgeLane
+    var route: BridgeRoute
     private(set) var clients: [WireClient] = []
     private(set) var commit: Commit?
-    private(set) var read: LaneRead?
+    /// Reads under way, the first asked for first.
+    private(set) var reads: [LaneRead] = []
     var reconnection: Reconnection
     private lazy var forwarder = Forwarder(box: self)
 
-    /// - Parameter forwards: whether what is published goes into the lane too.
+    /// - Parameter forwards: whether what is published goes into the route too.
     init(
-        store: ModelStore, laneLimits: BridgeLane.Limits, forwards: Bool = true, seed: UInt64, now: MonotonicTime,
-        wall: Timestamp
+        store: ModelStore, laneLimits: BridgeLane.Limits, order: BridgeRoute.Order = .liveFirst, forwards: Bool = true,
+        seed: UInt64, now: MonotonicTime, wall: Timestamp
     ) {
         var limits = BrokerLimits()
         limits.maximumSessionExpiryInterval = .max
         limits.maximumQueuedMessages = 1_000_000
         limits.maximumInFlight = 16
         broker = Broker(limits: limits, seed: seed)
-        lane = BridgeLane(
-            name: "up", limits: laneLimits, lastSequence: store.lastSequence,
-            acknowledgedSequence: store.acknowledgedSequence)
+        route = BridgeRoute(
+            bridge: "up", priority: 5, index: 0, order: order, limits: laneLimits, stored: store.laneStatuses)
         reconnection = Reconnection(seed: seed)
         broker.restore(store.snapshot, now: now, wall: wall)
         guard forwards else { return }
@@ -117,13 +116,11 @@ final class SimulatedBox {
 
     /// Closes a batch, if there is none under way and there is something to put into it.
     func takeCommit(now: MonotonicTime) -> Bool {
-        guard commit == nil, broker.hasBatch || lane.acknowledgementIsDue(now: now) else { return false }
+        guard commit == nil, broker.hasBatch || route.needsBatch(now: now) else { return false }
         broker.touchBatch()
         guard let batch = broker.takeBatch() else { return false }
-        let laneBatch = lane.takeBatch(batch.number, now: now)
         commit = Commit(
-            number: batch.number, operations: batch.operations, append: laneBatch?.append,
-            acknowledgement: laneBatch?.acknowledgement)
+            number: batch.number, operations: batch.operations, cache: route.takeBatch(batch.number, now: now))
         return true
     }
 
@@ -132,24 +129,27 @@ final class SimulatedBox {
         self.commit = nil
         if succeeded {
             broker.committed(commit.number, now: now)
-            lane.committed(commit.number)
+            route.committed(commit.number, losses: [], now: now)
         } else {
             broker.commitFailed(commit.operations)
-            lane.commitFailed()
+            route.commitFailed()
         }
         broker.flush()
     }
 
     func takeRead() {
-        if read == nil { read = lane.takeRead() }
+        if let read = route.takeRead() { reads.append(read) }
     }
 
+    /// Ends the first read under way.
     func finishRead(_ result: (messages: [CachedMessage], next: Int64)?) {
-        read = nil
-        if let result {
-            lane.finishRead(result.messages, nextSequence: result.next, damaged: 0)
-        } else {
-            lane.readFailed()
+        let read = reads.removeFirst()
+        route.withLane(read.lane) { lane in
+            if let result {
+                lane.finishRead(result.messages, nextSequence: result.next, damaged: 0)
+            } else {
+                lane.readFailed()
+            }
         }
     }
 }

@@ -1,4 +1,4 @@
-import Bridge
+@testable import Bridge
 import Broker
 import Core
 import MQTTCodec
@@ -20,6 +20,7 @@ final class Simulation {
     let publishers: [SimulatedPublisher]
     let subscribers: [SimulatedSubscriber]
     let laneLimits: BridgeLane.Limits
+    let order: BridgeRoute.Order
     /// What a read has found that the lane has not been given yet.
     private var page: (messages: [CachedMessage], next: Int64)?
     var isHealing = false
@@ -29,6 +30,7 @@ final class Simulation {
     var failedCommits = 0
     var reads = 0
     var resumptions = 0
+    var seals = 0
 
     init(seed: UInt64) {
         random = SeededRandom(seed: seed)
@@ -44,8 +46,10 @@ final class Simulation {
         limits.maximumBufferedBytes = 1_000 + random.below(4_000)
         limits.pageCount = 1 + random.below(20)
         limits.acknowledgementInterval = .milliseconds(50)
+        limits.smallBacklog = Int64(random.below(10))
         laneLimits = limits
-        box = SimulatedBox(store: store, laneLimits: limits, seed: random.next(), now: now, wall: wall)
+        order = random.once(in: 2) ? .liveFirst : .strict
+        box = SimulatedBox(store: store, laneLimits: limits, order: order, seed: random.next(), now: now, wall: wall)
     }
 
     // MARK: Run
@@ -154,20 +158,21 @@ final class Simulation {
 
     /// A page is read in one step and reaches the lane in a later one: a commit may end in between.
     private func readStep() {
-        guard let read = box.read else { return }
+        guard let read = box.reads.first else { return }
         if let page {
             box.finishRead(!isHealing && random.once(in: 10) ? nil : page)
             self.page = nil
             pump()
         } else {
             reads += 1
-            page = store.read(from: read.from, maximumCount: read.maximumCount, maximumBytes: read.maximumBytes)
+            page = store.read(
+                lane: read.lane, from: read.from, maximumCount: read.maximumCount, maximumBytes: read.maximumBytes)
         }
     }
 
     /// Writes the cache, then the sessions, or only the first `parts` of them.
     private func write(_ commit: SimulatedBox.Commit, parts: Int) {
-        if parts > 0 { store.commit(commit.append, commit.acknowledgement) }
+        if parts > 0 { store.commit(commit.cache) }
         if parts > 1 { store.commit(commit.operations) }
     }
 
@@ -180,7 +185,9 @@ final class Simulation {
             }
             guard isHealing || !random.once(in: 3) else { return box.reconnection.failed(now: now) }
             box.reconnection.connected(now: now)
-            box.lane.connected(upstream.connect(), now: now)
+            let lanes = box.route.lanes.count
+            box.route.connected(upstream.connect(), now: now)
+            if box.route.lanes.count > lanes { seals += 1 }
             return pump()
         }
         switch random.below(3) {
@@ -188,9 +195,10 @@ final class Simulation {
         case 1: upstream.acknowledge(random: &random)
         default:
             guard let packet = upstream.takeAcknowledgement() else { return }
-            _ = box.lane.puback(packet, now: now)
+            _ = box.route.puback(packet, now: now)
+            box.route.removeDrained()
         }
-        if box.lane.isStalled(now: now) { loseUpstream() }
+        if box.route.lanes.contains(where: { $0.isStalled(now: now) }) { loseUpstream() }
         pump()
     }
 
@@ -198,15 +206,25 @@ final class Simulation {
         guard upstream.isConnected else { return }
         // The connection takes some, not always all.
         for _ in 0..<(1 + random.below(8)) {
-            guard let publish = box.lane.next(now: now) else { return }
+            guard let publish = next() else { return }
             if !isOnDisk(publish.message) { faults.append("sent upstream before its commit: \(publish.message.topic)") }
             upstream.send(publish)
         }
     }
 
-    /// Whether the lane on disk has the message.
+    /// What goes out next: now from the live lane, now from the oldest sealed one.
+    private func next() -> LanePublish? {
+        let room = upstream.receiveMaximum - box.route.inFlightCount
+        let last = box.route.lanes.count - 1
+        for lane in random.once(in: 2) ? [0, last] : [last, 0] {
+            if let publish = box.route.lanes[lane].next(now: now, room: room) { return publish }
+        }
+        return nil
+    }
+
+    /// Whether a lane on disk has the message.
     private func isOnDisk(_ message: Message) -> Bool {
-        store.lane.contains { $0.message.isIdentical(to: message) }
+        store.lanes.values.contains { $0.messages.contains { $0.message.isIdentical(to: message) } }
     }
 
     // MARK: Faults
@@ -221,7 +239,7 @@ final class Simulation {
         case 7...8: loseUpstream()
         case 9:
             upstream.restart(random: &random)
-            box.lane.disconnected()
+            box.route.disconnected()
             box.reconnection.failed(now: now)
         default: if random.once(in: 3) { crash() }
         }
@@ -230,7 +248,7 @@ final class Simulation {
     private func loseUpstream() {
         guard upstream.isConnected else { return }
         upstream.lose()
-        box.lane.disconnected()
+        box.route.disconnected()
         box.reconnection.failed(now: now)
     }
 
@@ -248,6 +266,6 @@ final class Simulation {
         upstream.lose()
         page = nil
         now += .seconds(2)
-        box = SimulatedBox(store: store, laneLimits: laneLimits, seed: random.next(), now: now, wall: wall)
+        box = SimulatedBox(store: store, laneLimits: laneLimits, order: order, seed: random.next(), now: now, wall: wall)
     }
 }

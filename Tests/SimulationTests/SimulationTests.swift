@@ -19,6 +19,7 @@ struct SimulationTests {
         var failedCommits = 0
         var reads = 0
         var resumptions = 0
+        var seals = 0
         for seed in SimulationTests.seeds {
             let simulation = Simulation(seed: seed)
             simulation.run(steps: 5_000)
@@ -29,10 +30,11 @@ struct SimulationTests {
             failedCommits += simulation.failedCommits
             reads += simulation.reads
             resumptions += simulation.resumptions
+            seals += simulation.seals
         }
         // Runs in which nothing goes wrong show nothing; a single one may happen to be so.
         if SimulationTests.seeds.count < 10 { return }
-        #expect(crashes > 0 && failedCommits > 0 && reads > 0 && resumptions > 0)
+        #expect(crashes > 0 && failedCommits > 0 && reads > 0 && resumptions > 0 && seals > 0)
     }
 
     @Test("sessions, subscriptions, wills, retained and shared messages are kept and ended as they should through crashes")
