@@ -75,6 +75,7 @@ final class BrokerLoop {
 
     private func endTurn() {
         isTurnScheduled = false
+        broker.hasFullClients = bridges.contains(where: \.isFull)
         broker.isStoreBehind = bridges.contains(where: \.isBehind)
         flush()
         commitIfDue()

@@ -68,7 +68,34 @@ extension Bridge {
         }
     }
 
+    /// Whether a local message with this topic is for a route that refuses what it has no room for.
+    func refuses(_ topic: UnsafeRawBufferPointer) -> Bool {
+        configuration.forwards.contains { forward in
+            guard fullPriorities.contains(forward.priority) else { return false }
+            var text = forward.filter.text
+            return text.withUTF8 { TopicFilter.matches(filter: UnsafeRawBufferPointer($0), topic: topic) }
+        }
+    }
+
+    /// Priorities that refuse, and have no room in the cache as of the last commit.
+    func findFull() -> Set<Int> {
+        guard !configuration.refusing.isEmpty else { return [] }
+        let full = stored.lazy.filter(\.isFull).compactMap { LaneName($0.lane)?.priority }
+        return configuration.refusing.intersection(full)
+    }
+
+    /// Takes in the state of the cache after a commit.
+    func update(_ lanes: [LaneStatus]) {
+        stored = lanes.filter { LaneName($0.lane)?.bridge == configuration.name }
+        fullPriorities = findFull()
+    }
+
     private func append(_ message: Message, priority: Int) {
+        // Who can be refused has been. What comes nevertheless, of QoS 0 or from a part of this program, finds no room.
+        guard !fullPriorities.contains(priority) else {
+            counts.refused &+= 1
+            return
+        }
         if routes[routeIndex(priority)].append(message) { broker.touchBatch() }
         if isBehind { broker.isStoreBehind = true }
     }

@@ -36,7 +36,7 @@ extension Bridge {
 
     private func sendLive(_ connection: UpstreamConnection<Bridge>, now: MonotonicTime) -> Bool {
         var hasSent = false
-        for route in routes.indices where !routes[route].lanes.isEmpty {
+        for route in routes.indices where routes[route].order == .liveFirst || !routes[route].isBackfilling {
             let lane = routes[route].lanes.count - 1
             if routes[route].lanes[lane].hasBackfill, !backfillMeter.isOpen(now: now) { continue }
             if send(route, lane, connection, reserve: 0, now: now) { hasSent = true }

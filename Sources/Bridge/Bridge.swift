@@ -71,6 +71,8 @@ public final class Bridge {
     var counts = BridgeCounts()
     /// The lanes of the routes on disk, as of the last commit.
     var stored: [LaneStatus]
+    /// Priorities whose publishers are refused now.
+    var fullPriorities: Set<Int> = []
     var rates = (at: MonotonicTime.zero, sent: UInt64(0), received: UInt64(0), sentPerSecond: 0.0, receivedPerSecond: 0.0)
     var lastSkippedTopic = ""
     /// The lane's statistics as of the last lines about losses.
@@ -119,6 +121,7 @@ public final class Bridge {
     public func start() {
         guard isStopped else { return }
         isStopped = false
+        fullPriorities = findFull()
         let now = environment.monotonicTime()
         broker.attach(forwarding, identifier: "$bridge/\(configuration.name)/forward")
         attachReceiving()
@@ -181,6 +184,9 @@ public final class Bridge {
         routes.reduce(0) { $0 + $1.uncommittedBytes } > BridgeLane.Limits().maximumUncommittedBytes / 2
     }
 
+    /// Whether publishers are to be refused because the cache has no room for what they publish.
+    public var isFull: Bool { !fullPriorities.isEmpty }
+
     /// What the bridge puts into a batch that is closed now.
     public func takeBatch(_ number: Int64) -> BridgeRoute.Batch {
         let now = environment.monotonicTime()
@@ -204,7 +210,7 @@ public final class Bridge {
         for loss in losses where LaneName(loss.lane)?.bridge == configuration.name {
             lostByCache[loss.reason, default: 0] += loss.messages
         }
-        if !lanes.isEmpty { stored = lanes.filter { LaneName($0.lane)?.bridge == configuration.name } }
+        if !lanes.isEmpty { update(lanes) }
         for index in routes.indices { routes[index].committed(number, losses: losses, now: now) }
         pump()
     }

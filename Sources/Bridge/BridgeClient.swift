@@ -13,6 +13,8 @@ final class ForwardingClient: Client {
     }
 
     override func receive(_ message: Message, qos: QoS, retain: Bool) { bridge.forward(message, retain: retain) }
+
+    override func refuses(_ topic: UnsafeRawBufferPointer) -> Bool { bridge.refuses(topic) }
 }
 
 /// The local broker's client that publishes what comes in. Its outbox says when a message may be acknowledged upstream.

@@ -120,6 +120,8 @@ public struct BridgeConfiguration: Sendable, Equatable {
     /// How many messages a form may put into one PUBLISH, and how long it may wait for them.
     public var batching = Batching()
     public var forwards: [Forward] = []
+    /// Priorities whose publishers are refused when the cache has no more room for them.
+    public var refusing: Set<Int> = []
     public var receives: [Receive] = []
 
     public init(name: String, host: String, port: Int = 1883, clientIdentifier: String) {

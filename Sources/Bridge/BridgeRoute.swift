@@ -142,6 +142,12 @@ public struct BridgeRoute {
         }
     }
 
+    /// Whether more waits in the live lane than `backlog`, or, where there are many lanes already, than several times that: a
+    /// few small ones cost nothing, and a large number has to hold whatever the cache does.
+    private func maySeal(backlog: Int64) -> Bool {
+        order == .liveFirst && lanes.count < BridgeRoute.maximumLanes && live.depth > backlog << (Int64(lanes.count - 1) / 4)
+    }
+
     /// Ends the live lane; what is published from now on goes into a new one.
     private mutating func seal(_ link: BridgeLane.Link?, now: MonotonicTime) {
         addLane(after: live.lastSequence)
@@ -153,9 +159,7 @@ public struct BridgeRoute {
 
     /// The upstream accepted a connection.
     public mutating func connected(_ link: BridgeLane.Link, now: MonotonicTime) {
-        if order == .liveFirst, live.depth > limits.smallBacklog, lanes.count < BridgeRoute.maximumLanes {
-            seal(nil, now: now)
-        }
+        if maySeal(backlog: limits.smallBacklog) { seal(nil, now: now) }
         for index in lanes.indices { lanes[index].connected(link, now: now) }
     }
 
@@ -182,9 +186,7 @@ public struct BridgeRoute {
     /// Whether an upstream that is slower than what is published has left so much of the live lane behind that it is history:
     /// more than the memory holds. Then it is sealed, so that what is published now is seen now.
     mutating func sealIfBehind(_ link: BridgeLane.Link, now: MonotonicTime) {
-        guard order == .liveFirst, live.isReadingFromDisk, !live.hasBackfill, lanes.count < BridgeRoute.maximumLanes else {
-            return
-        }
+        guard live.isReadingFromDisk, !live.hasBackfill, maySeal(backlog: Int64(limits.pageCount)) else { return }
         lanes[lanes.count - 1].backfillThrough = live.lastSequence
         seal(link, now: now)
     }

@@ -38,6 +38,8 @@ public struct BridgeCounts: Sendable, Equatable {
     public var received: UInt64 = 0
     /// Messages, of either direction, for whose topic there is no name on the other side.
     public var unmapped: UInt64 = 0
+    /// Local messages of QoS 0, or of this program, for which a full route that refuses had no room.
+    public var refused: UInt64 = 0
     /// PUBACKs for messages that were not in flight.
     public var unexpectedAcknowledgements: UInt64 = 0
     /// Connections that were accepted.

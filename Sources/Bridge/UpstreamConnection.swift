@@ -82,14 +82,14 @@ final class UpstreamConnection<Owner: UpstreamOwner>: ClientConnection {
             messageExpiryInterval: messageExpiryInterval, into: &output)
     }
 
-    /// Adds a form's PUBLISH to what ``flush()`` sends.
+    /// Adds a form's PUBLISH to what ``flush()`` sends; QoS 2 counts as 1.
     func send(_ publish: FormPublish, packetIdentifier: UInt16, duplicate: Bool, retains: Bool) {
         publish.topic.withUnsafeBytes { topic in
             publish.properties.withUnsafeBytes { properties in
                 publish.payload.withUnsafeBytes { payload in
                     _ = PublishEncoder.write(
                         topic: topic, properties: properties, payload: payload, packetIdentifier: packetIdentifier,
-                        qos: publish.qos, retain: publish.retain && retains, dup: duplicate, version: version,
+                        qos: min(publish.qos, .atLeastOnce), retain: publish.retain && retains, dup: duplicate, version: version,
                         messageExpiryInterval: nil, subscriptionIdentifiers: EmptyCollection(),
                         maximumPacketSize: FrameReader.maximumPacketSize, into: &output)
                 }

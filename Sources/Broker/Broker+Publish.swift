@@ -76,6 +76,10 @@ extension Broker {
                 }
                 return
             }
+            if hasFullClients, !client.isInternal, isRefused(publish.topic, along: route) {
+                refuse(publish, from: client, .quotaExceeded, now: now, wall: wall)
+                return
+            }
             if isBacklogged || isOutOfMemory && wouldWait(publish.qos, along: route) {
                 refuse(publish, from: client, .quotaExceeded, now: now, wall: wall)
                 return
@@ -132,6 +136,11 @@ extension Broker {
     /// Whether a message would have to wait in a queue.
     private func wouldWait(_ qos: QoS, along route: Route) -> Bool {
         !route.groups.isEmpty || route.targets.contains { $0.qos != .atMostOnce && !$0.session.takesAtOnce(qos: min(qos, $0.qos)) }
+    }
+
+    /// Whether a client of this program's own that the message would come to has no room for it.
+    private func isRefused(_ topic: UnsafeRawBufferPointer, along route: Route) -> Bool {
+        route.targets.contains { $0.session.client?.refuses(topic) ?? false }
     }
 
     /// Whether the client has more messages unacknowledged than it was told that we take.

@@ -126,6 +126,8 @@ public final class Broker {
 
     /// The last commit failed because the disk is full, and none has succeeded since.
     public internal(set) var isDiskFull = false
+    /// Whether to ask the program's own clients before a message is taken: one of them has no room.
+    public var hasFullClients = false
 
     /// Whether so much waits for the disk that publishers have to be refused.
     var isBacklogged: Bool {

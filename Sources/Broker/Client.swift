@@ -94,6 +94,10 @@ open class Client {
         outbox.append(outbound)
     }
 
+    /// Whether a part of this program cannot take a message with this topic now: then its publisher is refused, with Quota
+    /// exceeded where MQTT can say so. Asked only while ``Broker/hasFullClients``.
+    open func refuses(_ topic: UnsafeRawBufferPointer) -> Bool { false }
+
     /// A message for a client made with `takesInline`. Must not call back into publishing; what it wants published goes to
     /// ``Broker/generate(_:)``.
     open func receive(_ message: Message, qos: QoS, retain: Bool) {}

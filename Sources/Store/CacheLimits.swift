@@ -101,6 +101,7 @@ public struct LaneStatus: Sendable, Hashable {
     public var blocks: Int64
     /// The earliest time of a message in the first block.
     public var oldestPublishedAt: Timestamp?
+    public var isFull = false
 }
 
 /// The state of the cache and its file.

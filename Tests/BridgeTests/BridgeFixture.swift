@@ -4,9 +4,9 @@ import Logging
 import MQTTCodec
 import NIOCore
 import NIOEmbedded
-import Store
 
 @testable import Bridge
+@testable import Store
 
 /// A bridge between a broker without I/O and an upstream that the test plays.
 final class BridgeFixture {
@@ -81,6 +81,41 @@ final class BridgeFixture {
             publishedAt: Timestamp(milliseconds: 1))
         broker.publish(message, now: clock.now, wall: Timestamp(milliseconds: 1))
         if commits { commit() }
+    }
+
+    /// A network client with MQTT 5.0.
+    func connect(_ identifier: String) -> Client {
+        let client = Client()
+        let packet = ConnectPacket(version: .v5, clientIdentifier: identifier, cleanStart: true, keepAlive: 0)
+        broker.connect(client, packet: packet, now: clock.now, wall: Timestamp(milliseconds: 1))
+        commit()
+        return client
+    }
+
+    /// A network client's message with QoS 1, which is committed at once.
+    func publish(_ topic: String, _ payload: String, from client: Client) {
+        var topic = topic
+        topic.withUTF8 { topic in
+            Array(payload.utf8).withUnsafeBytes { payload in
+                broker.publish(
+                    Broker.Publish(
+                        topic: UnsafeRawBufferPointer(topic), properties: UnsafeRawBufferPointer(start: nil, count: 0),
+                        payload: payload, qos: .atLeastOnce, retain: false, packetIdentifier: 1, messageExpiryInterval: nil),
+                    from: client, now: clock.now, wall: Timestamp(milliseconds: 1))
+            }
+        }
+        commit()
+    }
+
+    /// A commit says that these lanes, and no others, have no room.
+    func full(_ lanes: [String]) {
+        let statuses = (lanes + ["cloud/5#1"]).map { lane in
+            LaneStatus(
+                lane: lane, firstSequence: 1, lastSequence: 1, acknowledgedSequence: 0, messages: 1, bytes: 1, blocks: 1,
+                oldestPublishedAt: nil, isFull: lanes.contains(lane))
+        }
+        bridge.committed(0, losses: [], lanes: statuses)
+        broker.hasFullClients = bridge.isFull
     }
 
     func commit() {

@@ -270,6 +270,30 @@ struct BridgeTests {
         #expect(try fixture.publishes() == ["raw/a=2", "raw/a=3"])
     }
 
+    @Test("a route that refuses has its publishers refused while the cache has no room, and loses what cannot be refused")
+    func refuses() throws {
+        let fixture = try BridgeFixture { configuration in
+            configuration.forwards = [
+                .init(filter: try BridgeTests.filter("raw/#")), .init(filter: try BridgeTests.filter("alarm/#"), priority: 9),
+            ]
+            configuration.refusing = [9]
+        }
+        try fixture.start()
+        let client = fixture.connect("device")
+        func puback(_ topic: String) -> ReasonCode? {
+            fixture.publish(topic, "x", from: client)
+            while let outbound = client.popOutbound() { if case .puback(let packet) = outbound { return packet.reasonCode } }
+            return nil
+        }
+        #expect(puback("alarm/1") == .success)
+        fixture.full(["cloud/9#1"])
+        #expect(puback("alarm/1") == .quotaExceeded && puback("raw/1") == .success)
+        fixture.publish("alarm/1", "x")
+        #expect(fixture.bridge.status.counts.refused == 1)
+        fixture.full([])
+        #expect(puback("alarm/1") == .success)
+    }
+
     @Test("an upstream that acknowledges nothing is left and tried again")
     func stalled() throws {
         let fixture = try fixture()
