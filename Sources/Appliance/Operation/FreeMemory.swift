@@ -7,16 +7,20 @@ import Core
 /// everything before it: a broker from which a flood has passed would stay as large as it ever was.
 struct FreeMemory {
     private static let interval = Duration.seconds(10)
-    /// Free and still resident bytes for which it is worth a millisecond or more.
+    /// Free and still resident bytes for which it is worth a millisecond or more, at once and after a while.
     private static let worthwhile = 16 << 20
+    private static let worthwhileLater = 2 << 20
+    private static let later = Duration.seconds(60)
     private var due = MonotonicTime.zero
+    private var lastRelease = MonotonicTime.zero
 
     /// To be called about once a second.
     mutating func tick(now: MonotonicTime) {
         guard now >= due else { return }
         due = now + FreeMemory.interval
         let free = ProcessStatus.memory().anonymousBytes - Int(martlet_allocated_bytes())
-        guard free > FreeMemory.worthwhile else { return }
+        guard free > (now - lastRelease >= FreeMemory.later ? FreeMemory.worthwhileLater : FreeMemory.worthwhile) else { return }
+        lastRelease = now
         martlet_release_free_memory()
     }
 }

@@ -73,14 +73,15 @@ class Attack:
 class Level:
     """What the broker's process holds when nobody but the good clients is there."""
 
-    def __init__(self, broker, sockets):
+    def __init__(self, broker, sockets, rest):
         hostile.clear_retained(broker.port)
         eventually(
             lambda: proc.open_sockets(broker.pid) <= sockets,
             "the connections to be closed", timeout=60,
         )
-        # Sessions left behind expire within some seconds, and freed memory goes back.
-        time.sleep(8)
+        # Sessions left behind expire within some seconds, and freed memory goes back: the larger part soon, the rest within
+        # about a minute.
+        time.sleep(rest)
         self.files = len(proc.open_files(broker.pid))
         self.resident = proc.resident_bytes(broker.pid)
 
@@ -88,9 +89,10 @@ class Level:
         return f"{self.resident / (1 << 20):.1f} MiB, {self.files} files"
 
 
-def soak(broker, seconds, *, warm_up, threads=24, pairs=4, rate=50, slack=0, report=print):
+def soak(broker, seconds, *, warm_up, threads=24, pairs=4, rate=50, slack=0, rest=90, report=print):
     """Returns what went wrong. `broker` has been started. `slack` bytes may remain beyond the tenth that always may: what is
-    cached up to a bound fills for longer than a short run warms up."""
+    cached up to a bound fills for longer than a short run warms up. `rest` is how many seconds without load come before each
+    measurement."""
     good = [Pair(n, broker.port, 1 + n % 2, rate, random.Random(n)) for n in range(pairs)]
     for pair in good:
         pair.start()
@@ -101,7 +103,7 @@ def soak(broker, seconds, *, warm_up, threads=24, pairs=4, rate=50, slack=0, rep
     with Attack(targets, threads) as attack:
         time.sleep(warm_up)
     faults += attack.faults
-    before = Level(broker, sockets)
+    before = Level(broker, sockets, rest)
     report(f"after {warm_up:g} s of warming up: {before}")
     with Attack(targets, threads) as attack:
         end = time.monotonic() + seconds
@@ -112,7 +114,7 @@ def soak(broker, seconds, *, warm_up, threads=24, pairs=4, rate=50, slack=0, rep
     faults += attack.faults
     if not broker.is_alive():
         return faults + ["the broker has ended: " + broker.log()[-2000:]]
-    after = Level(broker, sockets)
+    after = Level(broker, sockets, rest)
     report(f"after {seconds:g} s of load: {after}, at most {peak / (1 << 20):.1f} MiB between")
     report("lives: " + ", ".join(f"{name} {count}" for name, count in attack.lives.items()))
     for pair in good:
