@@ -47,15 +47,18 @@ extension MartletConfiguration {
 
     var cacheLimits: CacheLimits {
         let bytes = if case .bytes(let bytes) = cache.size { bytes } else { 1 << 30 }
-        return CacheLimits(maximumBytes: Int64(bytes), maximumAge: cache.maxAge, whenFull: CacheLimits.WhenFull(cache.whenFull))
+        return CacheLimits(
+            maximumBytes: Int64(bytes), maximumAge: cache.maxAge, defaultPolicy: RoutePolicy(whenFull: .init(cache.whenFull)))
     }
 }
 
-extension CacheLimits.WhenFull {
+extension RoutePolicy.WhenFull {
     fileprivate init(_ policy: MartletConfiguration.WhenFull) {
         switch policy {
-        case .dropOldest, .thin: self = .dropOldest
-        case .dropNewest, .refuse: self = .refuseNewest
+        case .dropOldest: self = .dropOldest
+        case .dropNewest: self = .dropNewest
+        case .refuse: self = .refuse
+        case .thin: self = .thin
         }
     }
 }

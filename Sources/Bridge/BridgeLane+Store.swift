@@ -39,7 +39,7 @@ extension BridgeLane {
     /// The batch with this number, and all before it, are on disk.
     ///
     /// - Parameters:
-    ///   - refused: messages of the lane that the cache did not take because it is full (``CacheLoss/Reason/refused``).
+    ///   - refused: messages of the lane that the cache did not take because it is full (``CacheLoss/Reason/newest``).
     ///   - dropped: older ones that it gave up to hold its limits.
     public mutating func committed(
         _ number: Int64, refused: Int64 = 0, dropped: Int64 = 0, now: MonotonicTime = .zero

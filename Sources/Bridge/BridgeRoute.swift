@@ -224,7 +224,12 @@ public struct BridgeRoute {
             var refused: Int64 = 0
             var dropped: Int64 = 0
             for loss in losses where loss.lane == lanes[index].name {
-                if loss.reason == .refused { refused += loss.messages } else { dropped += loss.messages }
+                switch loss.reason {
+                case .newest: refused += loss.messages
+                // Counted by the read that found it.
+                case .damaged: break
+                case .size, .age, .thinned: dropped += loss.messages
+                }
             }
             lanes[index].committed(number, refused: refused, dropped: dropped, now: now)
         }

@@ -1,39 +1,55 @@
 internal import Core
 
 extension BreakpointCache {
-    /// Stores messages, acknowledges others and holds the limits, all in one transaction that is on disk on return.
+    /// Stores messages, acknowledges others, forgets lanes and holds the limits, all in one transaction that is on disk on
+    /// return.
     ///
     /// Giving a batch again that was stored already changes nothing. A batch with nothing in it still drops what has
-    /// become too old.
+    /// become too old, or too much for new limits.
+    ///
+    /// - Parameter removals: lanes to forget, before the rest of the batch.
     func commit(
-        _ appends: [LaneAppend], acknowledgements: [LaneAcknowledgement], now: Moment
+        _ appends: [LaneAppend], acknowledgements: [LaneAcknowledgement], removals: [String] = [], now: Moment
     ) throws(StoreError) -> CacheReport {
-        let tooOld = limits.oldestAllowed(at: now.wall)
-        let mustDrop = lanes.contains { isTooOld($0.head, tooOld) }
-        guard mustDrop || !acknowledgements.isEmpty || appends.contains(where: { !$0.messages.isEmpty }) else {
-            return CacheReport()
-        }
+        let mustDrop = limitsAreNew || !forgotten.isEmpty || lanes.contains { isTooOld($0, at: now.wall) }
+        let removals = removals.filter { laneIndex[$0] != nil }
+        guard mustDrop || !acknowledgements.isEmpty || !removals.isEmpty || appends.contains(where: { !$0.messages.isEmpty })
+        else { return takeUnreported() }
         if journal.mode != journalInUse {
             try database.setJournalMode(journal.mode)
             journalInUse = journal.mode
         }
 
         var change = CacheChange(lanes: lanes)
+        if limitsAreNew { change.neededFor = RoutePolicy.priorities.upperBound }
+        var forgotten = forgotten
         try database.transaction { () throws(StoreError) in
+            for lane in removals { try remove(lane, &change) }
             for acknowledgement in acknowledgements { try apply(acknowledgement, to: &change) }
             for append in appends where !append.messages.isEmpty { try write(append, to: &change, now: now) }
-            try holdLimits(&change, tooOld: tooOld)
+            try holdLimits(&change, now: now)
             // Rows go last: pages freed before an insert of the same transaction would be journaled when it takes them.
             try finish(&change)
+            forgotten = try deleteSome(of: forgotten + change.removed.map { change.lanes[$0].number })
         }
-        lanes = change.lanes
+        limitsAreNew = change.totalBytes > limits.maximumBytes && limitsAreNew && change.bytesGiven > 0
+        self.forgotten = forgotten
+        for index in change.removed { readers[change.lanes[index].number] = nil }
+        lanes = change.lanes.indices.filter { !change.removed.contains($0) }.map { change.lanes[$0] }
         laneIndex = Dictionary(uniqueKeysWithValues: lanes.indices.map { (lanes[$0].name, $0) })
-        _ = journal.next(afterAdding: change.bytesAdded)
-        return change.report
+        _ = journal.next(afterAdding: Int(change.bytesAdded))
+        var report = takeUnreported()
+        report.add(change.report)
+        return report
+    }
+
+    private func takeUnreported() -> CacheReport {
+        defer { unreported = CacheReport() }
+        return unreported
     }
 
     private func apply(_ acknowledgement: LaneAcknowledgement, to change: inout CacheChange) throws(StoreError) {
-        guard let index = laneIndex[acknowledgement.lane] else { return }
+        guard let index = change.index(ofLane: acknowledgement.lane) else { return }
         var lane = change.lanes[index]
         let through = min(acknowledgement.through, lane.last)
         guard through > lane.acknowledged else { return }
@@ -44,9 +60,9 @@ extension BreakpointCache {
             let next = CacheKey.key(lane: lane.number, sequence: min(through + 1, CacheKey.maximumSequence))
             let around = try lastBlock(ofLane: lane, upTo: next)
             if let around, around.last > through {
-                lane.head = around
+                try advance(&lane, to: around)
             } else {
-                lane.head = try firstBlock(ofLane: lane, from: next)
+                try advance(&lane, to: firstBlock(ofLane: lane, from: next))
             }
         }
         change.lanes[index] = lane
@@ -61,57 +77,88 @@ extension BreakpointCache {
         // What the lane has already came with a commit whose success the caller did not learn.
         var stored = Int(min(count, max(0, change.lanes[index].last - append.firstSequence + 1)))
         while stored < append.messages.count {
+            let room = roomForBlock(ofLane: change.lanes[index], in: change)
             encoder.start()
             for message in append.messages[stored...] {
-                if encoder.count > 0, encoder.byteCount + message.byteCount > limits.blockBytes { break }
+                let bytes = encoder.byteCount + message.byteCount
+                if encoder.count > 0, bytes > limits.blockBytes || bytes > room - CacheBlock.trailerSize { break }
                 encoder.append(message, expiresAt: now.wallTime(of: message.expiresAt))
             }
-            guard try insertBlock(first: append.firstSequence + Int64(stored), into: &change, lane: index) else {
-                return change.report.add(count - Int64(stored), lostBy: append.lane, .refused)
+            guard encoder.byteCount + CacheBlock.trailerSize <= room else {
+                return lose(append.messages[stored...], of: append.lane, &change)
             }
+            try insertBlock(first: append.firstSequence + Int64(stored), into: &change, lane: index)
             stored += encoder.count
         }
     }
 
-    /// Adds the encoder's block to a lane; false when there is no room for it.
-    private func insertBlock(first: Int64, into change: inout CacheChange, lane index: Int) throws(StoreError) -> Bool {
-        var lane = change.lanes[index]
-        let bytes = Int64(encoder.byteCount + CacheBlock.trailerSize) + BreakpointCache.rowBytes
-        let total = limits.whenFull == .refuseNewest ? change.totalBytes : 0
-        guard total + bytes <= limits.maximumBytes else { return false }
+    /// Bytes that the next block of a lane may have beside its row.
+    private func roomForBlock(ofLane lane: CacheLane, in change: CacheChange) -> Int {
+        let policy = limits.policy(ofRoute: lane.route)
+        let room: Int64 =
+            switch policy.whenFull {
+            case .dropNewest: room(forRoute: lane.route, in: change)
+            // What is larger than the limit alone would displace everything and then itself.
+            case .dropOldest, .thin: min(policy.maximumBytes ?? .max, limits.maximumBytes)
+            case .refuse: .max
+            }
+        return Int(clamping: max(0, room - BreakpointCache.rowBytes))
+    }
 
+    private func lose(_ messages: ArraySlice<Message>, of lane: String, _ change: inout CacheChange) {
+        var (oldest, newest) = (Int64.max, Int64.min)
+        for message in messages {
+            oldest = min(oldest, message.publishedAt.milliseconds)
+            newest = max(newest, message.publishedAt.milliseconds)
+        }
+        change.report.add(
+            CacheLoss(
+                lane: lane, messages: Int64(messages.count), reason: .newest, oldest: Timestamp(milliseconds: oldest),
+                newest: Timestamp(milliseconds: newest)))
+    }
+
+    /// Adds the encoder's block to a lane.
+    private func insertBlock(first: Int64, into change: inout CacheChange, lane index: Int) throws(StoreError) {
+        var lane = change.lanes[index]
         let key = CacheKey.key(lane: lane.number, sequence: first)
         let count = Int64(encoder.count)
         encoder.finish(key: key)
         let block = CacheBlockHead(
-            key: key, last: first + count - 1, oldest: encoder.oldest, newest: encoder.newest,
-            blocksBefore: lane.blocksAfter, messagesBefore: lane.messagesAfter, bytesBefore: lane.bytesAfter)
-        let insert = try database.statement("INSERT INTO block VALUES (?, ?, ?, ?, ?, ?, ?, ?)")
+            key: key, last: first + count - 1, oldest: encoder.oldest, newest: encoder.newest, before: lane.after,
+            own: CacheSums(blocks: 1, messages: count, bytes: Int64(encoder.bytes.count) + BreakpointCache.rowBytes))
+        try insert(block, data: encoder.bytes)
+
+        lane.after = lane.after + block.own
+        lane.last = block.last
+        if lane.head == nil { lane.head = block }
+        change.lanes[index] = lane
+        change.bytesAdded += block.own.bytes
+        change.report.appended += count
+        change.neededFor = max(change.neededFor ?? 0, limits.policy(ofRoute: lane.route).priority)
+    }
+
+    /// Adds a block's row, or puts it in the place of the one that has its key.
+    func insert(
+        _ block: CacheBlockHead, data: UnsafeRawBufferPointer, level: Int64? = nil, epoch: Int64? = nil
+    ) throws(StoreError) {
+        let insert = try database.statement("INSERT OR REPLACE INTO block VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
         try insert.bind(1, block.key)
         try insert.bind(2, block.last)
         try insert.bind(3, block.oldest)
         try insert.bind(4, block.newest)
-        try insert.bind(5, block.blocksBefore)
-        try insert.bind(6, block.messagesBefore)
-        try insert.bind(7, block.bytesBefore)
-        try insert.bind(8, inPlace: encoder.bytes)
+        try insert.bind(5, block.before.blocks)
+        try insert.bind(6, block.before.messages)
+        try insert.bind(7, block.before.bytes)
+        try insert.bind(8, inPlace: data)
+        try insert.bind(9, block.isWhole ? nil : block.own.messages)
+        try insert.bind(10, level)
+        try insert.bind(11, epoch)
         try insert.run()
-
-        lane.blocksAfter += 1
-        lane.messagesAfter += count
-        lane.bytesAfter += bytes
-        lane.last = block.last
-        if lane.head == nil { lane.head = block }
-        change.lanes[index] = lane
-        change.bytesAdded += Int(bytes)
-        change.report.appended += count
-        return true
     }
 
     private func laneNumber(_ name: String, in change: inout CacheChange) throws(StoreError) -> Int {
-        if let index = laneIndex[name] { return index }
-        if let index = change.lanes.firstIndex(where: { $0.name == name }) { return index }
-        let used = Set(change.lanes.map(\.number))
+        if let index = change.index(ofLane: name) { return index }
+        let used = Set(change.lanes.map(\.number) + forgotten)
         guard let number = (1...CacheKey.maximumLane).first(where: { !used.contains($0) }) else {
             throw .failed(code: .full, message: "the cache has \(used.count) lanes and takes no more", sql: "")
         }
@@ -119,85 +166,22 @@ extension BreakpointCache {
         return change.lanes.count - 1
     }
 
-    private func isTooOld(_ head: CacheBlockHead?, _ limit: Int64?) -> Bool {
-        guard let head, let limit else { return false }
-        return head.newest < limit && head.newest >= CacheLimits.earliestPlausibleTime
-    }
-
-    private func holdLimits(_ change: inout CacheChange, tooOld: Int64?) throws(StoreError) {
-        for index in change.lanes.indices {
-            while isTooOld(change.lanes[index].head, tooOld) { try dropHead(&change, lane: index, .age) }
-        }
-        while change.totalBytes > limits.maximumBytes {
-            let full = change.lanes.indices.filter { change.lanes[$0].head != nil }
-            guard let index = full.min(by: { change.isOlder($0, than: $1) }) else { return }
-            try dropHead(&change, lane: index, .size)
-        }
-    }
-
-    private func dropHead(_ change: inout CacheChange, lane index: Int, _ reason: CacheLoss.Reason) throws(StoreError) {
-        var lane = change.lanes[index]
-        guard let head = lane.head else { return }
-        change.report.add(head.last - max(head.first - 1, lane.acknowledged), lostBy: lane.name, reason)
-        lane.acknowledged = max(lane.acknowledged, head.last)
-        change.shortened.insert(index)
-        lane.head = try firstBlock(ofLane: lane, from: head.key + 1)
-        change.lanes[index] = lane
-    }
-
-    /// Deletes the blocks before each lane's head and writes the positions that have changed.
+    /// Deletes the blocks before each lane's head and writes the lanes that have changed.
     private func finish(_ change: inout CacheChange) throws(StoreError) {
-        for index in change.lanes.indices {
+        for index in change.lanes.indices where !change.removed.contains(index) {
             let lane = change.lanes[index]
-            let old = index < lanes.count ? lanes[index] : nil
+            let old = index < change.before.count ? change.before[index] : nil
             if change.shortened.contains(index) {
                 let delete = try database.statement("DELETE FROM block WHERE id BETWEEN ? AND ?")
                 try delete.bind(1, lane.firstKey)
                 try delete.bind(2, lane.head.map { $0.key - 1 } ?? lane.endKey)
                 try delete.run()
             }
-            if old?.acknowledged != lane.acknowledged {
-                let put = try database.statement("INSERT OR REPLACE INTO lane VALUES (?, ?, ?)")
-                try put.bind(1, lane.number)
-                try put.bind(2, lane.name)
-                try put.bind(3, lane.acknowledged)
-                try put.run()
+            // A lane without blocks: what its rows no longer say.
+            if lane.head == nil { change.lanes[index].acknowledged = max(lane.acknowledged, lane.last) }
+            if old?.acknowledged != change.lanes[index].acknowledged || old?.spare != lane.spare {
+                try put(change.lanes[index])
             }
         }
-    }
-
-    /// Forgets a lane with all that it holds. Its numbers start at 1 again when it is made anew.
-    func removeLane(_ name: String) throws(StoreError) {
-        guard let index = laneIndex[name] else { return }
-        let lane = lanes[index]
-        try database.transaction { () throws(StoreError) in
-            let delete = try database.statement("DELETE FROM block WHERE id BETWEEN ? AND ?")
-            try delete.bind(1, lane.firstKey)
-            try delete.bind(2, lane.endKey)
-            try delete.run()
-            let forget = try database.statement("DELETE FROM lane WHERE number = ?")
-            try forget.bind(1, lane.number)
-            try forget.run()
-        }
-        lanes.remove(at: index)
-        readers[lane.number] = nil
-        laneIndex = Dictionary(uniqueKeysWithValues: lanes.indices.map { (lanes[$0].name, $0) })
-    }
-}
-
-/// The lanes as a commit is going to leave them.
-private struct CacheChange {
-    var lanes: [CacheLane]
-    var report = CacheReport()
-    var bytesAdded = 0
-    /// Indexes of lanes that lose blocks at their head.
-    var shortened: Set<Int> = []
-
-    var totalBytes: Int64 { lanes.reduce(0) { $0 + $1.bytes } }
-
-    /// Whether a lane's first block is older than another's; of the same age it is the one of the greater lane.
-    func isOlder(_ lane: Int, than other: Int) -> Bool {
-        let (oldest, otherOldest) = (lanes[lane].head?.oldest ?? .max, lanes[other].head?.oldest ?? .max)
-        return oldest != otherOldest ? oldest < otherOldest : lanes[lane].bytes > lanes[other].bytes
     }
 }

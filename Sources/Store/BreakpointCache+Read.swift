@@ -19,7 +19,7 @@ extension BreakpointCache {
                 !reader.isAtEnd
             {
                 decoder = reader
-            } else if let next = try openBlock(lane, &reading) {
+            } else if let next = try openBlock(index, &reading, now: now) {
                 decoder = next
             } else {
                 continue
@@ -41,7 +41,10 @@ extension BreakpointCache {
 
     /// The block that holds `reading.nextSequence`, or the first one after it, to which the reading then goes on. nil,
     /// with the reading moved on, when there is none or it is damaged.
-    private func openBlock(_ lane: CacheLane, _ reading: inout CacheReading) throws(StoreError) -> CacheBlockDecoder? {
+    private func openBlock(
+        _ index: Int, _ reading: inout CacheReading, now: Moment
+    ) throws(StoreError) -> CacheBlockDecoder? {
+        let lane = lanes[index]
         let sequence = reading.nextSequence
         let key = CacheKey.key(lane: lane.number, sequence: sequence)
         let select = try database.statement(
@@ -49,8 +52,8 @@ extension BreakpointCache {
         try select.bind(1, lane.firstKey)
         try select.bind(2, key)
         if try select.step() {
-            defer { select.reset() }
-            if select.integer(1) >= sequence { return try decode(select, lane, &reading) }
+            if select.integer(1) >= sequence { return try decode(select, index, &reading, now: now) }
+            select.reset()
         }
         let following = try database.statement(
             "SELECT id, last, data FROM block WHERE id BETWEEN ? AND ? ORDER BY id LIMIT 1")
@@ -60,17 +63,20 @@ extension BreakpointCache {
             reading.nextSequence = lane.last + 1
             return nil
         }
-        defer { following.reset() }
-        return try decode(following, lane, &reading)
+        return try decode(following, index, &reading, now: now)
     }
 
+    /// Reads the block of the current row and ends the walk over rows.
     private func decode(
-        _ row: Statement, _ lane: CacheLane, _ reading: inout CacheReading
+        _ row: Statement, _ index: Int, _ reading: inout CacheReading, now: Moment
     ) throws(StoreError) -> CacheBlockDecoder? {
+        let lane = lanes[index]
         let key = row.integer(0)
         let last = row.integer(1)
         reading.nextSequence = max(reading.nextSequence, CacheKey.sequence(of: key))
-        if let decoder = row.withBytes(2, { CacheBlockDecoder($0, key: key, last: last) }) { return decoder }
+        let decoder = row.withBytes(2) { CacheBlockDecoder($0, key: key, last: last) }
+        row.reset()
+        if let decoder { return decoder }
         // The last sequence in the row may be what is wrong, so the next row says where reading goes on.
         let select = try database.statement("SELECT min(id) FROM block WHERE id BETWEEN ? AND ?")
         try select.bind(1, key + 1)
@@ -78,8 +84,10 @@ extension BreakpointCache {
         let next = try select.step() ? select.optionalInteger(0) : nil
         select.reset()
         let behind = next.map { CacheKey.sequence(of: $0) } ?? lane.last + 1
-        reading.damagedMessages += max(0, behind - reading.nextSequence)
+        let messages = max(0, behind - reading.nextSequence)
+        reading.damagedMessages += messages
         reading.nextSequence = max(reading.nextSequence + 1, behind)
+        try setAside(key, lane: index, messages: messages, now: now)
         return nil
     }
 }

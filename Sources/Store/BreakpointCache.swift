@@ -1,39 +1,26 @@
 internal import Core
 
-/// What a commit did to the cache.
-public struct CacheReport: Sendable {
-    /// Messages that are on disk now and were not before.
-    public var appended: Int64 = 0
-    /// Messages given up or not taken, by lane and reason; empty when all is well.
-    public var losses: [CacheLoss] = []
-
-    mutating func add(_ other: CacheReport) {
-        appended += other.appended
-        for loss in other.losses { add(loss.messages, lostBy: loss.lane, loss.reason) }
-    }
-
-    mutating func add(_ messages: Int64, lostBy lane: String, _ reason: CacheLoss.Reason) {
-        guard messages > 0 else { return }
-        if let index = losses.firstIndex(where: { $0.lane == lane && $0.reason == reason }) {
-            losses[index].messages += messages
-        } else {
-            losses.append(CacheLoss(lane: lane, messages: messages, reason: reason))
-        }
-    }
-}
-
-/// The messages that wait for the upstream: a queue per bridge (a lane), in blocks (CacheBlock.swift), in one file.
+/// The messages that wait for the upstream: a queue per bridge and generation (a lane), in blocks (CacheBlock.swift), in
+/// one file.
 ///
-/// Not Sendable, blocks while the disk works; ``Storage`` gives it a thread. After an error of ``commit(_:acknowledgements:now:)``
+/// Not Sendable, blocks while the disk works; ``Storage`` gives it a thread. After an error of ``commit(_:acknowledgements:removals:now:)``
 /// the object is used up: close it and open the file anew.
 final class BreakpointCache {
     let database: Database
-    let limits: CacheLimits
+    var limits: CacheLimits {
+        didSet { limitsAreNew = true }
+    }
+    /// Whether the next commit has to see if the file holds more than it may.
+    var limitsAreNew = true
     var lanes: [CacheLane] = []
     var laneIndex: [String: Int] = [:]
+    /// Numbers of lanes that were removed and whose blocks are not all deleted yet.
+    var forgotten: [Int64] = []
     var encoder = CacheBlockEncoder()
     /// Where reading stands in each lane, so that the next read goes on inside a block.
     var readers: [Int64: CacheBlockDecoder] = [:]
+    /// What was lost outside of commits: it goes into the next one's report.
+    var unreported = CacheReport()
     var journal = JournalPolicy()
     var journalInUse = Database.JournalMode.wal
 
@@ -71,87 +58,39 @@ final class BreakpointCache {
                     bytes_before INTEGER NOT NULL,
                     data BLOB NOT NULL
                 );
-                """)
+                """),
+        // Columns behind the data are reached through all its pages, unless the row says NULL, as nearly all do.
+        Migration(
+            name: "routes",
+            sql: """
+                ALTER TABLE lane ADD COLUMN last INTEGER NOT NULL DEFAULT 0; -- at least
+                ALTER TABLE lane ADD COLUMN spare_blocks INTEGER NOT NULL DEFAULT 0;
+                ALTER TABLE lane ADD COLUMN spare_messages INTEGER NOT NULL DEFAULT 0;
+                ALTER TABLE lane ADD COLUMN spare_bytes INTEGER NOT NULL DEFAULT 0;
+                ALTER TABLE block ADD COLUMN messages INTEGER; -- NULL: all from the first to the last
+                ALTER TABLE block ADD COLUMN level INTEGER;    -- how often it was thinned; NULL: never
+                ALTER TABLE block ADD COLUMN epoch INTEGER;    -- whose clock its times are; NULL: one that was right
+                CREATE TABLE damaged (
+                    number INTEGER PRIMARY KEY, -- counts all that were ever found
+                    lane TEXT NOT NULL,
+                    id INTEGER NOT NULL,
+                    last INTEGER NOT NULL,
+                    found_at INTEGER NOT NULL,
+                    messages_until INTEGER NOT NULL, -- in it and in all before
+                    data BLOB NOT NULL
+                );
+                """),
     ]
 
     /// The state of the cache and of its file.
     func status() throws(StoreError) -> CacheStatus {
-        CacheStatus(
-            lanes: lanes.map(\.status), bytes: totalBytes, fileBytes: try database.fileBytes(),
-            freeBytes: try database.freeBytes())
+        let damage = try damageCount()
+        return CacheStatus(
+            lanes: laneStatuses, bytes: totalBytes, fileBytes: try database.fileBytes(),
+            freeBytes: try database.freeBytes(), damagedBlocks: damage.blocks, damagedMessages: damage.messages)
     }
 
     var totalBytes: Int64 { lanes.reduce(0) { $0 + $1.bytes } }
 
-    private func damaged(_ message: String) -> StoreError { .damaged(file: database.path, message: message) }
-
-    private func loadLanes() throws(StoreError) {
-        let select = try database.statement("SELECT number, name, acknowledged FROM lane ORDER BY number")
-        while try select.step() {
-            let number = select.integer(0)
-            var lane = CacheLane(number: number, name: select.text(1))
-            lane.acknowledged = select.integer(2)
-            lane.last = lane.acknowledged
-            guard (1...CacheKey.maximumLane).contains(number), laneIndex[lane.name] == nil,
-                (0...CacheKey.maximumSequence).contains(lane.acknowledged)
-            else {
-                select.reset()
-                throw damaged("lane \(number) makes no sense")
-            }
-            laneIndex[lane.name] = lanes.count
-            lanes.append(lane)
-        }
-        for index in lanes.indices {
-            lanes[index].head = try firstBlock(ofLane: lanes[index], from: lanes[index].firstKey)
-            try loadTail(&lanes[index])
-        }
-    }
-
-    private func loadTail(_ lane: inout CacheLane) throws(StoreError) {
-        let select = try database.statement(
-            """
-            SELECT id, last, oldest, newest, blocks_before, messages_before, bytes_before, length(data) FROM block
-            WHERE id BETWEEN ? AND ? ORDER BY id DESC LIMIT 1
-            """)
-        try select.bind(1, lane.firstKey)
-        try select.bind(2, lane.endKey)
-        guard try select.step() else { return }
-        defer { select.reset() }
-        guard let tail = CacheBlockHead(row: select), let head = lane.head, tail.bytesBefore >= head.bytesBefore,
-            tail.blocksBefore >= head.blocksBefore, tail.messagesBefore >= head.messagesBefore
-        else { throw damaged("a block of lane \(lane.name) makes no sense") }
-        lane.last = max(lane.last, tail.last)
-        lane.blocksAfter = tail.blocksBefore + 1
-        lane.messagesAfter = tail.messagesBefore + tail.messages
-        lane.bytesAfter = tail.bytesBefore + select.integer(7) + BreakpointCache.rowBytes
-    }
-
-    /// The first block of a lane whose key is `key` or greater.
-    func firstBlock(ofLane lane: CacheLane, from key: Int64) throws(StoreError) -> CacheBlockHead? {
-        let select = try database.statement(
-            """
-            SELECT id, last, oldest, newest, blocks_before, messages_before, bytes_before FROM block
-            WHERE id BETWEEN ? AND ? ORDER BY id LIMIT 1
-            """)
-        return try block(select, key, lane.endKey)
-    }
-
-    /// The last block of a lane whose key is `key` or less.
-    func lastBlock(ofLane lane: CacheLane, upTo key: Int64) throws(StoreError) -> CacheBlockHead? {
-        let select = try database.statement(
-            """
-            SELECT id, last, oldest, newest, blocks_before, messages_before, bytes_before FROM block
-            WHERE id BETWEEN ? AND ? ORDER BY id DESC LIMIT 1
-            """)
-        return try block(select, lane.firstKey, key)
-    }
-
-    private func block(_ select: Statement, _ low: Int64, _ high: Int64) throws(StoreError) -> CacheBlockHead? {
-        try select.bind(1, low)
-        try select.bind(2, high)
-        guard try select.step() else { return nil }
-        defer { select.reset() }
-        guard let head = CacheBlockHead(row: select) else { throw damaged("block \(select.integer(0)) makes no sense") }
-        return head
-    }
+    func damaged(_ message: String) -> StoreError { .damaged(file: database.path, message: message) }
 }

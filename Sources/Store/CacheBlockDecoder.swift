@@ -13,6 +13,8 @@ struct CacheBlockDecoder {
     private(set) var nextSequence: Int64
     /// The sequence of the block's last message.
     let last: Int64
+    /// Messages of the block.
+    let count: Int64
     private(set) var isDamaged = false
 
     /// nil when the check sum or the frame is wrong.
@@ -32,6 +34,7 @@ struct CacheBlockDecoder {
         else { return nil }
         self.key = key
         self.last = last
+        self.count = Int64(count)
         nextSequence = first
         block = Array(bytes[..<end])
     }

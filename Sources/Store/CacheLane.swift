@@ -1,45 +1,79 @@
 internal import Core
 
+/// Sums over blocks.
+struct CacheSums: Equatable {
+    var blocks: Int64 = 0
+    var messages: Int64 = 0
+    /// Of the blocks with what their rows take beside them.
+    var bytes: Int64 = 0
+
+    static func + (a: CacheSums, b: CacheSums) -> CacheSums {
+        CacheSums(blocks: a.blocks &+ b.blocks, messages: a.messages &+ b.messages, bytes: a.bytes &+ b.bytes)
+    }
+
+    static func - (a: CacheSums, b: CacheSums) -> CacheSums {
+        CacheSums(blocks: a.blocks &- b.blocks, messages: a.messages &- b.messages, bytes: a.bytes &- b.bytes)
+    }
+
+    /// Whether sums that were read from the disk can be ones of blocks before others.
+    var isPlausible: Bool {
+        let range: ClosedRange<Int64> = 0...(1 << 60)
+        return range.contains(blocks) && range.contains(messages) && range.contains(bytes)
+    }
+
+    func atMost(_ other: CacheSums) -> CacheSums {
+        CacheSums(
+            blocks: min(blocks, other.blocks), messages: min(messages, other.messages), bytes: min(bytes, other.bytes))
+    }
+
+    func isAtLeast(_ other: CacheSums) -> Bool {
+        blocks >= other.blocks && messages >= other.messages && bytes >= other.bytes
+    }
+}
+
 /// What is known of a block without its messages.
 struct CacheBlockHead: Equatable {
     let key: Int64
     let last: Int64
     let oldest: Int64
     let newest: Int64
-    /// Sums over all earlier blocks of the lane: the lane's size is the difference of two rows, not a walk over all.
-    let blocksBefore: Int64
-    let messagesBefore: Int64
-    let bytesBefore: Int64
+    /// Over all earlier blocks of the lane as they were written: the lane's size is the difference of two rows, less what
+    /// its blocks have lost since, not a walk over all.
+    let before: CacheSums
+    /// The block alone, as it is.
+    let own: CacheSums
 
     var first: Int64 { CacheKey.sequence(of: key) }
-    var messages: Int64 { last - first + 1 }
+    /// Whether it has a message for every sequence from its first to its last.
+    var isWhole: Bool { own.messages == last - first + 1 }
 
-    /// Reads a row that starts with all these columns in this order; nil when its numbers make no sense.
+    /// What ``init(row:)`` reads.
+    static let columns = """
+        id, last, oldest, newest, blocks_before, messages_before, bytes_before, length(data), messages
+        """
+
+    /// Reads a row of these ``columns``; nil when its numbers make no sense.
     init?(row: Statement) {
         key = row.integer(0)
         last = row.integer(1)
         oldest = row.integer(2)
         newest = row.integer(3)
-        blocksBefore = row.integer(4)
-        messagesBefore = row.integer(5)
-        bytesBefore = row.integer(6)
-        let limit: Int64 = 1 << 60
-        guard key > 0, last >= CacheKey.sequence(of: key), last <= CacheKey.maximumSequence, oldest <= newest,
-            (0...limit).contains(blocksBefore), (0...limit).contains(messagesBefore), (0...limit).contains(bytesBefore)
+        before = CacheSums(blocks: row.integer(4), messages: row.integer(5), bytes: row.integer(6))
+        let first = CacheKey.sequence(of: key)
+        let messages = row.optionalInteger(8) ?? (last &- first &+ 1)
+        own = CacheSums(blocks: 1, messages: messages, bytes: row.integer(7) &+ BreakpointCache.rowBytes)
+        guard key > 0, last >= first, last <= CacheKey.maximumSequence, oldest <= newest, before.isPlausible,
+            (0...last - first + 1).contains(messages)
         else { return nil }
     }
 
-    init(
-        key: Int64, last: Int64, oldest: Int64, newest: Int64, blocksBefore: Int64, messagesBefore: Int64,
-        bytesBefore: Int64
-    ) {
+    init(key: Int64, last: Int64, oldest: Int64, newest: Int64, before: CacheSums, own: CacheSums) {
         self.key = key
         self.last = last
         self.oldest = oldest
         self.newest = newest
-        self.blocksBefore = blocksBefore
-        self.messagesBefore = messagesBefore
-        self.bytesBefore = bytesBefore
+        self.before = before
+        self.own = own
     }
 }
 
@@ -47,34 +81,42 @@ struct CacheBlockHead: Equatable {
 struct CacheLane {
     let number: Int64
     let name: String
+    let route: String
+    /// What stands behind the last `#` of the name, 0 if that is no number: of a route's lanes, the smaller is the older.
+    let generation: UInt64
     var acknowledged: Int64 = 0
     var last: Int64 = 0
     var head: CacheBlockHead?
-    /// Sums over all blocks that the lane has had since its oldest one came.
-    var blocksAfter: Int64 = 0
-    var messagesAfter: Int64 = 0
-    var bytesAfter: Int64 = 0
+    /// Over all blocks that the lane has had since its oldest one came, as they were written.
+    var after = CacheSums()
+    /// What ``after`` and ``CacheBlockHead/before`` count too much between them: what blocks of the lane have lost since
+    /// they were written, and blocks that are gone from between others.
+    var spare = CacheSums()
 
     init(number: Int64, name: String) {
         self.number = number
         self.name = name
+        route = RoutePolicy.route(ofLane: name)
+        generation = UInt64(name.dropFirst(route.count + 1)) ?? 0
     }
 
     var firstKey: Int64 { CacheKey.key(lane: number, sequence: 0) }
     var endKey: Int64 { CacheKey.key(lane: number, sequence: CacheKey.maximumSequence) }
-    var bytes: Int64 { head.map { bytesAfter - $0.bytesBefore } ?? 0 }
-    var blocks: Int64 { head.map { blocksAfter - $0.blocksBefore } ?? 0 }
+
+    /// All blocks of the lane.
+    var sums: CacheSums { head.map { after - $0.before - spare } ?? CacheSums() }
+    var bytes: Int64 { sums.bytes }
 
     /// Messages that wait for their acknowledgement.
     var messages: Int64 {
         guard let head else { return 0 }
-        return messagesAfter - head.messagesBefore - max(0, min(acknowledged, head.last) - head.first + 1)
+        return sums.messages - max(0, min(acknowledged, head.last) - head.first + 1)
     }
 
     var status: LaneStatus {
         LaneStatus(
             lane: name, firstSequence: head.map { max($0.first, acknowledged + 1) }, lastSequence: last,
-            acknowledgedSequence: acknowledged, messages: messages, bytes: bytes, blocks: blocks,
+            acknowledgedSequence: acknowledged, messages: messages, bytes: bytes, blocks: sums.blocks,
             oldestPublishedAt: head.map { Timestamp(milliseconds: $0.oldest) })
     }
 }

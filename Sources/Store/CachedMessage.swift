@@ -14,11 +14,12 @@ public struct CachedMessage: Sendable {
 
 /// What one read from a lane gave.
 public struct CacheReading: Sendable {
-    /// In order of their sequence; there is a hole where messages were refused, dropped or damaged.
+    /// In order of their sequence; there is a hole where messages were dropped, thinned out or damaged.
     public var messages: [CachedMessage] = []
     /// Where the next read goes on. Greater than the lane's last sequence when everything has been read.
     public var nextSequence: Int64
-    /// Messages that cannot be read because their block failed its check sum; the reading went on behind them.
+    /// Messages that cannot be read because their block failed its check sum; the reading went on behind them, and the
+    /// block has left the lane.
     public var damagedMessages: Int64 = 0
 
     init(nextSequence: Int64) { self.nextSequence = nextSequence }

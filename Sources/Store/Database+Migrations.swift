@@ -8,17 +8,20 @@ struct Migration {
 extension Database {
     /// Runs the steps that the file has not seen yet, each in a transaction of its own, and remembers their names.
     ///
-    /// A file that knows other steps than these was made by a newer version: that is an error, not damage.
+    /// A file that knows more steps than these was made by a newer version: that is an error, not damage. One that knows
+    /// others in their place is damaged.
     func migrate(_ migrations: [Migration]) throws(StoreError) {
         try execute("CREATE TABLE IF NOT EXISTS migration (number INTEGER PRIMARY KEY, name TEXT NOT NULL)")
         let applied = try texts("SELECT name FROM migration ORDER BY number")
         let known = migrations.map(\.name)
-        guard applied.elementsEqual(known.prefix(applied.count)) else {
-            let unknown = applied.first { !known.contains($0) } ?? applied.last ?? ""
+        if applied.count > known.count, applied.starts(with: known) {
             throw .failed(
                 code: .error,
-                message: "\(path) was made by another version of the program (step \"\(unknown)\"); use that version",
+                message: "\(path) was made by a newer version of the program (step \"\(applied[known.count])\"); use that version",
                 sql: "")
+        }
+        guard known.starts(with: applied) else {
+            throw .damaged(file: path, message: "the steps of its layout are \(applied.prefix(8).joined(separator: ", "))")
         }
         for migration in migrations.dropFirst(applied.count) {
             try transaction { () throws(StoreError) in

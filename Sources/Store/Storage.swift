@@ -9,7 +9,7 @@ public actor Storage {
 
     /// nil after ``close()``.
     private var directory: StorageDirectory?
-    private let limits: CacheLimits
+    private var limits: CacheLimits
     private let vfs: String?
     /// nil from a failed commit to the next call, which opens the file anew and so knows what is really on disk.
     private var sessions: SessionStore?
@@ -47,9 +47,7 @@ public actor Storage {
         sessions = try Storage.openFile(Storage.sessionsFile, directory, now, &alarms) { path, check throws(StoreError) in
             try SessionStore(path: path, vfs: vfs, checkIntegrity: check)
         }
-        cache = try Storage.openFile(Storage.cacheFile, directory, now, &alarms) { path, check throws(StoreError) in
-            try BreakpointCache(path: path, limits: limits, vfs: vfs, checkIntegrity: check)
-        }
+        cache = try Storage.openCacheFile(directory, limits, vfs, now, &alarms)
         directory.makeReserve()
         try directory.sync()
         self.directory = directory
@@ -78,9 +76,9 @@ public actor Storage {
         try openDirectory().checkPresence(of: [Storage.sessionsFile, Storage.cacheFile])
         let start = SystemClock.monotonic()
         do throws(StoreError) {
-            if mayRepeat, !batch.acknowledgements.isEmpty {
+            if mayRepeat, !batch.acknowledgements.isEmpty || !batch.removals.isEmpty {
                 // By themselves: they free what a full disk needs for the rest.
-                try acknowledgeFirst(batch.acknowledgements, now: now)
+                try acknowledgeFirst(batch, now: now)
                 cache = try openCache()
             }
             if wasFull {
@@ -88,7 +86,8 @@ public actor Storage {
                 sessions = try openSessions()
             }
             let report = try use(Storage.cacheFile) { () throws(StoreError) in
-                try cache.commit(batch.appends, acknowledgements: batch.acknowledgements, now: now)
+                try cache.commit(
+                    batch.appends, acknowledgements: batch.acknowledgements, removals: batch.removals, now: now)
             }
             unreported.add(report)
             let middle = SystemClock.monotonic()
@@ -99,7 +98,7 @@ public actor Storage {
             wasFull = false
             defer { unreported = CacheReport() }
             return CommitReport(
-                cache: unreported, lanes: cache.lanes.map(\.status), cacheDuration: middle - start,
+                cache: unreported, lanes: cache.laneStatuses, cacheDuration: middle - start,
                 sessionsDuration: SystemClock.monotonic() - middle)
         } catch {
             mayRepeat = true
@@ -131,24 +130,31 @@ public actor Storage {
         try use(Storage.sessionsFile) { () throws(StoreError) in try sessions.commit(operations, mayRepeat: true) }
     }
 
-    /// Applies acknowledgements alone, if need be in the space that is kept in reserve for them.
-    private func acknowledgeFirst(_ acknowledgements: [LaneAcknowledgement], now: Moment) throws(StoreError) {
+    /// Applies acknowledgements and removals alone, if need be in the space that is kept in reserve for them.
+    private func acknowledgeFirst(_ batch: CommitBatch, now: Moment) throws(StoreError) {
         do throws(StoreError) {
-            try acknowledge(acknowledgements, now: now)
+            try acknowledge(batch, now: now)
         } catch {
             guard error.isFull else { throw error }
             directory?.releaseReserve()
-            try acknowledge(acknowledgements, now: now)
+            try acknowledge(batch, now: now)
         }
         directory?.makeReserve()
     }
 
-    private func acknowledge(_ acknowledgements: [LaneAcknowledgement], now: Moment) throws(StoreError) {
+    private func acknowledge(_ batch: CommitBatch, now: Moment) throws(StoreError) {
         let cache = try openCache()
         let report = try use(Storage.cacheFile) { () throws(StoreError) in
-            try cache.commit([], acknowledgements: acknowledgements, now: now)
+            try cache.commit([], acknowledgements: batch.acknowledgements, removals: batch.removals, now: now)
         }
         unreported.add(report)
+    }
+
+    /// Changes the limits and the routes' policies. The commits that follow drop what is too much for them, little by
+    /// little.
+    public func setLimits(_ limits: CacheLimits) {
+        self.limits = limits
+        cache?.limits = limits
     }
 
     /// Reads messages of a bridge's lane in order, from `sequence` or the first one that is not acknowledged, whichever
@@ -170,7 +176,7 @@ public actor Storage {
     /// The state of one lane; nil when it has never had a message.
     public func laneStatus(_ lane: String) throws(StoreError) -> LaneStatus? {
         let cache = try openCache()
-        return cache.laneIndex[lane].map { cache.lanes[$0].status }
+        return cache.laneIndex[lane].map { cache.laneStatuses[$0] }
     }
 
     /// The state of both files.
@@ -182,14 +188,8 @@ public actor Storage {
             sessionsFreeBytes: try sessions.database.freeBytes())
     }
 
-    /// Forgets a lane whose bridge is no longer configured, with the messages that wait in it.
-    public func removeLane(_ lane: String) throws(StoreError) {
-        let cache = try openCache()
-        try use(Storage.cacheFile) { () throws(StoreError) in try cache.removeLane(lane) }
-    }
-
     /// Checks the files that a call found damaged (``StoreError/damaged(file:message:)``), sets those aside that are, and
-    /// goes on with empty ones.
+    /// goes on with new ones, which have what could be read of the cache.
     public func replaceDamagedFiles(now: Timestamp) throws(StoreError) -> [StorageAlarm] {
         let directory = try openDirectory()
         var alarms: [StorageAlarm] = []
@@ -271,16 +271,28 @@ extension Storage {
     }
 
     private func openCache(_ now: Timestamp, _ alarms: inout [StorageAlarm]) throws(StoreError) -> BreakpointCache {
-        let vfs = vfs
-        let limits = limits
-        let directory = try openDirectory()
-        let opened = try Storage.openFile(
-            Storage.cacheFile, directory, now, &alarms
-        ) { path, check throws(StoreError) in
-            try BreakpointCache(path: path, limits: limits, vfs: vfs, checkIntegrity: check)
-        }
+        let opened = try Storage.openCacheFile(try openDirectory(), limits, vfs, now, &alarms)
         cache = opened
         return opened
+    }
+
+    /// Opens the cache; of one that is damaged, what can be read comes into the new one.
+    private static func openCacheFile(
+        _ directory: StorageDirectory, _ limits: CacheLimits, _ vfs: String?, _ now: Timestamp,
+        _ alarms: inout [StorageAlarm]
+    ) throws(StoreError) -> BreakpointCache {
+        let known = alarms.count
+        let opened = try openFile(cacheFile, directory, now, &alarms) { path, check throws(StoreError) in
+            try BreakpointCache(path: path, limits: limits, vfs: vfs, checkIntegrity: check)
+        }
+        guard alarms.count > known, let aside = alarms.last?.setAsideAs,
+            var salvage = try? CacheSalvage(of: aside, into: opened, vfs: vfs, clock: SystemClock.monotonic)
+        else { return opened }
+        // An error is the new file's: what it took before is there when it is opened again.
+        do throws(StoreError) { try salvage.run() } catch {}
+        opened.close()
+        alarms[alarms.count - 1].salvagedMessages = salvage.messages > 0 ? salvage.messages : nil
+        return try BreakpointCache(path: directory.file(cacheFile), limits: limits, vfs: vfs)
     }
 
     /// Opens a file; one that is damaged is renamed first.

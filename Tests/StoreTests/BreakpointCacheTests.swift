@@ -101,7 +101,7 @@ struct BreakpointCacheTests {
         cache = try open()
         for number in [1, 2, 4, 5] { #expect(try cache.readAll("lane \(number)").messages.count == number * 10) }
         #expect(try cache.readAll("lane 3").messages.isEmpty)
-        try cache.removeLane("lane 2")
+        _ = try cache.commit([], acknowledgements: [], removals: ["lane 2"], now: start)
         #expect(try cache.readAll("lane 2").messages.isEmpty)
         #expect(try cache.readAll("lane 4").messages.count == 40)
         #expect(try cache.append("lane 2", 1...3).appended == 3)
@@ -133,68 +133,6 @@ struct BreakpointCacheTests {
         #expect(try cache.readAll("cloud").contents == messages.map(MessageContent.init))
     }
 
-    @Test("the oldest blocks of all lanes make room, and the loss is reported")
-    func dropOldest() throws {
-        let cache = try open(CacheLimits(maximumBytes: 20_000))
-        var lost: Int64 = 0
-        for number in 0..<40 {
-            let lane = number % 2 == 0 ? "even" : "odd"
-            let first = number / 2 * 10 + 1
-            let report = try cache.append(lane, first...first + 9, size: 90, now: start)
-            lost += report.losses.reduce(0) { $0 + $1.messages }
-            #expect(report.losses.allSatisfy { $0.reason == .size })
-        }
-        let status = try cache.status()
-        #expect(status.bytes <= 20_000 && status.bytes > 17_000)
-        #expect(status.lanes.reduce(0) { $0 + $1.messages } + lost == 400)
-        let even = try cache.readAll("even", from: 1)
-        #expect(even.sequences.last == 200)
-        #expect(even.sequences == Array((even.sequences.first ?? 0)...200))
-    }
-
-    @Test("a message that was sent already does not count as lost when its block is dropped")
-    func dropAcknowledged() throws {
-        let cache = try open(CacheLimits(maximumBytes: 2000))
-        _ = try cache.append("cloud", 1...10, size: 90)
-        _ = try cache.acknowledge("cloud", through: 7)
-        let report = try cache.append("cloud", 11...20, size: 90)
-        #expect(report.losses == [CacheLoss(lane: "cloud", messages: 3, reason: .size)])
-    }
-
-    @Test("a full cache refuses new messages when it was told so, and takes them when there is room again")
-    func refuseNewest() throws {
-        let cache = try open(CacheLimits(maximumBytes: 2000, whenFull: .refuseNewest))
-        #expect(try cache.append("cloud", 1...10, size: 90).appended == 10)
-        let report = try cache.append("cloud", 11...20, size: 90)
-        #expect(report.appended == 0)
-        #expect(report.losses == [CacheLoss(lane: "cloud", messages: 10, reason: .refused)])
-        _ = try cache.acknowledge("cloud", through: 10)
-        #expect(try cache.append("cloud", 21...30, size: 90).appended == 10)
-        #expect(try cache.readAll("cloud").sequences == Array(21...30))
-    }
-
-    @Test("a message that can never fit is refused")
-    func neverFits() throws {
-        let cache = try open(CacheLimits(maximumBytes: 1000))
-        _ = try cache.append("cloud", 1...3)
-        let report = try cache.append("cloud", 4...4, size: 5000)
-        #expect(report.losses == [CacheLoss(lane: "cloud", messages: 1, reason: .refused)])
-        #expect(try cache.readAll("cloud").sequences == [1, 2, 3])
-    }
-
-    @Test("blocks that are too old are dropped")
-    func age() throws {
-        let cache = try open(CacheLimits(maximumAge: .seconds(60)))
-        _ = try cache.append("cloud", 1...10)
-        let fresh = [makeMessage("t", [1], publishedAt: start.after(.seconds(59)).wall)]
-        _ = try cache.commit(
-            [LaneAppend(lane: "cloud", firstSequence: 11, messages: fresh)], acknowledgements: [],
-            now: start.after(.seconds(59)))
-        let report = try cache.commit([], acknowledgements: [], now: start.after(.seconds(61)))
-        #expect(report.losses == [CacheLoss(lane: "cloud", messages: 10, reason: .age)])
-        #expect(try cache.readAll("cloud").sequences == [11])
-    }
-
     @Test("what was dropped does not come back, nor do its sequences, when the lane is empty at a restart")
     func droppedLane() throws {
         var cache = try open(CacheLimits(maximumAge: .seconds(60)))
@@ -207,15 +145,6 @@ struct BreakpointCacheTests {
         #expect(try cache.append("cloud", 5...12).appended == 2)
     }
 
-    @Test("messages from before the clock was set have no age")
-    func clockNotSet() throws {
-        let cache = try open(CacheLimits(maximumAge: .seconds(60)))
-        let message = makeMessage("t", [1], publishedAt: Timestamp(milliseconds: 3000))
-        _ = try cache.commit(
-            [LaneAppend(lane: "cloud", firstSequence: 1, messages: [message])], acknowledgements: [], now: start)
-        #expect(try cache.commit([], acknowledgements: [], now: start.after(.seconds(3600))).losses.isEmpty)
-    }
-
     @Test("space of deleted blocks is used again")
     func space() throws {
         let cache = try open()
@@ -226,31 +155,6 @@ struct BreakpointCacheTests {
             sizes.append(try cache.status().fileBytes)
         }
         #expect(sizes[29] == sizes[1])
-    }
-
-    @Test("a damaged block is skipped, the others survive", arguments: 0..<5)
-    func damagedBlock(damaged: Int) throws {
-        let cache = try open()
-        for block in 0..<5 { _ = try cache.append("cloud", block * 10 + 1...block * 10 + 10) }
-        let key = CacheKey.key(lane: 1, sequence: Int64(damaged * 10 + 1))
-        try cache.database.execute("UPDATE block SET data = zeroblob(length(data)) WHERE id = \(key)")
-        let reading = try cache.readAll("cloud")
-        #expect(reading.damagedMessages == 10)
-        #expect(reading.sequences == (1...50).filter { ($0 - 1) / 10 != Int64(damaged) })
-        #expect(reading.nextSequence == 51)
-        _ = try cache.acknowledge("cloud", through: reading.nextSequence - 1)
-        #expect(try cache.status().lanes.first?.blocks == 0)
-    }
-
-    @Test("a row whose last sequence is wrong does not hide the blocks behind it")
-    func damagedRow() throws {
-        let cache = try open()
-        for block in 0..<5 { _ = try cache.append("cloud", block * 10 + 1...block * 10 + 10) }
-        let key = CacheKey.key(lane: 1, sequence: 21)
-        try cache.database.execute("UPDATE block SET last = 4000 WHERE id = \(key)")
-        let reading = try cache.readAll("cloud")
-        #expect(reading.sequences == Array(1...20) + Array(31...50))
-        #expect(reading.damagedMessages == 10)
     }
 
     @Test("the cache behaves as a list would", arguments: 1...20)

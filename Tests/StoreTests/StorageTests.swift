@@ -164,7 +164,8 @@ struct StorageTests {
         }
         let alarms = try await storage.replaceDamagedFiles(now: start.wall)
         #expect(alarms.map(\.file) == [directory.file("cache.db")])
-        #expect(try await storage.commit(batch, now: start).cache.appended == 100)
+        let append = LaneAppend(lane: "cloud", firstSequence: 2001, messages: makeMessages(2001...2100))
+        #expect(try await storage.commit(CommitBatch(appends: [append]), now: start).cache.appended == 100)
         #expect(try await storage.replaceDamagedFiles(now: start.wall).isEmpty)
         await storage.close()
     }
