@@ -38,6 +38,7 @@ let package = Package(
         .systemLibrary(name: "CModbus", pkgConfig: "libmodbus", providers: [.apt(["libmodbus-dev"])]),
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
         .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .target(name: "CAllocator"),
         .target(name: "CTOML"),
 
@@ -55,7 +56,7 @@ let package = Package(
         .testTarget(
             name: "MQTTCodecTests", dependencies: ["MQTTCodec", "Core", "TestSupport", byteBuffer],
             swiftSettings: settings),
-        .target(name: "Payload", dependencies: ["Core"], swiftSettings: settings),
+        .target(name: "Payload", dependencies: ["Core", "CZlib"], swiftSettings: settings),
         .testTarget(name: "PayloadTests", dependencies: ["Core", "Payload", "TestSupport"], swiftSettings: settings),
         .target(name: "Security", dependencies: ["COpenSSL", "Core", byteBuffer], swiftSettings: settings),
         .testTarget(
@@ -85,11 +86,16 @@ let package = Package(
         // Layer 4
         .target(
             name: "Bridge",
-            dependencies: ["Core", "MQTTCodec", "MQTTClient", "Store", "Broker", deque, byteBuffer, eventLoop, logging],
+            dependencies: [
+                "Core", "MQTTCodec", "MQTTClient", "Payload", "Security", "Store", "Broker", deque, byteBuffer, eventLoop, logging,
+            ],
             swiftSettings: settings),
         .testTarget(
             name: "BridgeTests",
-            dependencies: ["Core", "MQTTCodec", "Store", "Broker", "Bridge", "MQTTClient", "TestSupport", byteBuffer, embedded, logging],
+            dependencies: [
+                "Core", "MQTTCodec", "Payload", "Security", "Store", "Broker", "Bridge", "MQTTClient", "TestSupport", byteBuffer,
+                embedded, logging,
+            ],
             swiftSettings: settings),
         .target(
             name: "MQTTServer",

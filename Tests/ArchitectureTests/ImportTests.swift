@@ -7,7 +7,7 @@ import Testing
 struct ImportTests {
     /// The targets by layer. A target imports only from layers with a smaller number.
     static let layers: [[String]] = [
-        ["CAllocator", "CModbus", "COpenSSL", "CSQLite", "CTOML"],
+        ["CAllocator", "CModbus", "COpenSSL", "CSQLite", "CTOML", "CZlib"],
         ["Core"],
         ["Configuration", "MQTTCodec", "Payload", "Security", "Store"],
         ["Broker", "FieldBus", "MQTTClient", "Rules"],
