@@ -79,14 +79,10 @@ public enum DeviceTopic: UInt8, Sendable, Hashable, CaseIterable {
     ///
     /// - Returns: nil if it is none of these topics or a key is empty or longer than 255 bytes.
     public static func parse(_ bytes: UnsafeRawBufferPointer) -> Match? {
-        let prefix: StaticString = "/sys/"
-        guard hasText(prefix, bytes, at: 0) else { return nil }
-        guard let productKey = level(bytes, from: prefix.utf8CodeUnitCount) else { return nil }
-        guard let deviceKey = level(bytes, from: productKey.upperBound + 1) else { return nil }
-        let start = deviceKey.upperBound + 1
-        for topic in allTopics where bytes.count - start == topic.tail.utf8CodeUnitCount {
-            if hasText(topic.tail, bytes, at: start) {
-                return Match(topic: topic, productKey: productKey, deviceKey: deviceKey)
+        guard let parts = DeviceTopicParts(bytes) else { return nil }
+        for topic in allTopics where parts.tail.count == topic.tail.utf8CodeUnitCount {
+            if hasText(topic.tail, bytes, at: parts.tail.lowerBound) {
+                return Match(topic: topic, productKey: parts.productKey, deviceKey: parts.deviceKey)
             }
         }
         return nil
@@ -94,16 +90,48 @@ public enum DeviceTopic: UInt8, Sendable, Hashable, CaseIterable {
 
     private static let allTopics = Self.allCases
 
+    fileprivate static func hasText(_ text: StaticString, _ bytes: UnsafeRawBufferPointer, at start: Int) -> Bool {
+        guard bytes.count - start >= text.utf8CodeUnitCount else { return false }
+        for index in 0..<text.utf8CodeUnitCount where bytes[start + index] != text.utf8Start[index] { return false }
+        return true
+    }
+}
+
+/// Where the parts of a device's topic lie, `/sys/{productKey}/{deviceKey}/{tail}`, whatever the tail is.
+public struct DeviceTopicParts: Sendable, Hashable {
+    public let productKey: Range<Int>
+    public let deviceKey: Range<Int>
+    /// Not empty.
+    public let tail: Range<Int>
+
+    /// - Parameters:
+    ///   - bytes: a topic name.
+    ///   - prefix: what stands before the keys.
+    /// - Returns: nil if it is no such topic or a key is empty or longer than 255 bytes.
+    public init?(_ bytes: UnsafeRawBufferPointer, prefix: StaticString = "/sys/") {
+        guard DeviceTopic.hasText(prefix, bytes, at: 0) else { return nil }
+        guard let product = Self.level(bytes, from: prefix.utf8CodeUnitCount) else { return nil }
+        guard let device = Self.level(bytes, from: product.upperBound + 1) else { return nil }
+        guard device.upperBound + 1 < bytes.count else { return nil }
+        productKey = product
+        deviceKey = device
+        tail = device.upperBound + 1..<bytes.count
+    }
+
+    /// The keys as text. Allocates; not for the data path.
+    ///
+    /// - Parameter bytes: the topic that was cut.
+    public func device(in bytes: UnsafeRawBufferPointer) -> DeviceIdentifier? {
+        guard tail.upperBound <= bytes.count else { return nil }
+        return DeviceIdentifier(
+            productKey: String(decoding: bytes[productKey], as: UTF8.self),
+            deviceKey: String(decoding: bytes[deviceKey], as: UTF8.self))
+    }
+
     /// The level that starts at `start` and ends before a slash.
     private static func level(_ bytes: UnsafeRawBufferPointer, from start: Int) -> Range<Int>? {
         var end = start
         while end < bytes.count, bytes[end] != UInt8(ascii: "/") { end += 1 }
         return end < bytes.count && end > start && end - start <= 255 ? start..<end : nil
-    }
-
-    private static func hasText(_ text: StaticString, _ bytes: UnsafeRawBufferPointer, at start: Int) -> Bool {
-        guard bytes.count - start >= text.utf8CodeUnitCount else { return false }
-        for index in 0..<text.utf8CodeUnitCount where bytes[start + index] != text.utf8Start[index] { return false }
-        return true
     }
 }

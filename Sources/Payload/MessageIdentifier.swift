@@ -15,7 +15,7 @@ public struct MessageIdentifier: Sendable, Hashable {
     public init(_ number: UInt64) { json = Array("\"\(number)\"".utf8) }
 
     /// The member `id` of a scanned envelope.
-    static func of(_ scanner: borrowing JSONScanner) -> MessageIdentifier {
+    public static func of(_ scanner: borrowing JSONScanner) -> MessageIdentifier {
         guard let node = scanner.member("id", of: JSONScanner.root) else { return absent }
         let kind = scanner[node].kind
         let text = scanner.raw(node)
