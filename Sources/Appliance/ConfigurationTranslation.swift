@@ -158,6 +158,7 @@ extension MartletConfiguration {
                 guard let filter = TopicFilter(route.filter), let mapping = route.mapping(&errors) else { continue }
                 made.receives.append(BridgeConfiguration.Receive(filter: filter, mapping: mapping, qos: route.qos))
             }
+            addForm(of: bridge, to: &made)
             return made
         }
     }

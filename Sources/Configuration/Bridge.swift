@@ -39,6 +39,9 @@ extension MartletConfiguration {
         /// As ``Route/topic`` of a route, for back-fill; its levels are those of the topic that the route gives.
         public var backfillTopic: String?
         public var marksBackfill = false
+        public var enos: EnOS?
+        public var azure: Azure?
+        public var aws: AWS?
         /// Local to upstream.
         public var forward: [Forward] = []
         /// Upstream to local.
@@ -119,6 +122,9 @@ extension MartletConfiguration.Bridge: ConfigurationTable {
         )
         Subtable("forward", \.forward, limit: 256)
         Subtable("receive", \.receive, limit: 256)
+        Subtable("enos", \.enos)
+        Subtable("azure", \.azure)
+        Subtable("aws", \.aws)
     } check: { bridge, findings in
         bridge.check(&findings)
     }
@@ -137,6 +143,7 @@ extension MartletConfiguration.Bridge: ConfigurationTable {
             findings.report(source["backfill-topic"], "backfill-topic replaces the whole topic: leave out backfill-prefix")
         }
         checkCacheRoutes(&findings)
+        checkForms(&findings)
         if forward.isEmpty, receive.isEmpty {
             findings.report(source.position, "[[bridge]] needs at least one [[bridge.forward]] or [[bridge.receive]]")
         }
@@ -182,6 +189,7 @@ extension MartletConfiguration.Bridge: ConfigurationTable {
                 $0.marksBackfill = true
                 $0.forward = [.example { $0.filter = "alarms/#" }]
             },
+            EnOS.example, Azure.example, AWS.example,
         ]
     }
 }

@@ -251,6 +251,56 @@ let fullExample = #"""
       [[bridge.forward]]
       filter = "#"
 
+    [[bridge]]
+    name = "enos"
+    host = "mqtt.example.com"
+    client-identifier = "box-1"
+      [[bridge.forward]]
+      filter = "/sys/#"
+      [bridge.enos]
+      product-key = "gateway"
+      device-key = "box-1"
+      secret-file = "enos.secrets"
+      sign-method = "sha1"
+      batch-size = 100
+      batch-age = "1s"
+      login-batch-size = 20
+      max-online = 100
+      send-quality = false
+      compression = "gzip"
+      command-timeout = "20s"
+      rrpc-timeout = "5s"
+    [[bridge]]
+    name = "azure"
+    host = "192.0.2.7"
+    client-identifier = "box-1"
+      [[bridge.forward]]
+      filter = "/sys/#"
+      [bridge.azure]
+      hub = "hub-1.azure-devices.net"
+      authentication = "sas"
+      key-file = "azure.key"
+      token-lifetime = "1d"
+      batch-size = 10
+      batch-age = "2s"
+      messages-topic = "from/azure"
+      command-timeout = "10s"
+    [[bridge]]
+    name = "aws"
+    host = "aws.example.com"
+    client-identifier = "box-1"
+      [[bridge.forward]]
+      filter = "/sys/#"
+      [bridge.aws]
+      thing = "box-1"
+      topic = "site/${thing}/${product}/${device}/${tail}"
+      other-topic = "site/${thing}/${topic}"
+      shadow = "points"
+      batch-size = 10
+      batch-age = "2s"
+      jobs-topic = "from/aws/jobs"
+      command-timeout = "10s"
+
     [cache]
     size = "512MiB"
     max-age = "10d"
