@@ -41,6 +41,13 @@ let package = Package(
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .target(name: "CAllocator"),
         .target(name: "CTOML"),
+        // The profiles of boards, compiled in.
+        .target(
+            name: "BoardProfiles", path: "board",
+            resources: [
+                "gateworks-venice", "generic", "generic-emmc-32gb", "generic-emmc-8gb", "generic-sd-consumer",
+                "generic-sd-industrial", "generic-ssd", "hilscher-netpi", "raspberry-pi-cm4-32gb",
+            ].map { .embedInCode("\($0).toml") }, swiftSettings: settings),
 
         // What the tests of several targets share
         .target(name: "TestSupport", dependencies: ["COpenSSL"], path: "Tests/TestSupport", swiftSettings: settings),
@@ -50,8 +57,8 @@ let package = Package(
         .testTarget(name: "CoreTests", dependencies: ["Core"], swiftSettings: settings),
 
         // Layer 2
-        .target(name: "Configuration", dependencies: ["Core", "CTOML"], swiftSettings: settings),
-        .testTarget(name: "ConfigurationTests", dependencies: ["Configuration", "Core", "TestSupport"], swiftSettings: settings),
+        .target(name: "Configuration", dependencies: ["BoardProfiles", "Core", "CTOML"], swiftSettings: settings),
+        .testTarget(name: "ConfigurationTests", dependencies: ["BoardProfiles", "Configuration", "Core", "TestSupport"], swiftSettings: settings),
         .target(name: "MQTTCodec", dependencies: ["Core", byteBuffer], swiftSettings: settings),
         .testTarget(
             name: "MQTTCodecTests", dependencies: ["MQTTCodec", "Core", "TestSupport", byteBuffer],

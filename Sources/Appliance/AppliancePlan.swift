@@ -8,6 +8,8 @@ import Security
 public struct AppliancePlan: Sendable {
     /// What the plan was made from.
     public private(set) var configuration: MartletConfiguration
+    /// What the box is.
+    public let board: BoardProfile
     let listeners: [MQTTServer.Listener]
     let rules: [CompiledRule]
     let bridges: [BridgeConfiguration]
@@ -35,6 +37,7 @@ public struct AppliancePlan: Sendable {
     /// - Parameter errors: the mistakes found so far, and then these.
     private init(_ configuration: MartletConfiguration, _ errors: inout [ConfigurationError]) {
         self.configuration = configuration
+        board = configuration.boardProfile(&errors)
         listeners = configuration.serverListeners(&errors)
         buses = configuration.modbusBuses(&errors)
         rules = configuration.compileRules(&errors)

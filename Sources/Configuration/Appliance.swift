@@ -8,6 +8,8 @@ extension MartletConfiguration {
         public var name = "martlet"
         /// As written; see ``MartletConfiguration/resolve(path:)``.
         public var dataDirectory = "/var/lib/martlet"
+        /// The name of a built-in profile or the path of a file, as written; see ``MartletConfiguration/boardProfile(_:)``.
+        public var board = "generic"
         public var logLevel = LogLevel.notice
         public internal(set) var source = TableSource()
 
@@ -21,6 +23,10 @@ extension MartletConfiguration.Appliance: ConfigurationTable {
         Key(
             "data-directory", \.dataDirectory, .path,
             help: "Folder of the databases: sessions, retained messages, cache. Relative to this file's folder."
+        )
+        Key(
+            "board", \.board, .board,
+            help: "What the box is: a built-in profile, or the path of a profile's TOML file. martlet config boards lists them."
         )
         Key("log-level", \.logLevel, .choice(LogLevel.self), help: "The least important messages that are logged.")
     }

@@ -17,12 +17,16 @@ public struct ConfigurationError: Error, Sendable, Hashable, CustomStringConvert
     public var description: String { "\(position): \(message)" }
 }
 
-/// Every mistake of a file, in the order of the file; never empty.
+/// Every mistake of a file and of those that it names, each in the order of its file; never empty.
 public struct ConfigurationErrors: Error, Sendable, Hashable, CustomStringConvertible {
     public var errors: [ConfigurationError]
 
     public init(_ errors: [ConfigurationError]) {
-        self.errors = errors.sorted { ($0.line, $0.column) < ($1.line, $1.column) }
+        var files: [String] = []
+        for error in errors where !files.contains(error.file) { files.append(error.file) }
+        self.errors = files.flatMap { file in
+            errors.filter { $0.file == file }.sorted { ($0.line, $0.column) < ($1.line, $1.column) }
+        }
     }
 
     /// One line for each error.

@@ -22,12 +22,13 @@ extension Schema {
                 findings.report(entry.mark, unknown(entry.key, header: header))
             }
         }
+        let subject = header.isEmpty ? "the file" : header
         for key in keys where !source.isSet(key.name) && key.isRequired {
             if let condition = key.condition {
                 guard source.isSound(condition.keys), condition.holds(root) else { continue }
-                findings.report(mark, "\(header) needs the key \"\(key.name)\" when \(condition.text)")
+                findings.report(mark, "\(subject) needs the key \"\(key.name)\" when \(condition.text)")
             } else {
-                findings.report(mark, "\(header) needs the key \"\(key.name)\"")
+                findings.report(mark, "\(subject) needs the key \"\(key.name)\"")
             }
             source.refuse(key.name)
         }

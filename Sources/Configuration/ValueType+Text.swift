@@ -58,6 +58,13 @@ extension ValueType where Value == String {
         }
     }
 
+    /// The name of a built-in board profile, or the path of a file.
+    static var board: Self {
+        text("name or path", allowed: "a path has a / or ends with .toml", bytes: 1...4095) { text in
+            text.unicodeScalars.contains(where: \.isControl) ? "must not contain control characters" : nil
+        }
+    }
+
     /// A host name or an IP address.
     static var host: Self {
         text("host", allowed: "name or IP address", bytes: 1...253) { text in

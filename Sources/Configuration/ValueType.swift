@@ -53,18 +53,34 @@ extension ValueType where Value == Double {
 
     static func number(notZero: Bool) -> Self {
         Self(name: "number", allowed: notZero ? "not 0" : "") { value throws(Refusal) in
-            let result: Double
-            switch value.content {
-            case .integer(let integer): result = Double(integer)
-            case .float(let float): result = float
-            default: throw .kind("a number", value)
-            }
-            guard result.isFinite else { throw Refusal("must be a finite number") }
+            let result = try finite(value)
             guard result != 0 || !notZero else { throw Refusal("must not be 0") }
             return result
         } write: {
             "\($0)"
         }
+    }
+
+    static func number(_ range: ClosedRange<Double>) -> Self {
+        let allowed = "\(range.lowerBound)…\(range.upperBound)"
+        return Self(name: "number", allowed: allowed) { value throws(Refusal) in
+            let result = try finite(value)
+            guard range.contains(result) else { throw Refusal("\(result) is out of range (\(allowed))") }
+            return result
+        } write: {
+            "\($0)"
+        }
+    }
+
+    private static func finite(_ value: TOMLValue) throws(Refusal) -> Double {
+        let result: Double
+        switch value.content {
+        case .integer(let integer): result = Double(integer)
+        case .float(let float): result = float
+        default: throw .kind("a number", value)
+        }
+        guard result.isFinite else { throw Refusal("must be a finite number") }
+        return result
     }
 }
 

@@ -23,7 +23,7 @@ struct CheckCommand: ParsableCommand {
 struct ConfigCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "config", abstract: "Prints a configuration file to start from, or its reference.",
-        subcommands: [Default.self, Reference.self])
+        subcommands: [Default.self, Reference.self, Boards.self])
 
     struct Default: ParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Prints a commented configuration file.")
@@ -35,5 +35,25 @@ struct ConfigCommand: ParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Prints the reference of every key, as Markdown.")
 
         func run() { Console.print(ConfigurationPrinter.reference()) }
+    }
+
+    struct Boards: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Lists the built-in board profiles, or prints one, as a start for one of your own.")
+
+        @Argument(help: "A profile's name.")
+        var name: String?
+
+        func run() throws {
+            guard let name else {
+                for name in BoardProfile.builtInNames { Console.print(name) }
+                return
+            }
+            guard let text = BoardProfile.builtInText(name) else {
+                Console.error("there is no board profile \(name); martlet config boards lists them")
+                throw ExitCode(1)
+            }
+            Console.print(text)
+        }
     }
 }

@@ -7,7 +7,7 @@ import Testing
 struct ImportTests {
     /// The targets by layer. A target imports only from layers with a smaller number.
     static let layers: [[String]] = [
-        ["CAllocator", "CModbus", "COpenSSL", "CSQLite", "CTOML", "CZlib"],
+        ["BoardProfiles", "CAllocator", "CModbus", "COpenSSL", "CSQLite", "CTOML", "CZlib"],
         ["Core"],
         ["Configuration", "MQTTCodec", "Payload", "Security", "Store"],
         ["Broker", "FieldBus", "MQTTClient", "Rules"],
@@ -59,7 +59,8 @@ struct ImportTests {
     func everyTargetHasALayer() throws {
         let known = Set(Self.layers.joined())
         let folders = try FileManager.default.contentsOfDirectory(atPath: Self.sources.path(percentEncoded: false))
-        #expect(Set(folders) == known)
+        // The profiles of boards stand in a folder of their own, board/.
+        #expect(Set(folders) == known.subtracting(["BoardProfiles"]))
     }
 
     @Test("a target imports only from layers above its own")

@@ -4,6 +4,7 @@ let fullExample = #"""
     [appliance]
     name = "box-1"
     data-directory = "data"
+    board = "generic-emmc-8gb"
     log-level = "debug"
 
     [broker]

@@ -14,6 +14,7 @@ struct ConfigurationChange: Equatable {
         if new.appliance.logLevel != old.appliance.logLevel { applied.append("log-level") }
         keep(\.appliance.name, "name", old, &new)
         keep(\.appliance.dataDirectory, "data-directory", old, &new)
+        keep(\.appliance.board, "board", old, &new)
         apply(\.broker, "[broker]", old, new)
         apply(\.listeners, "[[listener]]", old, new)
         apply(\.authentication, "[authentication]", old, new)
