@@ -63,7 +63,7 @@ public final class Appliance: Sendable {
     public func run() async throws(ApplianceError) {
         sink.setLevel(Logger.Level(rawValue: plan.configuration.appliance.logLevel.rawValue) ?? .notice)
         let log = logger("appliance")
-        let storage = try openStorage(log)
+        let storage = try await openStorage(log)
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         defer { group.shutdownGracefully { _ in } }
         let snapshot: SessionSnapshot
@@ -94,11 +94,13 @@ public final class Appliance: Sendable {
 
     // MARK: Start
 
-    private func openStorage(_ log: Logger) throws(ApplianceError) -> Storage {
+    private func openStorage(_ log: Logger) async throws(ApplianceError) -> Storage {
         let directory = plan.configuration.dataDirectory
+        let size = await CachePlanner(plan).cacheSize()
+        log.notice("size of the cache", metadata: ["size": "\(Quantity.bytes(size.bytes))", "reason": "\(size.reason)"])
         do throws(StoreError) {
             let storage = try Storage(
-                directory: directory, limits: plan.configuration.cacheLimits, now: SystemClock.wall())
+                directory: directory, limits: plan.configuration.cacheLimits(maximumBytes: size.bytes), now: SystemClock.wall())
             for alarm in storage.alarms { log.critical("a damaged file was set aside", metadata: ["detail": "\(alarm)"]) }
             return storage
         } catch {

@@ -45,10 +45,19 @@ extension MartletConfiguration {
     /// nil for no `$SYS` topics.
     var systemTopicsInterval: Duration? { broker.sysInterval == .zero ? nil : broker.sysInterval }
 
-    var cacheLimits: CacheLimits {
-        let bytes = if case .bytes(let bytes) = cache.size { bytes } else { 1 << 30 }
+    /// - Parameter maximumBytes: what `size` in `[cache]` comes to (``CacheSize``).
+    func cacheLimits(maximumBytes: Int64) -> CacheLimits {
+        var routes: [String: RoutePolicy] = [:]
+        for bridge in bridges {
+            for route in bridge.cacheRoutes {
+                routes[BridgeRoute.name(bridge: bridge.name, priority: route.priority)] = RoutePolicy(
+                    priority: route.priority, whenFull: .init(route.whenFull ?? cache.whenFull),
+                    maximumBytes: route.maxSize.map(Int64.init), maximumAge: route.maxAge)
+            }
+        }
         return CacheLimits(
-            maximumBytes: Int64(bytes), maximumAge: cache.maxAge, defaultPolicy: RoutePolicy(whenFull: .init(cache.whenFull)))
+            maximumBytes: maximumBytes, maximumAge: cache.maxAge, routes: routes,
+            defaultPolicy: RoutePolicy(whenFull: .init(cache.whenFull)))
     }
 }
 

@@ -62,18 +62,3 @@ public struct Reconnection: Sendable {
     /// No connection is wanted any more.
     public mutating func stop() { state = .idle }
 }
-
-/// Sebastiano Vigna's SplitMix64: a small generator whose whole state is its seed.
-struct SplitMix64: RandomNumberGenerator, Sendable {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var word = state
-        word = (word ^ (word >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        word = (word ^ (word >> 27)) &* 0x94D0_49BB_1331_11EB
-        return word ^ (word >> 31)
-    }
-}

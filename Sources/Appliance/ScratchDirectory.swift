@@ -1,11 +1,11 @@
 import Glibc
 
 /// A directory that is removed with what is in it.
-struct ScratchDirectory {
-    let path: String
+public struct ScratchDirectory {
+    public let path: String
 
     /// - Parameter parent: where it is made; the system's place for temporary files if nil.
-    init(in parent: String? = nil) throws(ScratchError) {
+    public init(in parent: String? = nil) throws(ScratchError) {
         let base = parent ?? getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
         var template = Array("\(base)/martlet-XXXXXX".utf8CString)
         guard mkdtemp(&template) != nil else {
@@ -14,7 +14,16 @@ struct ScratchDirectory {
         path = template.withUnsafeBufferPointer { $0.baseAddress.map { String(cString: $0) } ?? "" }
     }
 
-    func remove() { ScratchDirectory.remove(path) }
+    /// One in memory, where the system has a place for it, or else among the temporary files.
+    public static func inMemory() throws(ScratchError) -> ScratchDirectory {
+        do throws(ScratchError) {
+            return try ScratchDirectory(in: "/dev/shm")
+        } catch {
+            return try ScratchDirectory()
+        }
+    }
+
+    public func remove() { ScratchDirectory.remove(path) }
 
     private static func remove(_ path: String) {
         if let directory = opendir(path) {
@@ -31,24 +40,8 @@ struct ScratchDirectory {
     }
 }
 
-struct ScratchError: Error, CustomStringConvertible {
-    var message: String
-    var description: String { message }
-}
-
-/// Output for people.
-enum Console {
-    static func error(_ text: String) { emit(text, to: STDERR_FILENO) }
-
-    static func print(_ text: String) { emit(text, to: STDOUT_FILENO) }
-
-    private static func emit(_ text: String, to file: Int32) {
-        let bytes = Array((text + "\n").utf8)
-        var at = 0
-        while at < bytes.count {
-            let count = bytes[at...].withUnsafeBytes { write(file, $0.baseAddress, $0.count) }
-            if count <= 0 { return }
-            at += count
-        }
-    }
+public struct ScratchError: Error, CustomStringConvertible {
+    public var message: String
+    public init(message: String) { self.message = message }
+    public var description: String { message }
 }

@@ -1,0 +1,164 @@
+import Bridge
+import Core
+import Glibc
+import Payload
+import Store
+
+/// What the records of the planned traffic take, measured with the real store on a file of its own: made-up posts are
+/// committed as they would come, and acknowledged soon after, as while the upstream is there.
+struct CacheMeasurement {
+    /// How much is tried.
+    struct Effort {
+        var commits: Int
+        /// Bytes written that are enough before that: several write-ahead logs.
+        var writtenBytes: Int64
+
+        static let thorough = Effort(commits: 8000, writtenBytes: 24 << 20)
+        /// For the start of a box, where only the size in the cache matters.
+        static let quick = Effort(commits: 100, writtenBytes: 1 << 20)
+    }
+
+    var recordsPerCommit = 0.0
+    var load = CachePlan.Load()
+
+    /// - Parameters:
+    ///   - directory: an empty one, best in memory; the files stay in it.
+    ///   - commitInterval: what comes within it is one commit.
+    static func run(
+        _ traffic: PlannedTraffic, limits: CacheLimits, commitInterval: Duration, directory: String, effort: Effort
+    ) async throws(StoreError) -> CacheMeasurement {
+        var limits = limits
+        limits.maximumBytes = 1 << 40
+        var simulation = TrafficSimulation(traffic, commitInterval: commitInterval)
+        let storage = try Storage(directory: directory, limits: limits, now: simulation.wall)
+        defer { Task { await storage.close() } }
+        var counts = (commits: 0, records: 0, sent: 0)
+        var cached = 0.0
+        var acknowledgements: [LaneAcknowledgement] = []
+        let start = WrittenBytes.now
+        while counts.commits < effort.commits, WrittenBytes.now - start < effort.writtenBytes {
+            let last = simulation.wall
+            let appends = simulation.nextCommit()
+            guard !appends.isEmpty else { break }
+            let moment = Moment(wall: simulation.wall, monotonic: SystemClock.monotonic())
+            // An acknowledgement that nothing else is written beside has a commit of its own in the end.
+            let pause = (commitInterval + BridgeLane.Limits().acknowledgementInterval).wholeMilliseconds
+            if simulation.wall.milliseconds - last.milliseconds > pause, !acknowledgements.isEmpty {
+                _ = try await storage.commit(CommitBatch(acknowledgements: acknowledgements), now: moment)
+                acknowledgements = []
+            }
+            let report = try await storage.commit(CommitBatch(appends: appends, acknowledgements: acknowledgements), now: moment)
+            // All that was there before is gone with this commit, so the blocks hold what it has brought.
+            cached += report.lanes.reduce(0) { $0 + Double($1.bytes) }
+            acknowledgements = appends.map { LaneAcknowledgement(lane: $0.lane, through: $0.firstSequence + Int64($0.messages.count) - 1) }
+            counts.commits += 1
+            for append in appends {
+                counts.records += append.messages.count
+                counts.sent += append.messages.reduce(0) { $0 + $1.publishBytes }
+            }
+        }
+        var measurement = CacheMeasurement()
+        guard counts.records > 0 else { return measurement }
+        let records = Double(counts.records)
+        measurement.recordsPerCommit = records / Double(counts.commits)
+        measurement.load.recordsPerSecond = traffic.recordsPerSecond
+        measurement.load.cachedBytesPerRecord = cached / records
+        measurement.load.writtenBytesPerRecord = Double(WrittenBytes.now - start) / records
+        measurement.load.sentBytesPerRecord = Double(counts.sent) / records
+        return measurement
+    }
+}
+
+/// The planned traffic on a clock of its own, commit by commit.
+private struct TrafficSimulation: ~Copyable {
+    private var streams: [PlannedTraffic.Stream]
+    /// When each stream is due, in ms.
+    private var due: [Int64]
+    private let window: Int64
+    /// Thousandths of the polls that give a record.
+    private let changing: UInt64
+    private(set) var wall = Timestamp(milliseconds: 1_767_225_600_000)  // 2026-01-01
+    private var random = SplitMix64(seed: 1)
+    private var post = MeasurepointPost()
+    private var identifier: UInt64 = 1_000_000
+    private var sequences: [String: Int64] = [:]
+
+    init(_ traffic: PlannedTraffic, commitInterval: Duration) {
+        streams = traffic.streams
+        window = max(1, commitInterval.wholeMilliseconds)
+        changing = UInt64(max(1, min(1000, traffic.changing * 1000)))
+        // Devices that are polled equally often don't answer at the same moment.
+        var random = SplitMix64(seed: 2)
+        let now = wall.milliseconds
+        due = traffic.streams.map { now + Int64(random.next() % UInt64(max(1, $0.interval.wholeMilliseconds))) }
+    }
+
+    /// The next window in which anything comes; the records wait for their commit until its end.
+    mutating func nextCommit() -> [LaneAppend] {
+        while !due.isEmpty {
+            let appends = nextWindow()
+            if !appends.isEmpty { return appends }
+        }
+        return []
+    }
+
+    private mutating func nextWindow() -> [LaneAppend] {
+        guard let first = due.min() else { return [] }
+        let end = first + window
+        wall = Timestamp(milliseconds: end)
+        var lanes: [String: [Message]] = [:]
+        for index in streams.indices {
+            while due[index] < end {
+                if random.next() % 1000 < changing { publish(index, at: Timestamp(milliseconds: due[index]), into: &lanes) }
+                due[index] += max(1, streams[index].interval.wholeMilliseconds)
+            }
+        }
+        return lanes.sorted { $0.key < $1.key }.map { lane, messages in
+            let next = sequences[lane, default: 1]
+            sequences[lane] = next + Int64(messages.count)
+            return LaneAppend(lane: lane, firstSequence: next, messages: messages)
+        }
+    }
+
+    private mutating func publish(_ index: Int, at time: Timestamp, into lanes: inout [String: [Message]]) {
+        let routes = streams[index].routes
+        func append(_ payload: UnsafeRawBufferPointer) {
+            for route in routes {
+                route.topic.withUnsafeBytes { topic in
+                    lanes[route.lane, default: []].append(
+                        Message.create(topic: topic, payload: payload, qos: .atLeastOnce, retain: false, publishedAt: time))
+                }
+            }
+        }
+        switch streams[index].nextContent(at: time, random: &random) {
+        case .samples(let samples): post.write(samples, identifier: &identifier) { payload, _ in append(payload) }
+        case .payload(let payload): payload.withUnsafeBytes { append($0) }
+        }
+    }
+}
+
+extension Message {
+    /// Bytes of the PUBLISH packet of MQTT 5.0 with QoS 1 (§3.3): type, remaining length of up to 4, topic with its length, packet
+    /// identifier, properties with their length, payload.
+    fileprivate var publishBytes: Int {
+        let rest = 2 + topicLength + 2 + 1 + propertiesLength + payloadLength
+        return 1 + (rest < 128 ? 1 : rest < 16_384 ? 2 : rest < 2_097_152 ? 3 : 4) + rest
+    }
+}
+
+/// Bytes that this process has given to `write` and the like, whatever the file lies on: proc(5), /proc/self/io.
+enum WrittenBytes {
+    /// 0 where the kernel does not say.
+    static var now: Int64 {
+        let descriptor = open("/proc/self/io", O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return 0 }
+        defer { close(descriptor) }
+        var bytes = [UInt8](repeating: 0, count: 512)
+        let count = read(descriptor, &bytes, bytes.count)
+        guard count > 0 else { return 0 }
+        for line in String(decoding: bytes[..<count], as: UTF8.self).split(separator: "\n") where line.hasPrefix("wchar: ") {
+            return Int64(line.dropFirst(7)) ?? 0
+        }
+        return 0
+    }
+}

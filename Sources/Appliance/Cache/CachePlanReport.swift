@@ -1,0 +1,155 @@
+import Configuration
+import Core
+import Payload
+
+/// The figures of a planned cache, for people and for machines.
+public struct CachePlanReport: Sendable {
+    let plan: CachePlan
+    let size: CacheSize
+    let disk: DiskSpace?
+    let board: BoardProfile
+    let outage: Duration
+    let devices: Int
+    let points: Int
+    let recordsPerCommit: Double
+    let commitInterval: Duration
+
+    init(
+        plan: CachePlan, size: CacheSize, disk: DiskSpace?, board: BoardProfile, outage: Duration, traffic: PlannedTraffic,
+        recordsPerCommit: Double, commitInterval: Duration
+    ) {
+        self.plan = plan
+        self.size = size
+        self.disk = disk
+        self.board = board
+        self.outage = outage
+        devices = traffic.devices
+        points = traffic.points
+        self.recordsPerCommit = recordsPerCommit
+        self.commitInterval = commitInterval
+    }
+
+    private var outageSeconds: Double { Double(outage.wholeMilliseconds) / 1000 }
+
+    // MARK: For people
+
+    /// A table of two columns.
+    public var text: String {
+        var rows: [(String, String)] = [
+            ("board", board.name + (board.storage.medium.map { " (\($0))" } ?? "")),
+            ("disk", disk.map { "\(Quantity.bytes($0.total)), \(Quantity.bytes($0.available)) free" } ?? "not known"),
+            ("cache", "\(Quantity.bytes(size.bytes)): \(size.reason)"),
+            ("points", "\(points) on \(devices) devices are forwarded"),
+        ]
+        if plan.load.recordsPerSecond > 0 {
+            rows += [
+                (
+                    "records",
+                    "\(Quantity.number(plan.load.recordsPerSecond)) a second, \(Quantity.number(recordsPerCommit)) in a commit"
+                ),
+                (
+                    "a record",
+                    "\(Quantity.number(plan.load.cachedBytesPerRecord)) B in the cache, "
+                        + "\(Quantity.number(plan.load.sentBytesPerRecord)) B upstream"
+                ),
+                ("into the cache", "\(Quantity.bytes(plan.bytesPerDay)) a day"),
+                ("held", held),
+                ("drain", drain),
+                ("written", written),
+                ("endurance", endurance),
+            ]
+        } else {
+            rows.append(("records", "none: no point on a bus is forwarded; say with --rate what clients publish"))
+        }
+        rows.append(("power cut", lossWindow))
+        let width = rows.map(\.0.count).max() ?? 0
+        return rows.map { $0 + String(repeating: " ", count: width - $0.count + 2) + $1 }.joined(separator: "\n")
+    }
+
+    private var held: String {
+        let time = Quantity.seconds(plan.secondsHeld)
+        guard let age = plan.maximumAge, plan.secondsHeld >= Double(age.wholeMilliseconds) / 1000 else { return time }
+        let needed = plan.load.cachedBytesPerSecond * Double(age.wholeMilliseconds) / 1000
+        return "\(time), which is max-age; they take \(Quantity.bytes(needed))"
+    }
+
+    private var drain: String {
+        let after = "after an outage of \(Quantity.time(outage))"
+        let uplink = "\(Quantity.number((plan.uplinkBitsPerSecond ?? 0) / 1000)) kbit/s"
+        switch plan.drain(afterOutage: outageSeconds) {
+        case .unknown: return "\(after): say with --uplink how much the uplink takes"
+        case .seconds(let seconds): return "\(after): \(Quantity.seconds(seconds)) at \(uplink), beside what comes meanwhile"
+        case .never(let needed):
+            return "\(after): never; \(uplink) are less than what comes, \(Quantity.number(needed / 1000)) kbit/s"
+        }
+    }
+
+    private var written: String {
+        let ratio = plan.load.writtenBytesPerRecord / max(1, plan.load.cachedBytesPerRecord)
+        return "\(Quantity.bytes(plan.writtenPerDay)) a day to the disk, \(Quantity.number(ratio)) bytes for each in the cache"
+    }
+
+    private var endurance: String {
+        guard let endurance = plan.endurance, let years = plan.yearsOfEndurance else {
+            return "the board's profile declares none"
+        }
+        return "\(Quantity.decimalBytes(endurance)), with a write amplification of \(Quantity.number(plan.writeAmplification)): "
+            + (years > 100 ? "more than 100 years" : "\(Quantity.number(years)) years")
+    }
+
+    private var lossWindow: String {
+        "at most \(Quantity.time(commitInterval)) of polled values are lost; acknowledged publishes never"
+    }
+
+    // MARK: For machines
+
+    /// One JSON object. A figure that is not known, or has no end, is left out.
+    public var json: [UInt8] {
+        var writer = JSONWriter()
+        writer.beginObject()
+        writer.name("board")
+        writer.string(board.name)
+        if let disk {
+            writer.member("diskBytes", Double(disk.total))
+            writer.member("diskAvailableBytes", Double(disk.available))
+        }
+        writer.member("cacheBytes", Double(size.bytes))
+        writer.name("cacheReason")
+        writer.string(size.reason)
+        writer.member("devices", Double(devices))
+        writer.member("points", Double(points))
+        writer.member("recordsPerSecond", plan.load.recordsPerSecond)
+        writer.member("recordsPerCommit", recordsPerCommit)
+        writer.member("cachedBytesPerRecord", plan.load.cachedBytesPerRecord)
+        writer.member("sentBytesPerRecord", plan.load.sentBytesPerRecord)
+        writer.member("writtenBytesPerRecord", plan.load.writtenBytesPerRecord)
+        writer.member("cachedBytesPerDay", plan.bytesPerDay)
+        writer.member("secondsHeld", plan.secondsHeld)
+        writer.member("outageSeconds", outageSeconds)
+        writer.member("uplinkBitsPerSecond", plan.uplinkBitsPerSecond)
+        switch plan.drain(afterOutage: outageSeconds) {
+        case .unknown: break
+        case .seconds(let seconds): writer.member("drainSeconds", seconds)
+        case .never(let needed): writer.member("neededBitsPerSecond", needed)
+        }
+        writer.member("writtenBytesPerDay", plan.writtenPerDay)
+        writer.member("enduranceBytes", plan.endurance)
+        writer.member("writeAmplification", plan.writeAmplification)
+        writer.member("enduranceYears", plan.yearsOfEndurance)
+        writer.member("lossWindowSeconds", Double(commitInterval.wholeMilliseconds) / 1000)
+        writer.endObject()
+        return writer.finish()
+    }
+}
+
+extension JSONWriter {
+    fileprivate mutating func member(_ name: StaticString, _ value: Double?) {
+        guard let value, value.isFinite else { return }
+        self.name(name)
+        if value == value.rounded(), value.magnitude < 1e15 {
+            integer(Int64(value))
+        } else {
+            real(value)
+        }
+    }
+}

@@ -1,0 +1,73 @@
+import Configuration
+import Core
+import Store
+
+/// Plans the cache of a configuration: how long it lasts on this disk, and what it costs the medium.
+public struct CachePlanner: Sendable {
+    /// What the file does not say.
+    public struct Assumptions: Sendable {
+        /// Length of the outage.
+        public var outage = Duration.seconds(24 * 3600)
+        /// Bits a second that the uplink takes; nil if that is not known.
+        public var uplinkBitsPerSecond: Double?
+        /// Bytes of the disk, empty but for the cache, in place of this machine's.
+        public var diskBytes: Int64?
+        /// Messages a second of clients that are forwarded beside the points, and bytes of their payloads.
+        public var clientMessages = (perSecond: 0.0, payloadBytes: 0)
+        /// The share of polls that gives a record, more than 0, at most 1, where only changes are published.
+        public var changing = 1.0
+
+        public init() {}
+    }
+
+    private let plan: AppliancePlan
+
+    public init(_ plan: AppliancePlan) { self.plan = plan }
+
+    /// Measures and calculates. Takes some seconds.
+    ///
+    /// - Parameter scratch: an empty directory for the measurement's files, best in memory.
+    /// - Throws: ``ApplianceError`` if nothing can be stored there.
+    public func report(_ assumptions: Assumptions, scratch: String) async throws(ApplianceError) -> CachePlanReport {
+        let configuration = plan.configuration
+        let traffic = PlannedTraffic(plan, changing: assumptions.changing, clients: assumptions.clientMessages)
+        let measurement = try await measure(traffic, scratch: scratch, .thorough)
+        let disk = assumptions.diskBytes.map { DiskSpace(total: $0, used: 0, available: $0) } ?? DiskSpace.of(directory: configuration.dataDirectory)
+        let storage = plan.board.storage
+        let size = CacheSize.of(
+            configuration.cache.size, on: disk, share: storage.cacheShare, bytesPerSecond: measurement.load.cachedBytesPerSecond)
+        let calculated = CachePlan(
+            load: measurement.load, cacheBytes: size.bytes, maximumAge: configuration.cache.maxAge,
+            uplinkBitsPerSecond: assumptions.uplinkBitsPerSecond,
+            endurance: storage.endurance(ofFileSystem: disk?.total ?? 0), writeAmplification: storage.writeAmplification)
+        return CachePlanReport(
+            plan: calculated, size: size, disk: disk, board: plan.board, outage: assumptions.outage, traffic: traffic,
+            recordsPerCommit: measurement.recordsPerCommit, commitInterval: configuration.cache.commitInterval)
+    }
+
+    /// How large the cache may be on this disk.
+    func cacheSize() async -> CacheSize {
+        let configuration = plan.configuration
+        var bytesPerSecond = 0.0
+        if case .duration = configuration.cache.size, let scratch = try? ScratchDirectory.inMemory() {
+            let measurement = try? await measure(PlannedTraffic(plan), scratch: scratch.path, .quick)
+            scratch.remove()
+            bytesPerSecond = measurement?.load.cachedBytesPerSecond ?? 0
+        }
+        return CacheSize.of(
+            configuration.cache.size, on: DiskSpace.of(directory: configuration.dataDirectory), share: plan.board.storage.cacheShare,
+            bytesPerSecond: bytesPerSecond)
+    }
+
+    private func measure(
+        _ traffic: PlannedTraffic, scratch: String, _ effort: CacheMeasurement.Effort
+    ) async throws(ApplianceError) -> CacheMeasurement {
+        do throws(StoreError) {
+            return try await CacheMeasurement.run(
+                traffic, limits: plan.configuration.cacheLimits(maximumBytes: 1 << 40),
+                commitInterval: plan.configuration.cache.commitInterval, directory: scratch, effort: effort)
+        } catch {
+            throw .storage("the cache cannot be tried out in \(scratch): \(error)")
+        }
+    }
+}

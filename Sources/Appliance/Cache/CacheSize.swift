@@ -1,0 +1,65 @@
+import Configuration
+import Core
+
+/// How much the cache may hold: what `size` in `[cache]` comes to on this disk.
+struct CacheSize: Sendable, Equatable {
+    /// Of all blocks; the file is a little larger.
+    var bytes: Int64
+    /// How it came about, for people.
+    var reason: String
+
+    /// Less than this is no cache.
+    static let minimum: Int64 = 1 << 20
+    /// Bytes that are left free for what a disk needs beside the cache: two write-ahead logs of 4 MiB, the reserve of 5 MiB,
+    /// logs; on a small disk half of it.
+    static let reserve: Int64 = 16 << 20
+    /// The file is larger than its blocks by the pages' heads and their unused ends, at most by this (measured: 2 to 4 %).
+    static let fileOverhead = 1.05
+
+    /// - Parameters:
+    ///   - space: nil if the file system does not say.
+    ///   - share: ``BoardProfile/Storage/cacheShare``.
+    ///   - bytesPerSecond: what the planned traffic adds to the cache's blocks while nothing leaves them; 0 if nothing is
+    ///     known of it.
+    static func of(
+        _ size: MartletConfiguration.Cache.Size, on space: DiskSpace?, share: Double, bytesPerSecond: Double
+    ) -> CacheSize {
+        switch size {
+        case .bytes(let bytes):
+            return CacheSize(bytes: Int64(bytes), reason: "as configured")
+        case .auto:
+            return auto(space, share: share)
+        case .duration(let time):
+            let auto = auto(space, share: share)
+            guard bytesPerSecond > 0 else {
+                return CacheSize(
+                    bytes: auto.bytes,
+                    reason: "no point on a bus is forwarded, so it is not known what \(Quantity.time(time)) need; \(auto.reason)")
+            }
+            let needed = Double(time.wholeMilliseconds) / 1000 * bytesPerSecond
+            guard needed < Double(auto.bytes) else {
+                return CacheSize(
+                    bytes: auto.bytes, reason: "\(Quantity.time(time)) need \(Quantity.bytes(needed)), the disk has less; \(auto.reason)")
+            }
+            return CacheSize(
+                bytes: max(minimum, Int64(needed)), reason: "\(Quantity.time(time)) at \(Quantity.bytes(bytesPerSecond * 86_400)) a day")
+        }
+    }
+
+    private static func auto(_ space: DiskSpace?, share: Double) -> CacheSize {
+        guard let space else { return CacheSize(bytes: 1 << 30, reason: "the size of the disk is not known") }
+        let percent = Int((share * 100).rounded())
+        let allowed = Double(space.total) * share - Double(space.others)
+        let free = max(0, Double(space.available + space.own - min(reserve, space.total / 2)))
+        func size(_ bytes: Double, _ reason: String) -> CacheSize {
+            CacheSize(bytes: max(minimum, Int64(bytes / fileOverhead)), reason: reason)
+        }
+        let total = Quantity.bytes(space.total)
+        let others = Quantity.bytes(space.others)
+        if allowed < Double(minimum) * fileOverhead {
+            return size(free / 10, "other things take \(others), more than \(percent) % of \(total): a tenth of what is free")
+        }
+        if free < allowed { return size(free, "what is free of \(total), less a reserve") }
+        return size(allowed, "\(percent) % of \(total), less \(others) for other things")
+    }
+}

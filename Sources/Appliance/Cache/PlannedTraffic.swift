@@ -1,0 +1,150 @@
+import Bridge
+import Configuration
+import Core
+import FieldBus
+import Payload
+
+/// What the configured points are going to publish, as far as it goes into the cache: a stream for each read of a device
+/// that is repeated, with made-up values that change as measurements do.
+struct PlannedTraffic {
+    /// Messages that come again and again: the posts of one read, or what clients publish.
+    struct Stream {
+        var interval: Duration
+        var points: [ModbusPoint] = []
+        var codecs: [RegisterCodec] = []
+        /// Of a client's message; nil for posts of ``points``.
+        var payloadBytes: Int?
+        /// The routes that the messages go into, with the name under which they wait there.
+        var routes: [(lane: String, topic: [UInt8])]
+        /// The raw values of the points, which walk at random.
+        var raw: [Double] = []
+    }
+
+    private(set) var streams: [Stream] = []
+    /// The share of polls that gives a record.
+    let changing: Double
+    /// What is in ``streams``, for people.
+    private(set) var devices = 0
+    private(set) var points = 0
+
+    /// Records a second into the cache, over all routes.
+    var recordsPerSecond: Double {
+        changing * streams.reduce(0) { $0 + Double($1.routes.count) / max(1e-3, Double($1.interval.wholeMilliseconds) / 1000) }
+    }
+
+    /// - Parameters:
+    ///   - changing: the share of polls that gives a record, more than 0, at most 1.
+    ///   - clients: messages a second of clients beside the points, which go to every bridge, and bytes of their payloads.
+    init(_ plan: AppliancePlan, changing: Double = 1, clients: (perSecond: Double, payloadBytes: Int) = (0, 0)) {
+        self.changing = changing
+        for bus in plan.buses {
+            for device in bus.devices { append(device, maxGap: device.maxGap ?? bus.maxGap, plan) }
+        }
+        // Many streams of a hundred messages a second at most, because times are in milliseconds.
+        let count = Int(min(10_000, (clients.perSecond / 100).rounded(.up)))
+        let bridges = plan.bridges.filter { !$0.forwards.isEmpty }
+        guard count > 0, !bridges.isEmpty else { return }
+        for number in 0..<count {
+            streams.append(
+                Stream(
+                    interval: .milliseconds(Int64(max(1, Double(count) * 1000 / clients.perSecond * changing))),
+                    payloadBytes: clients.payloadBytes,
+                    routes: bridges.map {
+                        (PlannedTraffic.lane($0, $0.forwards[0]), Array("clients/client-\(number)/data".utf8))
+                    }))
+        }
+    }
+
+    private mutating func append(_ device: ModbusDevice, maxGap: Int, _ plan: AppliancePlan) {
+        guard let topic = DeviceTopic.measurepointPost.name(of: device.identifier) else { return }
+        let routes = PlannedTraffic.routes(of: Array(topic.text.utf8), plan)
+        guard !routes.isEmpty else { return }
+        devices += 1
+        points += device.points.count
+        for (interval, points) in Dictionary(grouping: device.points, by: \.interval).sorted(by: { $0.key < $1.key }) {
+            let reads = ReadPlan(points: points, maxGap: maxGap)
+            // Each read has a time of its own, and with it a post.
+            for block in reads.blocks {
+                let points = Array(reads.points[block.points])
+                streams.append(
+                    Stream(
+                        interval: interval, points: points, codecs: points.map { RegisterCodec($0) },
+                        routes: routes, raw: points.map { $0.type == .bool ? 0 : 2200 }))
+            }
+        }
+    }
+
+    private static func lane(_ bridge: BridgeConfiguration, _ forward: BridgeConfiguration.Forward) -> String {
+        BridgeRoute.name(bridge: bridge.name, priority: forward.priority) + "#1"
+    }
+
+    /// Where a topic goes, and what it is called there.
+    private static func routes(of topic: [UInt8], _ plan: AppliancePlan) -> [(lane: String, topic: [UInt8])] {
+        var routes: [(lane: String, topic: [UInt8])] = []
+        for bridge in plan.bridges {
+            var names: [[UInt8]] = []
+            for forward in bridge.forwards {
+                var filter = forward.filter.text
+                let isMatch = filter.withUTF8 { filter in
+                    topic.withUnsafeBytes { TopicFilter.matches(filter: UnsafeRawBufferPointer(filter), topic: $0) }
+                }
+                var name: [UInt8] = []
+                guard isMatch else { continue }
+                if bridge.form != nil {
+                    // A form names it later: until then it waits once, under its own name.
+                    routes.append((lane(bridge, forward), topic))
+                    break
+                }
+                guard topic.withUnsafeBytes({ forward.mapping.map($0, into: &name) }), !names.contains(name) else { continue }
+                names.append(name)
+                routes.append((lane(bridge, forward), name))
+            }
+        }
+        return routes
+    }
+}
+
+extension PlannedTraffic.Stream {
+    enum Content {
+        case samples([Sample])
+        case payload([UInt8])
+    }
+
+    /// What the next message says.
+    mutating func nextContent(at time: Timestamp, random: inout SplitMix64) -> Content {
+        if let payloadBytes {
+            let digits = Array("0123456789abcdef".utf8)
+            return .payload((0..<payloadBytes).map { _ in digits[Int(random.next() >> 60)] })
+        }
+        return .samples(points.indices.map { index in
+            let step = Double(Int64(random.next() % 7)) - 3
+            raw[index] += step
+            let value = PlannedTraffic.value(raw[index], points[index], codecs[index])
+            return Sample(point: points[index].identifier, value: value, quality: .good, time: time)
+        })
+    }
+}
+
+extension PlannedTraffic {
+    /// A point's value as its registers would give it.
+    fileprivate static func value(_ raw: Double, _ point: ModbusPoint, _ codec: RegisterCodec) -> Value? {
+        if point.area.holdsBits { return .bool(raw > 2200) }
+        let whole = UInt64(bitPattern: Int64(raw.rounded()))
+        var registers: [UInt16]
+        switch point.type {
+        case .real: registers = words(UInt64(Float(raw / 10.3).bitPattern), 2)
+        case .lreal: registers = words((raw / 10.3).bitPattern, 4)
+        case .string: registers = [UInt16](repeating: 0x4142, count: point.quantity)
+        case .bool: registers = [whole & 1 == 0 ? 0 : .max]
+        case .int, .uint, .dint, .udint, .lint, .ulint: registers = words(whole, point.quantity)
+        }
+        // The order of the words matters to nobody here, only that the codec finds the value again.
+        registers = point.wordOrder == .cdab || point.wordOrder == .dcba ? registers.reversed() : registers
+        if point.wordOrder == .badc || point.wordOrder == .dcba { registers = registers.map(\.byteSwapped) }
+        return registers.withUnsafeBufferPointer { codec.decode($0).value }
+    }
+
+    private static func words(_ value: UInt64, _ count: Int) -> [UInt16] {
+        (0..<count).map { UInt16(truncatingIfNeeded: value >> UInt64(16 * (count - 1 - $0))) }
+    }
+}

@@ -1,0 +1,69 @@
+import Appliance
+import ArgumentParser
+import Configuration
+import Core
+
+struct CachePlanCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "plan",
+        abstract: "Says how long the cache lasts, how long it takes to drain, and what it costs the disk.",
+        discussion: """
+            The points that the file has on buses are made up and stored by the real cache, in memory, as they would come: what \
+            a record takes is measured, not assumed. The size is that of this machine's disk, unless --disk says otherwise.
+            """)
+
+    @Argument(help: "The configuration file.")
+    var file: String
+
+    @Option(help: "Length of the outage, in hours.")
+    var hours = 24.0
+
+    @Option(help: "What the uplink takes, in kbit/s.")
+    var uplink: Double?
+
+    @Option(help: "Size of the disk, empty but for the cache, in GB; of this machine's if not given.")
+    var disk: Double?
+
+    @Option(help: "Messages a second of clients that are forwarded beside the points.")
+    var rate = 0.0
+
+    @Option(help: "Bytes of such a message's payload.")
+    var payload = 100
+
+    @Option(help: "The share of polls that gives a record, where only changes are published.")
+    var changing = 1.0
+
+    @Flag(help: "Writes one JSON object.")
+    var json = false
+
+    func validate() throws {
+        guard hours > 0, hours <= 100_000 else { throw ValidationError("--hours is more than 0, at most 100000") }
+        if let uplink, !(uplink > 0 && uplink <= 1e9) { throw ValidationError("--uplink is more than 0, at most 1000000000 kbit/s") }
+        if let disk, !(disk >= 0.01 && disk <= 1e6) { throw ValidationError("--disk is 0.01…1000000 GB") }
+        guard rate >= 0, rate <= 1e6 else { throw ValidationError("--rate is 0…1000000") }
+        guard (0...1_000_000).contains(payload) else { throw ValidationError("--payload is 0…1000000") }
+        guard changing > 0, changing <= 1 else { throw ValidationError("--changing is more than 0, at most 1") }
+    }
+
+    func run() async throws {
+        do {
+            let plan = try AppliancePlan.load(path: file)
+            var assumptions = CachePlanner.Assumptions()
+            assumptions.outage = .milliseconds(Int64(hours * 3_600_000))
+            assumptions.uplinkBitsPerSecond = uplink.map { $0 * 1000 }
+            assumptions.diskBytes = disk.map { Int64($0 * 1e9) }
+            assumptions.clientMessages = (rate, payload)
+            assumptions.changing = changing
+            let scratch = try ScratchDirectory.inMemory()
+            defer { scratch.remove() }
+            let report = try await CachePlanner(plan).report(assumptions, scratch: scratch.path)
+            Console.print(json ? String(decoding: report.json, as: UTF8.self) : report.text)
+        } catch let error as ConfigurationErrors {
+            Console.error(error.description)
+            throw ExitCode(1)
+        } catch let error as ApplianceError {
+            Console.error("martlet: \(error)")
+            throw ExitCode(1)
+        }
+    }
+}
