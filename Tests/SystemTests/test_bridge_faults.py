@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from functools import partial
 
 import pytest
 
@@ -33,6 +34,20 @@ def test_what_the_box_acknowledged_arrives_upstream_in_order(tmp_path, scenario,
     assert tally.sent > 500
     assert (tally.lost, tally.out_of_order) == (0, 0), tally
     # What is under way at a fault may come once more, and no more than that.
+    assert tally.duplicated <= tally.repeated + 100 * (sum(options.values()) + 1), tally
+
+
+@pytest.mark.parametrize(
+    ("scenario", "options"),
+    [
+        pytest.param(cuts, {"count": 3}, id="cuts in mid-packet"),
+        pytest.param(outage, {"seconds": 3, "kills": 2}, id="upstream away"),
+    ],
+)
+def test_what_the_box_acknowledged_arrives_upstream_also_live_first(tmp_path, scenario, options):
+    tally = scenario(tmp_path, partial(martlet_bridge, order="live-first"), seed=SEED, **options)
+    assert tally.sent > 500
+    assert tally.lost == 0, tally
     assert tally.duplicated <= tally.repeated + 100 * (sum(options.values()) + 1), tally
 
 

@@ -6,7 +6,17 @@ from .broker import Martlet, Mosquitto
 _UNBOUNDED = 'max-queued-messages = 1000000\nmax-queued-bytes = "1GiB"'
 
 
-def martlet_bridge(directory, port, *, identifier="box-1", keys="", routes="", cache="", data=None):
+FORWARD = """
+  [[bridge.forward]]
+  filter = "plant/#"
+  prefix = "site/7/"
+  qos = 1
+"""
+
+
+def martlet_bridge(
+    directory, port, *, identifier="box-1", order="strict", keys="", forward=FORWARD, routes="", cache="", data=None
+):
     """Martlet, not yet started, with a bridge to `port`. `keys` and further `routes` belong to its bridge section."""
     bridge = f"""
 [[bridge]]
@@ -16,11 +26,9 @@ port = {port}
 client-identifier = "{identifier}"
 reconnect-interval = "1s"
 max-back-off = "1s"
+order = "{order}"
 {keys}
-  [[bridge.forward]]
-  filter = "plant/#"
-  prefix = "site/7/"
-  qos = 1
+{forward}
 {routes}
 [cache]
 {cache}
