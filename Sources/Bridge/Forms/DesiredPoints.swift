@@ -5,7 +5,7 @@ import Payload
 /// is to be reported.
 ///
 /// A cloud repeats its wish for as long as the reported value differs. A value that a device refused is not tried again until
-/// the wish changes or the connection is a new one.
+/// the wish changes or the connection is a new one; where the reason may pass, after a minute.
 struct DesiredPoints {
     struct Outcome: Equatable {
         var device: DeviceIdentifier
@@ -18,6 +18,10 @@ struct DesiredPoints {
 
     /// Of a command that nobody answered.
     static let timeoutCode = 504
+    /// Of one that had no place among those that wait.
+    static let busyCode = 429
+    /// After this time a value is tried again that failed for a reason that may pass.
+    static let retryInterval = Duration.seconds(60)
 
     private struct Place: Hashable {
         var device: DeviceIdentifier
@@ -32,6 +36,9 @@ struct DesiredPoints {
     private var commands = PendingCommands<(device: DeviceIdentifier, leaves: [PointTree.Leaf])>()
     /// What is under way, or was refused.
     private var tried: [Place: [UInt8]] = [:]
+    /// Of them, what failed for a reason that may pass.
+    private var passing: Set<Place> = []
+    private var retryAt: MonotonicTime?
 
     /// - Parameters:
     ///   - name: begins the `id` of commands, so that the answers to others' are told apart.
@@ -74,7 +81,7 @@ struct DesiredPoints {
             if let command = command(leaves, device, now) {
                 made.append(command)
             } else {
-                refused.append(Outcome(device: device, leaves: leaves, code: 429, message: "too many commands wait"))
+                refused.append(outcome((device, leaves), code: Self.busyCode, message: "too many commands wait", now: now))
             }
         }
         return (made, refused)
@@ -100,23 +107,41 @@ struct DesiredPoints {
     }
 
     /// What a device has answered; nil if it is no answer to one of these commands.
-    mutating func answered(_ message: Message, scanner: inout JSONScanner) -> Outcome? {
+    mutating func answered(_ message: Message, now: MonotonicTime, scanner: inout JSONScanner) -> Outcome? {
         guard commands.count > 0 else { return nil }
         let answer = message.withPayload { LocalAnswer($0, scanner: &scanner) }
         guard let answer, let command = commands.take(.init(topic: message.withTopic { Array($0) }, identifier: answer.identifier))
         else { return nil }
-        return outcome(command, code: answer.code, message: answer.message)
+        return outcome(command, code: answer.code, message: answer.message, now: now)
     }
 
     mutating func takeExpired(now: MonotonicTime) -> [Outcome] {
-        commands.takeExpired(now: now).map { outcome($0.origin, code: Self.timeoutCode, message: "the device does not answer") }
+        commands.takeExpired(now: now).map {
+            outcome($0.origin, code: Self.timeoutCode, message: "the device does not answer", now: now)
+        }
+    }
+
+    /// To be called about once a second; true if the document is to be asked for again, for the sake of what failed.
+    mutating func shouldAskAgain(now: MonotonicTime) -> Bool {
+        guard let retryAt, now >= retryAt else { return false }
+        self.retryAt = nil
+        for place in passing { tried[place] = nil }
+        passing.removeAll()
+        return true
     }
 
     private mutating func outcome(
-        _ command: (device: DeviceIdentifier, leaves: [PointTree.Leaf]), code: Int, message: String
+        _ command: (device: DeviceIdentifier, leaves: [PointTree.Leaf]), code: Int, message: String, now: MonotonicTime
     ) -> Outcome {
-        if code == ReplyCode.success.rawValue {
-            for leaf in command.leaves { tried[Place(device: command.device, point: leaf.point)] = nil }
+        let places = command.leaves.map { Place(device: command.device, point: $0.point) }
+        switch code {
+        case ReplyCode.success.rawValue:
+            for place in places { tried[place] = nil }
+        case ReplyCode.handlerFailed.rawValue, Self.timeoutCode, Self.busyCode:
+            passing.formUnion(places)
+            if retryAt == nil { retryAt = now + Self.retryInterval }
+        default:
+            break
         }
         return Outcome(device: command.device, leaves: command.leaves, code: code, message: message)
     }
@@ -125,6 +150,8 @@ struct DesiredPoints {
     mutating func connectionLost() {
         commands.removeAll()
         tried.removeAll()
+        passing.removeAll()
+        retryAt = nil
     }
 
     /// The change of the reported document: the values that are set now, and what went wrong, which the next success takes

@@ -181,6 +181,33 @@ struct AWSFormTests {
         #expect(talk.told().first?.contains(#"{"code":504,"message":"the device does not answer"}"#) == true)
     }
 
+    @Test("what failed for a reason that may pass is tried again after a minute")
+    func transient() {
+        let talk = started()
+        let document = #"{"version":1,"state":{"desired":{"points":{"meter":{"m1":{"setpoint":1}}}}}}"#
+        talk.upstream("\(Self.shadow)/get/accepted", document)
+        _ = talk.told()
+        talk.local("/sys/meter/m1/thing/service/measurepoint/set_reply", #"{"id":"cloud-1","code":1102,"message":"no answer"}"#)
+        talk.upstream("\(Self.shadow)/update/delta", #"{"version":2,"state":{"points":{"meter":{"m1":{"setpoint":1}}}}}"#)
+        #expect(talk.told().filter { $0.hasPrefix("local") }.isEmpty)
+        talk.wait(.seconds(59))
+        #expect(talk.told().isEmpty)
+        talk.wait(.seconds(1))
+        #expect(talk.told() == ["up \(Self.shadow)/get "])
+        talk.upstream("\(Self.shadow)/get/accepted", document.replacing("\"version\":1", with: "\"version\":2"))
+        #expect(talk.told().first?.contains(#""id":"cloud-2""#) == true)
+    }
+
+    @Test("a shadow that does not come is asked for again")
+    func shadowAgain() {
+        let talk = started()
+        talk.wait(.seconds(60))
+        #expect(talk.told() == ["up \(Self.shadow)/get "])
+        talk.upstream("\(Self.shadow)/get/rejected", #"{"code":404,"message":"No shadow exists"}"#)
+        talk.wait(.seconds(600))
+        #expect(talk.told().isEmpty)
+    }
+
     @Test("a refusal of the service is told once; that there is no shadow yet is none")
     func rejections() {
         let talk = started()

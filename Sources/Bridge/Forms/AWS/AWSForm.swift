@@ -24,13 +24,13 @@ public final class AWSForm: UpstreamForm {
     private var desired: DesiredPoints
     private var isConnected = false
     private var isReady = false
-    /// When the shadow is asked for if nobody says that the subscriptions are there.
+    /// When the shadow is asked for: if nobody says that the subscriptions are there, or no answer has come.
     private var shadowDue = MonotonicTime.distantFuture
     /// Of the shadow that was seen last.
     private var version: Int64 = 0
     private var lastToken: UInt64 = 0
     private let name: String
-    private var told: Set<String> = []
+    private var log = FirstWords()
 
     /// - Parameters:
     ///   - name: the bridge's, which begins the `id` of commands.
@@ -67,7 +67,12 @@ public final class AWSForm: UpstreamForm {
         guard isConnected, !isReady else { return [] }
         isReady = true
         let jobs = ["notify", "notify-next", "get/+", "start-next/+", "+/get/+", "+/update/+"].map { request("\(self.jobs)/\($0)") }
-        return [.subscribe(jobs), .publishUpstream(FormPublish(topic: "\(shadow)/get", payload: [], qos: .atMostOnce))]
+        return [.subscribe(jobs)] + askForShadow(now)
+    }
+
+    private func askForShadow(_ now: Moment) -> [FormEffect] {
+        shadowDue = now.monotonic + .seconds(60)
+        return [.publishUpstream(FormPublish(topic: "\(shadow)/get", payload: [], qos: .atMostOnce))]
     }
 
     public override func disconnected() {
@@ -80,7 +85,9 @@ public final class AWSForm: UpstreamForm {
     public override func tick(now: Moment) -> [FormEffect] {
         guard isConnected else { return [] }
         var effects: [FormEffect] = []
-        if !isReady, now.monotonic >= shadowDue { effects += subscribed(now: now) }
+        if now.monotonic >= shadowDue || desired.shouldAskAgain(now: now.monotonic) {
+            effects += isReady ? askForShadow(now) : subscribed(now: now)
+        }
         for outcome in desired.takeExpired(now: now.monotonic) { effects.append(report(outcome)) }
         return effects
     }
@@ -149,14 +156,19 @@ public final class AWSForm: UpstreamForm {
         do throws(JSONError) {
             try scanner.scan(payload)
         } catch {
-            return tell("shadow", "AWS IoT sends a shadow that cannot be read: \(error)")
+            return log.warn("shadow", "AWS IoT sends a shadow that cannot be read: \(error)")
         }
         switch text.dropFirst(shadow.count + 1) {
         case "update/delta": return delta(now)
-        case "get/accepted": return document(now)
+        case "get/accepted":
+            shadowDue = .distantFuture
+            return document(now)
         case "update/rejected": return rejected("an update of the shadow")
         // 404: there is no shadow yet.
-        case "get/rejected": return number("code", of: JSONScanner.root) == 404 ? [] : rejected("the request for the shadow")
+        case "get/rejected":
+            guard number("code", of: JSONScanner.root) == 404 else { return rejected("the request for the shadow") }
+            shadowDue = .distantFuture
+            return []
         default: return []
         }
     }
@@ -185,7 +197,7 @@ public final class AWSForm: UpstreamForm {
     private func rejected(_ what: String) -> [FormEffect] {
         let code = number("code", of: JSONScanner.root).map { " with \($0)" } ?? ""
         let message = scanner.member("message", of: JSONScanner.root).flatMap { scanner.string($0) }.map { ": \($0.prefix(200))" }
-        return tell("\(what)\(code)", "AWS IoT refuses \(what)\(code)\(message ?? "")")
+        return log.warn("\(what)\(code)", "AWS IoT refuses \(what)\(code)\(message ?? "")")
     }
 
     private func number(_ name: StaticString, of node: Int) -> Int64? {
@@ -206,10 +218,6 @@ public final class AWSForm: UpstreamForm {
         return .publishUpstream(FormPublish(topic: "\(shadow)/update", payload: payload, qos: .atMostOnce))
     }
 
-    private func tell(_ kind: String, _ text: String) -> [FormEffect] {
-        guard told.count < 256, told.insert(kind).inserted else { return [] }
-        return [.warn(text)]
-    }
 
     // MARK: Local
 
@@ -225,6 +233,6 @@ public final class AWSForm: UpstreamForm {
             let upstream = jobs + topic.dropFirst(configuration.jobsTopic.count)
             return [.publishUpstream(FormPublish(topic: upstream, payload: message.payload, qos: .atMostOnce))]
         }
-        return desired.answered(message, scanner: &scanner).map { [report($0)] } ?? []
+        return desired.answered(message, now: now.monotonic, scanner: &scanner).map { [report($0)] } ?? []
     }
 }

@@ -42,7 +42,7 @@ extension AzureForm {
         }
         let key = PendingCommands<String>.Key(topic: Array("\(topic)_reply".utf8), identifier: envelope.identifierJSON)
         guard methods.insert(key, request, deadline: now.monotonic + configuration.commandTimeout) else {
-            return [methodAnswer(request, code: 429, message: "too many commands wait for their answers")]
+            return [methodAnswer(request, code: DesiredPoints.busyCode, message: "too many commands wait for their answers")]
         }
         return [.publishLocal(FormPublish(topic: topic, payload: command))]
     }
@@ -78,7 +78,7 @@ extension AzureForm {
     /// A device's code as a status that a caller of the hub understands.
     static func status(_ code: Int) -> Int {
         switch code {
-        case 200, 429, 504: code
+        case 200, DesiredPoints.busyCode, DesiredPoints.timeoutCode: code
         case ReplyCode.noHandler.rawValue: 404
         case ReplyCode.valueDoesNotFitModel.rawValue, ReplyCode.notJSON.rawValue, ReplyCode.empty.rawValue,
             ReplyCode.methodMismatch.rawValue:

@@ -36,7 +36,7 @@ public final class AzureForm: UpstreamForm {
     private var twinDue: MonotonicTime?
     /// Of the desired properties.
     private var version: Int64?
-    private var told: Set<String> = []
+    private var log = FirstWords()
 
     /// - Parameters:
     ///   - name: the bridge's, which begins the `id` of commands.
@@ -106,6 +106,7 @@ public final class AzureForm: UpstreamForm {
         var effects: [FormEffect] = []
         if let twinDue, now.monotonic >= twinDue { effects += askForTwin(now) }
         if let request = twinRequest, now.monotonic >= request.deadline { effects += askForTwin(now) }
+        if desired.shouldAskAgain(now: now.monotonic), twinRequest == nil { effects += askForTwin(now) }
         for outcome in desired.takeExpired(now: now.monotonic) { effects.append(report(outcome)) }
         for (_, request) in methods.takeExpired(now: now.monotonic) {
             effects.append(methodAnswer(request, code: DesiredPoints.timeoutCode, message: "the device does not answer"))
@@ -155,7 +156,7 @@ public final class AzureForm: UpstreamForm {
 
     public override func local(_ message: Message, now: Moment) -> [FormEffect] {
         guard isConnected else { return [] }
-        if let outcome = desired.answered(message, scanner: &scanner) { return [report(outcome)] }
+        if let outcome = desired.answered(message, now: now.monotonic, scanner: &scanner) { return [report(outcome)] }
         return methodAnswered(message)
     }
 
@@ -178,14 +179,14 @@ public final class AzureForm: UpstreamForm {
     ) -> [FormEffect] {
         guard (200..<300).contains(status) else {
             // The twin is asked for again when its time-out has passed.
-            return tell("twin \(status)", "the hub answers a request about the twin with \(status)")
+            return log.warn("twin \(status)", "the hub answers a request about the twin with \(status)")
         }
         guard request == twinRequest?.identifier else { return [] }
         twinRequest = nil
         do throws(JSONError) {
             try scanner.scan(payload)
         } catch {
-            return tell("twin", "the hub's twin cannot be read: \(error)")
+            return log.warn("twin", "the hub's twin cannot be read: \(error)")
         }
         let wanted = scanner.member("desired", of: JSONScanner.root)
         version = wanted.flatMap { number("$version", of: $0) }
@@ -205,7 +206,7 @@ public final class AzureForm: UpstreamForm {
         do throws(JSONError) {
             try scanner.scan(payload)
         } catch {
-            return tell("desired", "a change of the desired properties cannot be read: \(error)")
+            return log.warn("desired", "a change of the desired properties cannot be read: \(error)")
         }
         self.version = version ?? number("$version", of: JSONScanner.root)
         return apply(PointTree(scanner, scanner.member("points", of: JSONScanner.root)), now)
@@ -228,9 +229,4 @@ public final class AzureForm: UpstreamForm {
                 qos: .atMostOnce))
     }
 
-    /// A line for the log, the first time that there is reason for it.
-    func tell(_ kind: String, _ text: String) -> [FormEffect] {
-        guard told.count < 256, told.insert(kind).inserted else { return [] }
-        return [.warn(text)]
-    }
 }

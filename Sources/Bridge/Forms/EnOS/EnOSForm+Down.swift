@@ -23,7 +23,7 @@ extension EnOSForm {
             let plain = try Gzip.decompress(payload, limit: Self.maximumPayload)
             return plain.withUnsafeBytes { open(topic, $0, now) }
         } catch {
-            return tell("gzip", "EnOS sent a payload that cannot be taken: \(error)")
+            return log.warn("gzip", "EnOS sent a payload that cannot be taken: \(error)")
         }
     }
 
@@ -134,7 +134,7 @@ extension EnOSForm {
     private static func isRRPC(_ tail: String) -> Bool { tail.hasPrefix("rrpc/") }
 
     func timedOut(_ key: PendingCommands<EnOSCommand>.Key, _ command: EnOSCommand) -> [FormEffect] {
-        let warning = tell("unanswered \(command.tail)", "nobody here answers \(command.tail)")
+        let warning = log.warn("unanswered \(command.tail)", "nobody here answers \(command.tail)")
         if command.isRaw { return warning }
         let answer = reply(
             String(decoding: key.topic, as: UTF8.self), command.identifier, ReplyCode(rawValue: EnOSCode.localTimeout),

@@ -31,8 +31,7 @@ public final class EnOSForm: UpstreamForm {
     var readyAt = MonotonicTime.distantFuture
     var commands = PendingCommands<EnOSCommand>()
     var unanswered = EnOSUnanswered()
-    /// What the log was told already.
-    var told: Set<String> = []
+    var log = FirstWords()
     /// Answers of the platform that were not 200, by their code.
     public internal(set) var refusals: [Int: UInt64] = [:]
 
@@ -114,7 +113,7 @@ public final class EnOSForm: UpstreamForm {
         if !isReady, now.monotonic >= readyAt { effects += subscribed(now: now) }
         guard isReady else { return effects }
         for lost in sessions.takeExpired(now: now.monotonic) {
-            effects += tell("login time-out", "EnOS does not answer the login of \(lost); it is tried again")
+            effects += log.warn("login time-out", "EnOS does not answer the login of \(lost); it is tried again")
         }
         effects += logins(now: now)
         for (key, command) in commands.takeExpired(now: now.monotonic) {
@@ -148,16 +147,10 @@ public final class EnOSForm: UpstreamForm {
         configuration.compression == .gzip ? Gzip.compress(payload) : payload
     }
 
-    /// A line for the log, the first time that there is reason for it.
-    func tell(_ kind: String, _ text: String) -> [FormEffect] {
-        guard told.count < 256, told.insert(kind).inserted else { return [] }
-        return [.warn(text)]
-    }
-
     /// Counts an answer that is not 200.
     func refused(_ what: String, code: Int, message: String) -> [FormEffect] {
         if refusals[code] != nil || refusals.count < 256 { refusals[code, default: 0] &+= 1 }
         let reason = message.isEmpty ? "" : ": \(message)"
-        return tell("\(what) \(code)", "EnOS answers \(what) with \(EnOSCode.text(code))\(reason)")
+        return log.warn("\(what) \(code)", "EnOS answers \(what) with \(EnOSCode.text(code))\(reason)")
     }
 }
