@@ -157,6 +157,8 @@ extension MartletConfiguration {
             made.backfill.bytesPerSecond = bridge.backfillBytesPerSecond
             made.backfill.mapping = bridge.backfillMapping(&errors)
             made.backfill.marks = bridge.marksBackfill
+            made.refusing = Set(
+                bridge.cacheRoutes.filter { ($0.whenFull ?? cache.whenFull) == .refuse }.map(\.priority))
             for route in bridge.forward {
                 guard let filter = TopicFilter(route.filter), let mapping = route.mapping(&errors) else { continue }
                 made.forwards.append(

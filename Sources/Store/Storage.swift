@@ -9,7 +9,8 @@ public actor Storage {
 
     /// nil after ``close()``.
     private var directory: StorageDirectory?
-    private var limits: CacheLimits
+    /// As of the start, or the last ``setLimits(_:)``.
+    public private(set) var limits: CacheLimits
     private let vfs: String?
     /// nil from a failed commit to the next call, which opens the file anew and so knows what is really on disk.
     private var sessions: SessionStore?

@@ -60,6 +60,7 @@ extension Appliance {
         let force = ApplianceCore.NewForce(
             plan: plan, settings: new, lanes: (try? await storage.status().cache.lanes) ?? [], closed: closed,
             renamed: ports.renameListeners(as: new))
+        await storage.setLimits(new.cacheLimits(maximumBytes: await storage.limits.maximumBytes))
         await core.eventLoop.run { core.apply(force) }
         ports.listeners += opened.listeners
         if let metrics = ports.metrics, metrics.table != new.metrics {
