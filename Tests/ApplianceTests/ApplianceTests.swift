@@ -54,7 +54,7 @@ struct ApplianceTests {
             #expect(access(directory.path + "/data/sessions.db", F_OK) == 0)
         }
         let log = directory.lines(of: "log")
-        #expect(log.first?.contains("level=notice component=appliance msg=running") == true)
+        #expect(log.contains { $0.contains("level=notice component=appliance msg=running") })
         #expect(log.last?.hasSuffix("component=appliance msg=stopped") == true)
     }
 
