@@ -25,7 +25,7 @@ private final class HTTPPeer {
             loop.makeSucceededFuture(HTTPResponse(contentType: "text/plain", body: Array((request.query ?? "none").utf8)))
         }
         router.add(.GET, "/broken") { _, loop in loop.makeFailedFuture(ChannelError.eof) }
-        let server = HTTPServer(address: "127.0.0.1", port: 0, router: router, limits: limits, logger: Logger(label: "test"))
+        let server = HTTPServer(place: .network(address: "127.0.0.1", port: 0), router: router, limits: limits, logger: Logger(label: "test"))
         try server.configure(channel.pipeline.syncOperations)
         try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
     }

@@ -22,6 +22,6 @@ extension MartletConfiguration {
         guard let port = metrics.port else { return nil }
         var router = HTTPRouter()
         router.addMetrics(core, path: metrics.path)
-        return HTTPServer(address: metrics.address, port: port, router: router, logger: logger)
+        return HTTPServer(place: .network(address: metrics.address, port: port), router: router, logger: logger)
     }
 }

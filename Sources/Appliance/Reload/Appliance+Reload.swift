@@ -97,7 +97,7 @@ extension Appliance {
                 do {
                     opened.metrics = (metrics, try await server.open(group: group).get())
                 } catch {
-                    throw .listener("the metrics cannot be opened on \(server.address):\(server.port): \(error)")
+                    throw .listener("the metrics cannot be opened on \(server.place): \(error)")
                 }
             }
         } catch {

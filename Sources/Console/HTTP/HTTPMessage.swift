@@ -11,6 +11,16 @@ public struct HTTPRequest: Sendable {
     public var headers: HTTPHeaders
     public var body: ByteBuffer
 
+    /// The query's `name=value` pairs, decoded; of a name that is there twice the last.
+    public var parameters: [String: String] {
+        var parameters: [String: String] = [:]
+        for pair in (query ?? "").split(separator: "&") {
+            let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            parameters[PercentEncoding.decoded(parts[0])] = parts.count > 1 ? PercentEncoding.decoded(parts[1]) : ""
+        }
+        return parameters
+    }
+
     init(head: HTTPRequestHead, body: ByteBuffer) {
         method = head.method
         let parts = head.uri.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)

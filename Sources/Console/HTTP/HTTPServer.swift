@@ -6,30 +6,40 @@ import NIOPosix
 
 /// A small HTTP/1.1 server: metrics now, and what else the box shows on the web.
 public struct HTTPServer: Sendable {
-    public var address: String
-    /// 1…65,535, or 0 for one that the system chooses.
-    public var port: Int
+    public enum Place: Sendable, Equatable, CustomStringConvertible {
+        /// - port: 1…65,535, or 0 for one that the system chooses.
+        case network(address: String, port: Int)
+        /// - mode: permissions of the socket's file.
+        case unix(path: String, mode: UInt32)
+
+        public var description: String {
+            switch self {
+            case .network(let address, let port): "\(address):\(port)"
+            case .unix(let path, _): path
+            }
+        }
+    }
+
+    public var place: Place
     public var router: HTTPRouter
     public var limits: HTTPLimits
     private let logger: Logger
 
-    public init(address: String, port: Int, router: HTTPRouter, limits: HTTPLimits = HTTPLimits(), logger: Logger) {
-        self.address = address
-        self.port = port
+    public init(place: Place, router: HTTPRouter, limits: HTTPLimits = HTTPLimits(), logger: Logger) {
+        self.place = place
         self.router = router
         self.limits = limits
         self.logger = logger
     }
 
-    /// Opens the port; connections belong to loops of the group.
+    /// Opens the port or the socket; connections belong to loops of the group.
     ///
-    /// - Throws: the system's error if the address cannot be bound.
+    /// - Throws: the system's error if the address or the file cannot be bound; ``Core/UnixSocketError``.
     public func open(group: any EventLoopGroup) -> EventLoopFuture<any Channel> {
         let server = self
         let gate = ConnectionGate(maximum: limits.maximumConnections)
-        return ServerBootstrap(group: group)
+        let bootstrap = ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: 64)
-            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .serverChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     try channel.pipeline.syncOperations.addHandler(AcceptPause(logger: server.logger))
@@ -44,8 +54,26 @@ public struct HTTPServer: Sendable {
                 }
             }
             .childChannelOption(.maxMessagesPerRead, value: 1)
-            .childChannelOption(.socketOption(.tcp_nodelay), value: 1)
-            .bind(host: address, port: port)
+        switch place {
+        case .network(let address, let port):
+            return bootstrap.serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+                .childChannelOption(.socketOption(.tcp_nodelay), value: 1)
+                .bind(host: address, port: port)
+        case .unix(let path, let mode):
+            do throws(UnixSocketError) {
+                let file = try UnixSocketFile(path: path, mode: mode)
+                let opening = bootstrap.withBoundSocket(file.descriptor)
+                opening.whenComplete { result in
+                    switch result {
+                    case .success(let channel): channel.closeFuture.whenComplete { _ in file.remove() }
+                    case .failure: file.remove()
+                    }
+                }
+                return opening
+            } catch {
+                return group.next().makeFailedFuture(error)
+            }
+        }
     }
 
     /// Puts the handlers of a connection into its pipeline.

@@ -1,4 +1,4 @@
-import Glibc
+internal import Glibc
 
 /// Why a Unix socket cannot be opened.
 public enum UnixSocketError: Error, CustomStringConvertible {
@@ -20,15 +20,17 @@ public enum UnixSocketError: Error, CustomStringConvertible {
 }
 
 /// A socket in the file system that is bound and not yet listened on: nobody can connect before the file has its permissions.
-struct UnixSocketFile: Sendable {
+public struct UnixSocketFile: Sendable {
     /// Belongs to whoever takes it from here.
-    let descriptor: CInt
+    public let descriptor: CInt
     private let path: String
     private let device: dev_t
     private let inode: ino_t
 
     /// Binds a new socket. A file that an earlier run left behind is removed if nobody listens on it.
-    init(path: String, mode: UInt32) throws(UnixSocketError) {
+    ///
+    /// - Parameter mode: permissions of the file: who may write to it may connect.
+    public init(path: String, mode: UInt32) throws(UnixSocketError) {
         var address = try UnixSocketFile.address(path)
         try UnixSocketFile.removeStale(path, &address)
         let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
@@ -54,7 +56,7 @@ struct UnixSocketFile: Sendable {
     }
 
     /// Removes the file, unless another one has taken its name.
-    func remove() {
+    public func remove() {
         var status = stat()
         guard lstat(path, &status) == 0, status.st_dev == device, status.st_ino == inode else { return }
         unlink(path)
