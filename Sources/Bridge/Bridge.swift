@@ -212,6 +212,14 @@ public final class Bridge {
         }
         if !lanes.isEmpty { update(lanes) }
         for index in routes.indices { routes[index].committed(number, losses: losses, now: now) }
+        for loss in losses where loss.reason == .purged {
+            guard let status = lanes.first(where: { $0.lane == loss.lane }) else { continue }
+            for index in routes.indices {
+                routes[index].withLane(loss.lane) { lane in
+                    lane.giveUp(through: status.firstSequence.map { $0 - 1 } ?? status.lastSequence)
+                }
+            }
+        }
         pump()
     }
 

@@ -235,6 +235,15 @@ extension BridgeLane {
         forgetDone()
     }
 
+    /// Messages up to here are no longer in the cache and not wanted: those that are not under way are not sent.
+    mutating func giveUp(through sequence: Int64) {
+        for index in buffer.indices where buffer[index].sequence <= sequence && buffer[index].state == .waiting {
+            buffer[index].state = .done
+        }
+        forgetDone()
+        if buffer.isEmpty { bufferedThrough = max(bufferedThrough, min(sequence, committedThrough)) }
+    }
+
     /// Forgets the entries at the front that are done.
     private mutating func forgetDone() {
         while let first = buffer.first, first.state == .done {

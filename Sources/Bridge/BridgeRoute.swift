@@ -228,7 +228,7 @@ public struct BridgeRoute {
                 case .newest: refused += loss.messages
                 // Counted by the read that found it.
                 case .damaged: break
-                case .size, .age, .thinned: dropped += loss.messages
+                case .size, .age, .thinned, .purged: dropped += loss.messages
                 }
             }
             lanes[index].committed(number, refused: refused, dropped: dropped, now: now)

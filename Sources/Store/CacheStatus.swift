@@ -36,6 +36,8 @@ public struct CacheLoss: Sendable, Hashable {
         case thinned
         /// Their block failed its check sum.
         case damaged
+        /// Given up because somebody wanted it (``Storage/purge(_:publishedBefore:now:)``).
+        case purged
     }
 
     public var lane: String

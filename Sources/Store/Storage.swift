@@ -238,6 +238,12 @@ extension Storage {
         }
     }
 
+    /// Runs something on the cache.
+    func withCache<R>(_ body: (BreakpointCache) throws(StoreError) -> R) throws(StoreError) -> R {
+        let cache = try openCache()
+        return try use(Storage.cacheFile) { () throws(StoreError) in try body(cache) }
+    }
+
     private func openDirectory() throws(StoreError) -> StorageDirectory {
         guard let directory else { throw .failed(code: .misuse, message: "the storage is closed", sql: "") }
         return directory

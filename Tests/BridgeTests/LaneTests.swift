@@ -87,6 +87,35 @@ struct LaneTests {
         #expect(fixture.send().texts == ["a"])
     }
 
+    @Test("what was given up is not sent, but for what is under way, and what comes after is")
+    func givenUp() {
+        var fixture = LaneFixture(limits: BridgeLane.Limits())
+        fixture.append("a", "b", "c")
+        fixture.commit()
+        fixture.lane.limits.maximumInFlight = 1
+        fixture.connect()
+        #expect(fixture.send().texts == ["a"])
+        fixture.append("d")
+        fixture.lane.giveUp(through: 3)
+        #expect(fixture.lane.depth == 4, "a is under way, d is new")
+        fixture.lane.disconnected()
+        fixture.lane.giveUp(through: 3)
+        fixture.commit()
+        fixture.connect()
+        #expect(fixture.send().texts == ["d"])
+        #expect(fixture.lane.depth == 1)
+    }
+
+    @Test("what was given up before it was read is skipped")
+    func givenUpOnDisk() {
+        var lane = BridgeLane(name: "up", lastSequence: 50, acknowledgedSequence: 10)
+        lane.giveUp(through: 50)
+        #expect(lane.depth == 0)
+        lane = BridgeLane(name: "up", lastSequence: 50, acknowledgedSequence: 10)
+        lane.giveUp(through: 20)
+        #expect(lane.depth == 30)
+    }
+
     @Test("a failed commit gives the same sequences again, with what came meanwhile")
     func commitFailed() {
         var fixture = LaneFixture()
