@@ -131,7 +131,7 @@ let package = Package(
         .testTarget(
             name: "ApplianceTests",
             dependencies: [
-                "Core", "Configuration", "MQTTCodec", "Payload", "Security", "Store", "Broker", "FieldBus", "Rules", "Bridge", "Appliance",
+                "Core", "Configuration", "Console", "MQTTCodec", "Payload", "Security", "Store", "Broker", "FieldBus", "Rules", "Bridge", "Appliance",
                 "MQTTServer", "TestSupport", byteBuffer, embedded, logging,
             ],
             swiftSettings: settings),

@@ -22,7 +22,7 @@ public final class Appliance: Sendable {
     /// The program's version.
     public static let version = "0.1.0"
 
-    private let plan: AppliancePlan
+    let plan: AppliancePlan
     let loadPlan: (@Sendable () throws(ConfigurationErrors) -> AppliancePlan)?
     let sink: LogfmtHandler.Sink
     private let showsSummary: Bool
@@ -63,7 +63,7 @@ public final class Appliance: Sendable {
     public func run() async throws(ApplianceError) {
         sink.setLevel(Logger.Level(rawValue: plan.configuration.appliance.logLevel.rawValue) ?? .notice)
         let log = logger("appliance")
-        let storage = try await openStorage(log)
+        let (storage, cache) = try await openStorage(log)
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         defer { group.shutdownGracefully { _ in } }
         let snapshot: SessionSnapshot
@@ -80,8 +80,9 @@ public final class Appliance: Sendable {
                 "the cache holds messages for a bridge that is not configured; they stay until they are too old",
                 metadata: ["bridge": "\(lane.lane)", "messages": "\(lane.messages)", "bytes": "\(lane.bytes)"])
         }
-        let core = await makeCore(group.next(), snapshot: snapshot, lanes: lanes)
-        let open = try await open(plan.configuration, plan.listeners, core, group: group, beside: OpenPorts())
+        let core = await makeCore(group.next(), snapshot: snapshot, lanes: lanes, cache: cache)
+        var open = try await open(plan.configuration, plan.listeners, core, group: group, beside: OpenPorts())
+        open.control = await openControl(core, storage: storage, group: group, log)
         let ports = open.listeners.compactMap { $0.channel.localAddress?.port }
         log.notice(
             "running", metadata: ["name": "\(plan.configuration.appliance.name)", "ports": "\(ports)", "data": "\(plan.configuration.dataDirectory)"])
@@ -94,22 +95,24 @@ public final class Appliance: Sendable {
 
     // MARK: Start
 
-    private func openStorage(_ log: Logger) async throws(ApplianceError) -> Storage {
+    private func openStorage(
+        _ log: Logger
+    ) async throws(ApplianceError) -> (storage: Storage, cache: (size: CacheSize, base: CachePlan)) {
         let directory = plan.configuration.dataDirectory
-        let size = await CachePlanner(plan).cacheSize()
+        let (size, base) = await CachePlanner(plan).cache()
         log.notice("size of the cache", metadata: ["size": "\(Quantity.bytes(size.bytes))", "reason": "\(size.reason)"])
         do throws(StoreError) {
             let storage = try Storage(
                 directory: directory, limits: plan.configuration.cacheLimits(maximumBytes: size.bytes), now: SystemClock.wall())
             for alarm in storage.alarms { log.critical("a damaged file was set aside", metadata: ["detail": "\(alarm)"]) }
-            return storage
+            return (storage, (size, base))
         } catch {
             throw .storage("\(error)")
         }
     }
 
     private func makeCore(
-        _ eventLoop: any EventLoop, snapshot: SessionSnapshot, lanes: [LaneStatus]
+        _ eventLoop: any EventLoop, snapshot: SessionSnapshot, lanes: [LaneStatus], cache: (size: CacheSize, base: CachePlan)
     ) async -> ApplianceCore {
         let plan = plan
         let loggers = ApplianceCore.Loggers(
@@ -118,7 +121,7 @@ public final class Appliance: Sendable {
         let keepsLatest = showsSummary
         return await eventLoop.run {
             ApplianceCore(
-                plan: plan, eventLoop: eventLoop, loggers: loggers, snapshot: snapshot, lanes: lanes,
+                plan: plan, eventLoop: eventLoop, loggers: loggers, snapshot: snapshot, lanes: lanes, cache: cache,
                 keepsLatest: keepsLatest)
         }
     }

@@ -11,7 +11,7 @@ import Synchronization
 
 /// The parts of a running appliance, and the ways between the broker's loop and the other threads.
 // @unchecked Sendable: the stored properties do not change after `init`; `loop`, `context`, `publisher`, `commands`,
-// `access`, `makeBridge`, `reporter`, `events` and `systemTopics` are only used on `eventLoop`.
+// `access`, `makeBridge`, `reporter`, `cache`, `events` and `systemTopics` are only used on `eventLoop`.
 final class ApplianceCore: @unchecked Sendable {
     struct Loggers: Sendable {
         var broker: Logger
@@ -37,6 +37,7 @@ final class ApplianceCore: @unchecked Sendable {
     private let commands: CommandClient
     private let makeBridge: (BridgeConfiguration, [LaneStatus]) -> Bridge
     private let reporter: Reporter
+    private let cache: CacheMonitor
     private let events: EventPublisher
     private let systemTopics: SystemTopics
     private let ticker: RepeatedTask
@@ -52,7 +53,7 @@ final class ApplianceCore: @unchecked Sendable {
     /// - Parameter keepsLatest: whether ``snapshot(buses:)`` will be asked for the points' values.
     init(
         plan: AppliancePlan, eventLoop: any EventLoop, loggers: Loggers, snapshot: SessionSnapshot,
-        lanes: [LaneStatus], keepsLatest: Bool
+        lanes: [LaneStatus], cache: (size: CacheSize, base: CachePlan), keepsLatest: Bool
     ) {
         self.plan = plan
         self.eventLoop = eventLoop
@@ -77,6 +78,11 @@ final class ApplianceCore: @unchecked Sendable {
         self.events = events
         broker.observer = events
         loop.storageEvents = { events.observe($0) }
+        let monitor = CacheMonitor(
+            size: cache.size, base: cache.base, box: plan.configuration.appliance.name, lanes: lanes, logger: loggers.store,
+            now: now, events: { events.observe($0) })
+        self.cache = monitor
+        loop.cacheChanged = { monitor.changed(appended: $0, losses: $1, lanes: $2) }
 
         // The plan has checked what a driver refuses.
         drivers = plan.buses.compactMap { try? ModbusDriver(bus: $0) }
@@ -128,8 +134,8 @@ final class ApplianceCore: @unchecked Sendable {
         }
 
         let reporter = Reporter(
-            loop: loop, context: context, publisher: publisher, listeners: plan.configuration.listeners.map(\.name),
-            startedAt: now)
+            loop: loop, context: context, publisher: publisher, cache: monitor,
+            listeners: plan.configuration.listeners.map(\.name), startedAt: now)
         reporter.rules = rules
         self.reporter = reporter
         let systemTopics = SystemTopics(broker: broker, interval: plan.configuration.systemTopicsInterval, now: now)
@@ -143,7 +149,8 @@ final class ApplianceCore: @unchecked Sendable {
             broker.tick(now: now, wall: wall)
             context.tick(now: now)
             for bridge in loop.bridges { bridge.tick() }
-            systemTopics.tick(now: now, report: reporter.report)
+            monitor.tick(now: now, bridges: loop.bridges)
+            systemTopics.tick(now: now, report: reporter.report, bridges: reporter.bridges)
             freeMemory.tick(now: now)
             loop.scheduleTurn()
         }, eventLoop: eventLoop)
@@ -329,6 +336,12 @@ final class ApplianceCore: @unchecked Sendable {
     // MARK: Status
 
     /// On the event loop.
+    func cacheFigures() -> CacheFigures { cache.figures }
+
+    /// On the event loop: messages were taken out of the cache.
+    func purged(_ losses: [CacheLoss], lanes: [LaneStatus]) { loop.purged(losses, lanes: lanes) }
+
+    /// On the event loop.
     func report() -> ApplianceReport { reporter.report() }
 
     /// On the event loop.
@@ -349,7 +362,7 @@ final class ApplianceCore: @unchecked Sendable {
             listeners: plan.configuration.listeners.map(\.place),
             clients: loop.broker.clientCount, broker: loop.broker.statistics, samples: publisher.samples, points: points,
             buses: buses,
-            bridges: loop.bridges.filter { !$0.hasStopped }.map(\.status),
+            bridges: reporter.bridges(), cache: cache.figures,
             rules: reporter.rules.map { ($0.name, $0.matched, $0.failed) })
     }
 }

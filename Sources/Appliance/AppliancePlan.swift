@@ -45,6 +45,9 @@ public struct AppliancePlan: Sendable {
         passwordFile = configuration.readPasswordFile(&errors)
     }
 
+    /// Where the databases are, relative to the working directory or absolute.
+    public var dataDirectory: String { configuration.dataDirectory }
+
     /// Puts the databases into another directory than the configured one.
     public mutating func use(dataDirectory: String) { configuration.appliance.dataDirectory = dataDirectory }
 }

@@ -28,6 +28,10 @@ final class BrokerLoop {
 
     /// Told of what happens to the store.
     var storageEvents: (StorageEvent) -> Void = { _ in }
+    /// Told of what a commit or a purge did to the cache: messages that are new in it, those that it lost, all its lanes.
+    var cacheChanged: (_ appended: Int64, _ losses: [CacheLoss], _ lanes: [LaneStatus]) -> Void = { _, _, _ in }
+    /// What was lost outside of a commit and the lanes after that, for the bridges to learn with the next one.
+    private var purge: (losses: [CacheLoss], lanes: [LaneStatus]) = ([], [])
     private(set) var commits = CommitStatistics()
     private var storedAt = MonotonicTime.zero
 
@@ -153,11 +157,24 @@ final class BrokerLoop {
             failure = nil
             failures = 0
         }
+        cacheChanged(report.cache.appended, report.cache.losses, report.lanes)
         finish(pending.number, losses: report.cache.losses, lanes: report.lanes)
+    }
+
+    /// Messages were taken out of the cache.
+    func purged(_ losses: [CacheLoss], lanes: [LaneStatus]) {
+        purge.losses += losses
+        purge.lanes = lanes
+        cacheChanged(0, losses, lanes)
+        broker.touchBatch()
+        scheduleTurn()
     }
 
     private func finish(_ number: Int64, losses: [CacheLoss], lanes: [LaneStatus]) {
         broker.committed(number, now: SystemClock.monotonic())
+        let losses = losses + purge.losses
+        let lanes = lanes.isEmpty ? purge.lanes : lanes
+        purge = ([], [])
         for bridge in bridges { bridge.committed(number, losses: losses, lanes: lanes) }
         scheduleTurn()
     }

@@ -83,14 +83,31 @@ struct LiveSummary {
                     + "  errors \(bus.errors)  exceptions \(bus.exceptions)  busy \(decimal(bus.busyShare * 100)) %")
         }
         for rule in now.rules { lines.append("rule \(rule.name)   matched \(rule.matched)   failed \(rule.failed)") }
-        for bridge in now.bridges {
+        for report in now.bridges {
+            let bridge = report.status
             let oldest = bridge.oldestPublishedAt.map { age(.milliseconds(max(0, now.time.milliseconds - $0.milliseconds))) }
             lines.append(
                 "bridge \(bridge.name)   \(text(bridge.state, at: now.monotonic))   cache depth \(bridge.messages)"
-                    + (oldest.map { "   oldest \($0)" } ?? "") + (bridge.lastError.map { "   \($0)" } ?? ""))
+                    + (oldest.map { "   oldest \($0)" } ?? "") + drain(report) + (bridge.lastError.map { "   \($0)" } ?? ""))
         }
         if now.bridges.isEmpty { lines.append("bridge none   cache depth 0") }
+        if !now.bridges.isEmpty { lines.append(text(now.cache)) }
         return lines + log.suffix(3)
+    }
+
+    private static func drain(_ report: BridgeReport) -> String {
+        guard report.status.messages > 0, let seconds = report.drainSeconds else { return "" }
+        return "   empty in \(Quantity.seconds(seconds))"
+    }
+
+    private static func text(_ cache: CacheFigures) -> String {
+        let percent = Int((cache.fraction * 100).rounded())
+        var text = "cache \(Quantity.bytes(cache.usedBytes)) of \(Quantity.bytes(cache.size.bytes)) (\(percent) %)"
+        if cache.plan.load.cachedBytesPerSecond > 0 {
+            text += "   \(Quantity.number(cache.plan.load.recordsPerSecond)) messages/s   holds \(Quantity.seconds(cache.plan.secondsHeld))"
+            text += "   full in \(Quantity.seconds(cache.secondsUntilFull))"
+        }
+        return text
     }
 
     private static func text(_ state: Reconnection.State, at now: MonotonicTime) -> String {

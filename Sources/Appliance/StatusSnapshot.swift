@@ -22,6 +22,7 @@ struct StatusSnapshot: Sendable {
     var samples: UInt64
     var points: [Point]
     var buses: [BusStatus]
-    var bridges: [BridgeStatus]
+    var bridges: [BridgeReport]
+    var cache: CacheFigures
     var rules: [(name: String, matched: UInt64, failed: UInt64)]
 }

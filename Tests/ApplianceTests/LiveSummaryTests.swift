@@ -11,10 +11,20 @@ struct LiveSummaryTests {
     private let now = Timestamp(milliseconds: 1_700_000_000_000)
     private let monotonic = MonotonicTime(nanoseconds: 5_000_000_000_000)
 
+    /// Of a cache of 2 GiB with a quarter in use, into which 10 messages of 100 bytes come a second.
+    private var figures: CacheFigures {
+        var load = CachePlan.Load()
+        load.recordsPerSecond = 10
+        load.cachedBytesPerRecord = 100
+        let size = CacheSize(bytes: 2 << 30, reason: "as configured")
+        return CacheFigures(size: size, usedBytes: 1 << 29, messages: 42, plan: CachePlan(load: load, cacheBytes: size.bytes))
+    }
+
     private func snapshot(_ points: [StatusSnapshot.Point] = []) -> StatusSnapshot {
         StatusSnapshot(
             time: now, monotonic: monotonic, uptime: .seconds(125), name: "box-1", listeners: ["127.0.0.1:1883"], clients: 3,
-            broker: BrokerStatistics(), samples: 0, points: points, buses: [], bridges: [], rules: [])
+            broker: BrokerStatistics(), samples: 0, points: points, buses: [], bridges: [],
+            cache: figures, rules: [])
     }
 
     private func point(
@@ -92,11 +102,12 @@ struct LiveSummaryTests {
                 samples: 9, overruns: 0, busy: .seconds(1), elapsed: .seconds(8), devices: [])
         ]
         snapshot.rules = [("hot", 5, 1)]
-        func bridge(_ state: Reconnection.State, oldest: Int64?, error: String?) -> BridgeStatus {
-            BridgeStatus(
+        func bridge(_ state: Reconnection.State, oldest: Int64?, error: String?) -> BridgeReport {
+            let status = BridgeStatus(
                 name: "cloud", state: state, lastError: error, messages: 42, bytes: 0,
                 oldestPublishedAt: oldest.map { Timestamp(milliseconds: now.milliseconds - $0) }, sentPerSecond: 0,
                 receivedPerSecond: 0, lane: BridgeLaneStatistics(), counts: BridgeCounts())
+            return BridgeReport(status: status, inPerSecond: 10, outPerSecond: 52)
         }
         snapshot.bridges = [
             bridge(.waiting(until: monotonic + .seconds(7)), oldest: 180_000, error: "refused"),
@@ -104,11 +115,12 @@ struct LiveSummaryTests {
         ]
         let found = lines(snapshot, log: ["one", "two", "three", "four"])
         #expect(
-            found.suffix(8) == [
+            found.suffix(9) == [
                 "", "bus line-1 modbus-tcp open  requests 20  errors 2  exceptions 1  busy 12.5 %",
                 "rule hot   matched 5   failed 1",
                 "bridge cloud   away, next try in 7 s   cache depth 42   oldest 3 min   refused",
-                "bridge cloud   connected for 1 min   cache depth 42", "two", "three", "four",
+                "bridge cloud   connected for 1 min   cache depth 42   empty in 1 s",
+                "cache 512 MiB of 2 GiB (25 %)   10 messages/s   holds 24.9 days   full in 18.6 days", "two", "three", "four",
             ])
     }
 

@@ -35,8 +35,8 @@ struct CacheMeasurement {
         var counts = (commits: 0, records: 0, sent: 0)
         var cached = 0.0
         var acknowledgements: [LaneAcknowledgement] = []
-        let start = WrittenBytes.now
-        while counts.commits < effort.commits, WrittenBytes.now - start < effort.writtenBytes {
+        let start = WrittenBytes.given
+        while counts.commits < effort.commits, WrittenBytes.given - start < effort.writtenBytes {
             let last = simulation.wall
             let appends = simulation.nextCommit()
             guard !appends.isEmpty else { break }
@@ -63,7 +63,7 @@ struct CacheMeasurement {
         measurement.recordsPerCommit = records / Double(counts.commits)
         measurement.load.recordsPerSecond = traffic.recordsPerSecond
         measurement.load.cachedBytesPerRecord = cached / records
-        measurement.load.writtenBytesPerRecord = Double(WrittenBytes.now - start) / records
+        measurement.load.writtenBytesPerRecord = Double(WrittenBytes.given - start) / records
         measurement.load.sentBytesPerRecord = Double(counts.sent) / records
         return measurement
     }
@@ -143,22 +143,5 @@ extension Message {
     fileprivate var publishBytes: Int {
         let rest = 2 + topicLength + 2 + 1 + propertiesLength + payloadLength
         return 1 + (rest < 128 ? 1 : rest < 16_384 ? 2 : rest < 2_097_152 ? 3 : 4) + rest
-    }
-}
-
-/// Bytes that this process has given to `write` and the like, whatever the file lies on: proc(5), /proc/self/io.
-enum WrittenBytes {
-    /// 0 where the kernel does not say.
-    static var now: Int64 {
-        let descriptor = open("/proc/self/io", O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { return 0 }
-        defer { close(descriptor) }
-        var bytes = [UInt8](repeating: 0, count: 512)
-        let count = read(descriptor, &bytes, bytes.count)
-        guard count > 0 else { return 0 }
-        for line in String(decoding: bytes[..<count], as: UTF8.self).split(separator: "\n") where line.hasPrefix("wchar: ") {
-            return Int64(line.dropFirst(7)) ?? 0
-        }
-        return 0
     }
 }

@@ -13,6 +13,16 @@ public struct CachePlanReport: Sendable {
     let points: Int
     let recordsPerCommit: Double
     let commitInterval: Duration
+    /// What the box does just now; nil if it does not run.
+    var measured: CachePlan?
+
+    /// Takes in the figures of a box that runs.
+    public mutating func add(recordsPerSecond: Double, cachedBytesPerRecord: Double) {
+        var now = plan
+        now.load.recordsPerSecond = recordsPerSecond
+        now.load.cachedBytesPerRecord = cachedBytesPerRecord
+        measured = now
+    }
 
     init(
         plan: CachePlan, size: CacheSize, disk: DiskSpace?, board: BoardProfile, outage: Duration, traffic: PlannedTraffic,
@@ -60,6 +70,14 @@ public struct CachePlanReport: Sendable {
             ]
         } else {
             rows.append(("records", "none: no point on a bus is forwarded; say with --rate what clients publish"))
+        }
+        if let measured {
+            let load = measured.load
+            rows.append((
+                "measured now",
+                "\(Quantity.number(load.recordsPerSecond)) records a second, \(Quantity.number(load.cachedBytesPerRecord)) B each: "
+                    + "\(Quantity.bytes(measured.bytesPerDay)) a day, held \(Quantity.seconds(measured.secondsHeld))"
+            ))
         }
         rows.append(("power cut", lossWindow))
         let width = rows.map(\.0.count).max() ?? 0
@@ -137,6 +155,15 @@ public struct CachePlanReport: Sendable {
         writer.member("writeAmplification", plan.writeAmplification)
         writer.member("enduranceYears", plan.yearsOfEndurance)
         writer.member("lossWindowSeconds", Double(commitInterval.wholeMilliseconds) / 1000)
+        if let measured {
+            writer.name("measured")
+            writer.beginObject()
+            writer.member("recordsPerSecond", measured.load.recordsPerSecond)
+            writer.member("cachedBytesPerRecord", measured.load.cachedBytesPerRecord)
+            writer.member("cachedBytesPerDay", measured.bytesPerDay)
+            writer.member("secondsHeld", measured.secondsHeld)
+            writer.endObject()
+        }
         writer.endObject()
         return writer.finish()
     }

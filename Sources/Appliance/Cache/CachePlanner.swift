@@ -36,17 +36,14 @@ public struct CachePlanner: Sendable {
         let storage = plan.board.storage
         let size = CacheSize.of(
             configuration.cache.size, on: disk, share: storage.cacheShare, bytesPerSecond: measurement.load.cachedBytesPerSecond)
-        let calculated = CachePlan(
-            load: measurement.load, cacheBytes: size.bytes, maximumAge: configuration.cache.maxAge,
-            uplinkBitsPerSecond: assumptions.uplinkBitsPerSecond,
-            endurance: storage.endurance(ofFileSystem: disk?.total ?? 0), writeAmplification: storage.writeAmplification)
+        let calculated = calculation(measurement.load, size: size, disk: disk, uplink: assumptions.uplinkBitsPerSecond)
         return CachePlanReport(
             plan: calculated, size: size, disk: disk, board: plan.board, outage: assumptions.outage, traffic: traffic,
             recordsPerCommit: measurement.recordsPerCommit, commitInterval: configuration.cache.commitInterval)
     }
 
-    /// How large the cache may be on this disk.
-    func cacheSize() async -> CacheSize {
+    /// How large the cache may be on this disk, and the plan of that without a load.
+    func cache() async -> (size: CacheSize, base: CachePlan) {
         let configuration = plan.configuration
         var bytesPerSecond = 0.0
         if case .duration = configuration.cache.size, let scratch = try? ScratchDirectory.inMemory() {
@@ -54,9 +51,17 @@ public struct CachePlanner: Sendable {
             scratch.remove()
             bytesPerSecond = measurement?.load.cachedBytesPerSecond ?? 0
         }
-        return CacheSize.of(
-            configuration.cache.size, on: DiskSpace.of(directory: configuration.dataDirectory), share: plan.board.storage.cacheShare,
-            bytesPerSecond: bytesPerSecond)
+        let disk = DiskSpace.of(directory: configuration.dataDirectory)
+        let storage = plan.board.storage
+        let size = CacheSize.of(configuration.cache.size, on: disk, share: storage.cacheShare, bytesPerSecond: bytesPerSecond)
+        return (size, calculation(CachePlan.Load(), size: size, disk: disk, uplink: nil))
+    }
+
+    private func calculation(_ load: CachePlan.Load, size: CacheSize, disk: DiskSpace?, uplink: Double?) -> CachePlan {
+        let storage = plan.board.storage
+        return CachePlan(
+            load: load, cacheBytes: size.bytes, maximumAge: plan.configuration.cache.maxAge, uplinkBitsPerSecond: uplink,
+            endurance: storage.endurance(ofFileSystem: disk?.total ?? 0), writeAmplification: storage.writeAmplification)
     }
 
     private func measure(

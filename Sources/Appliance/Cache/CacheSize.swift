@@ -11,7 +11,7 @@ struct CacheSize: Sendable, Equatable {
     /// Less than this is no cache.
     static let minimum: Int64 = 1 << 20
     /// Bytes that are left free for what a disk needs beside the cache: two write-ahead logs of 4 MiB, the reserve of 5 MiB,
-    /// logs; on a small disk half of it.
+    /// logs; on a small disk three quarters of it.
     static let reserve: Int64 = 16 << 20
     /// The file is larger than its blocks by the pages' heads and their unused ends, at most by this (measured: 2 to 4 %).
     static let fileOverhead = 1.05
@@ -50,7 +50,7 @@ struct CacheSize: Sendable, Equatable {
         guard let space else { return CacheSize(bytes: 1 << 30, reason: "the size of the disk is not known") }
         let percent = Int((share * 100).rounded())
         let allowed = Double(space.total) * share - Double(space.others)
-        let free = max(0, Double(space.available + space.own - min(reserve, space.total / 2)))
+        let free = max(0, Double(space.available + space.own - min(reserve, space.total / 4 * 3)))
         func size(_ bytes: Double, _ reason: String) -> CacheSize {
             CacheSize(bytes: max(minimum, Int64(bytes / fileOverhead)), reason: reason)
         }

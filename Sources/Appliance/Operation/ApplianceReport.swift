@@ -2,6 +2,7 @@ import Bridge
 import Broker
 import Core
 import MQTTServer
+import Store
 
 /// All that is counted, at one moment: what `$SYS` and the metrics show. Made on the broker's loop.
 struct ApplianceReport: Sendable {
@@ -19,7 +20,10 @@ struct ApplianceReport: Sendable {
     /// Open connections by listener, in the order of the configuration.
     var connections: [(listener: String, count: Int)]
     var commits: CommitStatistics
-    var bridges: [BridgeStatus]
+    var bridges: [BridgeReport]
+    var cache: CacheFigures
+    /// Messages that the cache has lost, by bridge, priority and reason.
+    var losses: [(bridge: String, priority: Int, reason: CacheLoss.Reason, messages: Int64)]
     var rules: [Rule]
     /// Values read from field buses.
     var samples: UInt64

@@ -34,6 +34,10 @@ final class EventPublisher: BrokerObserver {
         publish(event.topic) { event.write(to: &$0) }
     }
 
+    func observe(_ event: CacheEvent) {
+        publish(event.topic) { event.write(to: &$0) }
+    }
+
     /// The broker is in the middle of what it tells of: the message follows as soon as that is over.
     private func publish(_ topic: String, _ members: (inout JSONWriter) -> Void) {
         guard broker.hasSubscribers(topic) else { return }

@@ -4,6 +4,7 @@ import Console
 import Core
 import MQTTCodec
 import MQTTServer
+import Store
 
 /// Writes the report as metrics. Names are part of what users build on: they stay.
 struct MetricsPage {
@@ -17,7 +18,9 @@ struct MetricsPage {
         page.writeConnections(report)
         page.writeMessages(report.statistics, report.census)
         page.writeStore(report.commits, report.census)
-        page.writeBridges(report.bridges, wall: report.wall)
+        page.writeCache(report)
+        page.writeBridges(report.bridges.map(\.status), wall: report.wall)
+        page.writeRates(report.bridges)
         page.writeRules(report.rules)
         page.writer.counter("martlet_points_read", help: "Values read from field buses.", report.samples)
         page.writeProcess(process, report)
@@ -108,6 +111,55 @@ struct MetricsPage {
         writer.gauge("martlet_store_pending_operations", help: "Changes that wait for the next commit.", census.pendingOperations)
         writer.gauge(
             "martlet_store_pending_bytes", unit: "bytes", help: "Bytes of the messages in those.", census.pendingBytes)
+    }
+
+    private mutating func writeCache(_ report: ApplianceReport) {
+        let cache = report.cache
+        writer.gauge("martlet_cache_bytes", unit: "bytes", help: "Bytes of all that waits for upstream brokers.", Int(cache.usedBytes))
+        writer.gauge("martlet_cache_limit_bytes", unit: "bytes", help: "Bytes that it may have.", Int(cache.size.bytes))
+        writer.gauge("martlet_cache_messages", help: "Messages that wait for upstream brokers.", Int(cache.messages))
+        let load = cache.plan.load
+        writer.gauge(
+            "martlet_cache_in_messages_per_second", help: "Messages that come to wait, as a mean of some minutes.",
+            [Sample([], load.recordsPerSecond)])
+        let seconds: [(String, String, Double)] = [
+            ("martlet_cache_held_seconds", "How long the cache holds what comes at that rate, from empty to full.", cache.plan.secondsHeld),
+            ("martlet_cache_full_in_seconds", "When it is full at that rate, if nothing leaves it.", cache.secondsUntilFull),
+        ]
+        for (name, help, value) in seconds where value.isFinite {
+            writer.gauge(name, unit: "seconds", help: help, [Sample([], value)])
+        }
+        writer.gauge(
+            "martlet_disk_written_bytes_per_day", help: "Bytes that the program writes to the disk a day, as a mean of some minutes.",
+            [Sample([], cache.plan.writtenPerDay)])
+        if let years = cache.plan.yearsOfEndurance, years.isFinite {
+            writer.gauge(
+                "martlet_disk_endurance_years", help: "How long the board's declared endurance lasts for that.", [Sample([], years)])
+        }
+        writer.counter(
+            "martlet_cache_messages_lost", help: "Messages that the cache gave up or did not take.",
+            report.losses.map {
+                Sample(
+                    [("bridge", $0.bridge), ("priority", "\($0.priority)"), ("reason", $0.reason.rawValue)], UInt64(clamping: $0.messages))
+            })
+    }
+
+    private mutating func writeRates(_ bridges: [BridgeReport]) {
+        guard !bridges.isEmpty else { return }
+        writer.gauge(
+            "martlet_bridge_in_messages_per_second", help: "Messages that come to wait, over some seconds.",
+            bridges.map { Sample([("bridge", $0.name)], $0.inPerSecond) })
+        writer.gauge(
+            "martlet_bridge_out_messages_per_second", help: "Messages that arrive upstream, over some seconds.",
+            bridges.map { Sample([("bridge", $0.name)], $0.outPerSecond) })
+        writer.gauge(
+            "martlet_bridge_drain_seconds", unit: "seconds", help: "How long what waits takes at these rates.",
+            bridges.compactMap { bridge in bridge.drainSeconds.map { Sample([("bridge", bridge.name)], $0) } })
+        writer.gauge(
+            "martlet_bridge_route_messages", help: "Messages of a priority that have not arrived upstream.",
+            bridges.flatMap { bridge in
+                bridge.status.routes.map { Sample([("bridge", bridge.name), ("priority", "\($0.priority)")], UInt64(clamping: $0.messages)) }
+            })
     }
 
     private mutating func writeBridges(_ bridges: [BridgeStatus], wall: Timestamp) {

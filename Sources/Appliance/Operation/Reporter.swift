@@ -10,13 +10,16 @@ final class Reporter {
     private let loop: BrokerLoop
     private let context: ServerContext
     private let publisher: PointPublisher
+    private let cache: CacheMonitor
     private let startedAt: MonotonicTime
     var listeners: [String]
     var rules: [RuleClient] = []
 
     init(
-        loop: BrokerLoop, context: ServerContext, publisher: PointPublisher, listeners: [String], startedAt: MonotonicTime
+        loop: BrokerLoop, context: ServerContext, publisher: PointPublisher, cache: CacheMonitor, listeners: [String],
+        startedAt: MonotonicTime
     ) {
+        self.cache = cache
         self.loop = loop
         self.context = context
         self.publisher = publisher
@@ -29,8 +32,15 @@ final class Reporter {
             wall: SystemClock.wall(), uptime: SystemClock.monotonic() - startedAt, statistics: loop.broker.statistics,
             census: loop.broker.census(), traffic: context.traffic,
             connections: listeners.map { ($0, context.connections[$0] ?? 0) }, commits: loop.commits,
-            bridges: loop.bridges.filter { !$0.hasStopped }.map(\.status),
+            bridges: bridges(), cache: cache.figures, losses: cache.losses.totals,
             rules: rules.map { ApplianceReport.Rule(name: $0.name, matched: $0.matched, failed: $0.failed) },
             samples: publisher.samples)
+    }
+
+    func bridges() -> [BridgeReport] {
+        loop.bridges.filter { !$0.hasStopped }.map { bridge in
+            let rates = cache.rates(of: bridge.configuration.name)
+            return BridgeReport(status: bridge.status, inPerSecond: rates.in, outPerSecond: rates.out)
+        }
     }
 }

@@ -19,6 +19,8 @@ final class SystemTopics {
     private var published: [String: String] = [:]
     private var loads: [String: LoadAverage] = [:]
     private var heapMaximum = 0
+    /// By bridge, as published last.
+    private var connected: [String: Bool] = [:]
 
     init(broker: Broker, interval: Duration?, now: MonotonicTime) {
         self.broker = broker
@@ -27,8 +29,15 @@ final class SystemTopics {
     }
 
     /// To be called about once a second.
-    func tick(now: MonotonicTime, report: () -> ApplianceReport) {
-        guard let interval, now >= dueAt else { return }
+    func tick(now: MonotonicTime, report: () -> ApplianceReport, bridges: () -> [BridgeReport]) {
+        guard let interval else { return }
+        guard now >= dueAt else {
+            // That a bridge comes or goes is said at once.
+            for bridge in bridges() where connected[bridge.name] != bridge.status.state.isConnected {
+                publish(bridge, now: now, wall: SystemClock.wall())
+            }
+            return
+        }
         dueAt = now + interval
         let report = report()
         updateLoads(report, after: Double((now - updatedAt).wholeNanoseconds) / 1e9)
@@ -43,6 +52,19 @@ final class SystemTopics {
         heapMaximum = max(heap, heapMaximum)
         values += [("heap/current", "\(heap)"), ("heap/maximum", "\(heapMaximum)")]
         for (name, value) in values { publish("$SYS/broker/\(name)", value, now: now, wall: report.wall) }
+        for bridge in report.bridges { publish(bridge, now: now, wall: report.wall) }
+        for name in connected.keys where !report.bridges.contains(where: { $0.name == name }) {
+            for topic in ["state", "status"] { publish("$SYS/broker/connection/\(name)/\(topic)", "", now: now, wall: report.wall) }
+            connected[name] = nil
+        }
+    }
+
+    private func publish(_ bridge: BridgeReport, now: MonotonicTime, wall: Timestamp) {
+        let isConnected = bridge.status.state.isConnected
+        connected[bridge.name] = isConnected
+        let topic = "$SYS/broker/connection/\(bridge.name)"
+        publish("\(topic)/state", isConnected ? "1" : "0", now: now, wall: wall)
+        publish("\(topic)/status", String(decoding: bridge.json(now: now, wall: wall), as: UTF8.self), now: now, wall: wall)
     }
 
     private func publish(_ topic: String, _ value: String, now: MonotonicTime, wall: Timestamp) {
@@ -59,6 +81,7 @@ final class SystemTopics {
         let wall = SystemClock.wall()
         for topic in published.keys { publish(topic, "", now: now, wall: wall) }
         published = [:]
+        connected = [:]
     }
 
     private func updateLoads(_ report: ApplianceReport, after seconds: Double) {
@@ -77,7 +100,7 @@ final class SystemTopics {
     private static func values(_ report: ApplianceReport) -> [(name: String, value: String)] {
         let census = report.census
         let away = census.sessions - census.clients
-        var values: [(name: String, value: String)] = [
+        return [
             ("version", "martlet version \(Appliance.version)"),
             ("uptime", "\(report.uptime.components.seconds) seconds"),
             ("clients/total", "\(census.sessions)"),
@@ -104,9 +127,5 @@ final class SystemTopics {
             ("bytes/received", "\(report.traffic.bytesReceived)"),
             ("bytes/sent", "\(report.traffic.bytesSent)"),
         ]
-        for bridge in report.bridges {
-            values.append(("connection/\(bridge.name)/state", bridge.state.isConnected ? "1" : "0"))
-        }
-        return values
     }
 }

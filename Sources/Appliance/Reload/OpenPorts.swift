@@ -12,7 +12,12 @@ struct OpenPorts: Sendable {
     var listeners: [Port] = []
     var metrics: (table: MartletConfiguration.Metrics, channel: any Channel)?
 
-    var channels: [any Channel] { listeners.map(\.channel) + (metrics.map { [$0.channel] } ?? []) }
+    /// For the commands of this machine.
+    var control: (any Channel)?
+
+    var channels: [any Channel] {
+        listeners.map(\.channel) + (metrics.map { [$0.channel] } ?? []) + (control.map { [$0] } ?? [])
+    }
 
     func index(of place: String) -> Int? { listeners.firstIndex { $0.table.place == place } }
 

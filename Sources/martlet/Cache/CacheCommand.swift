@@ -1,8 +1,99 @@
+import Appliance
 import ArgumentParser
+import Configuration
+import Core
+import Store
 
 struct CacheCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "cache",
         abstract: "The breakpoint cache: plans its size, shows what waits in it, exports and purges.",
-        subcommands: [CachePlanCommand.self])
+        subcommands: [CachePlanCommand.self, CacheShowCommand.self, CacheExportCommand.self, CachePurgeCommand.self])
+}
+
+/// Which messages a command is about.
+struct CacheSelectionOptions: ParsableArguments {
+    @Option(help: "Of this bridge alone.")
+    var bridge: String?
+
+    @Option(help: ArgumentHelp("Of this route alone: BRIDGE/PRIORITY.", valueName: "route"))
+    var route: String?
+
+    @Option(help: "Published at least so long ago: 90s, 15m, 12h, 30d.")
+    var olderThan: String?
+
+    func validate() throws {
+        if bridge != nil, route != nil { throw ValidationError("--route names the bridge already: leave out --bridge") }
+        _ = try selection()
+    }
+
+    func selection() throws -> CacheSelection {
+        var selection = CacheSelection(bridge: bridge)
+        if let route {
+            guard let slash = route.lastIndex(of: "/"), slash > route.startIndex, let priority = Int(route[route.index(after: slash)...]),
+                (0...9).contains(priority)
+            else { throw ValidationError("--route is BRIDGE/PRIORITY, such as cloud/5") }
+            selection.bridge = String(route[..<slash])
+            selection.priority = priority
+        }
+        if let olderThan {
+            let units: [Character: Int64] = ["s": 1, "m": 60, "h": 3600, "d": 86_400]
+            guard let unit = olderThan.last.flatMap({ units[$0] }), let number = Int64(olderThan.dropLast()), (0...36_500).contains(number / (86_400 / unit))
+            else { throw ValidationError("--older-than is a whole number with s, m, h or d, such as 12h") }
+            selection.olderThan = .seconds(number * unit)
+        }
+        return selection
+    }
+}
+
+/// The cache of a configuration, of a box that runs or of its files alone.
+enum CacheAccess {
+    case files(CacheInspector)
+    case box(ControlClient)
+
+    /// - Throws: `ExitCode`, after it has said why the cache cannot be reached.
+    static func open(_ file: String) async throws -> CacheAccess {
+        do {
+            let directory = try AppliancePlan.load(path: file).dataDirectory
+            guard FileContent.exists(directory + "/cache.db") else {
+                Console.error("martlet: there is no cache in \(directory): no box has run with this file")
+                throw ExitCode(1)
+            }
+            do throws(StoreError) {
+                return .files(try CacheInspector(directory: directory))
+            } catch {
+                guard case .busy(let message) = error else { throw error }
+                let client = ControlClient(path: directory + "/" + ControlSocket.name)
+                guard client.isThere else {
+                    Console.error("martlet: \(message), which does not answer at \(client.path)")
+                    throw ExitCode(1)
+                }
+                return .box(client)
+            }
+        } catch let error as ConfigurationErrors {
+            Console.error(error.description)
+            throw ExitCode(1)
+        } catch let error as StoreError {
+            Console.error("martlet: \(error)")
+            throw ExitCode(1)
+        }
+    }
+
+    /// Runs a command and says what goes wrong.
+    static func use(_ file: String, _ body: (CacheAccess) async throws -> Void) async throws {
+        let access = try await open(file)
+        do {
+            try await body(access)
+            await access.close()
+        } catch {
+            await access.close()
+            guard !(error is ExitCode) else { throw error }
+            Console.error("martlet: \(error)")
+            throw ExitCode(1)
+        }
+    }
+
+    private func close() async {
+        if case .files(let inspector) = self { await inspector.close() }
+    }
 }

@@ -2,6 +2,7 @@ import Appliance
 import ArgumentParser
 import Configuration
 import Core
+import Payload
 
 struct CachePlanCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -56,7 +57,10 @@ struct CachePlanCommand: AsyncParsableCommand {
             assumptions.changing = changing
             let scratch = try ScratchDirectory.inMemory()
             defer { scratch.remove() }
-            let report = try await CachePlanner(plan).report(assumptions, scratch: scratch.path)
+            var report = try await CachePlanner(plan).report(assumptions, scratch: scratch.path)
+            if let now = CachePlanCommand.measured(plan.dataDirectory) {
+                report.add(recordsPerSecond: now.recordsPerSecond, cachedBytesPerRecord: now.cachedBytesPerRecord)
+            }
             Console.print(json ? String(decoding: report.json, as: UTF8.self) : report.text)
         } catch let error as ConfigurationErrors {
             Console.error(error.description)
@@ -64,6 +68,21 @@ struct CachePlanCommand: AsyncParsableCommand {
         } catch let error as ApplianceError {
             Console.error("martlet: \(error)")
             throw ExitCode(1)
+        }
+    }
+
+    /// What a box that runs on the directory says of itself; nil if there is none, or nothing has come yet.
+    private static func measured(_ directory: String) -> (recordsPerSecond: Double, cachedBytesPerRecord: Double)? {
+        let client = ControlClient(path: directory + "/" + ControlSocket.name)
+        guard client.isThere, let body = try? client.get("/cache").body else { return nil }
+        return body.withUnsafeBytes { bytes in
+            var scanner = JSONScanner()
+            do throws(JSONError) { try scanner.scan(bytes) } catch { return nil }
+            guard let rate = scanner.member("recordsPerSecond", of: JSONScanner.root), let records = scanner.number(rate)?.double,
+                let size = scanner.member("cachedBytesPerRecord", of: JSONScanner.root), let cached = scanner.number(size)?.double,
+                records > 0, cached > 0
+            else { return nil }
+            return (records, cached)
         }
     }
 }

@@ -12,6 +12,8 @@ enum FileContent {
         return try read(file, name: path, limit: limit)
     }
 
+    static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
+
     /// Everything until the end of the input.
     static func readStandardInput(limit: Int) throws(ClientError) -> [UInt8] {
         try read(STDIN_FILENO, name: "standard input", limit: limit)

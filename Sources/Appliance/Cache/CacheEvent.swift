@@ -1,0 +1,42 @@
+import Core
+import Payload
+import Store
+
+/// What happens to the cache, as its event topics say it.
+enum CacheEvent: Sendable {
+    /// So many percent are in use.
+    case filling(percent: Int, CacheFigures)
+    /// Well below so many percent again.
+    case emptying(percent: Int, CacheFigures)
+    case lost(LossLedger.Report)
+
+    var topic: String {
+        switch self {
+        case .filling: "$events/cache/filling"
+        case .emptying: "$events/cache/emptying"
+        case .lost: "$events/cache/lost"
+        }
+    }
+
+    /// The members of the JSON object after `time`.
+    func write(to writer: inout JSONWriter) {
+        switch self {
+        case .filling(let percent, let figures), .emptying(let percent, let figures):
+            writer.member("percent", Int64(percent))
+            writer.member("bytes", figures.usedBytes)
+            writer.member("limitBytes", figures.size.bytes)
+            if figures.secondsUntilFull.isFinite { writer.member("secondsUntilFull", Int64(figures.secondsUntilFull)) }
+        case .lost(let report):
+            if let bridge = report.bridge {
+                writer.name("bridge")
+                writer.string(bridge)
+            }
+            writer.member("priority", Int64(report.priority))
+            writer.name("reason")
+            writer.string(report.reason.rawValue)
+            writer.member("messages", report.messages)
+            writer.member("from", report.from.milliseconds)
+            writer.member("to", report.to.milliseconds)
+        }
+    }
+}

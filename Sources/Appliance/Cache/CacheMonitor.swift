@@ -1,0 +1,138 @@
+import Bridge
+import Core
+import Logging
+import MQTTCodec
+import Payload
+import Store
+
+/// Watches the cache of a box that runs: its figures, when it is nearly full, and what it loses.
+///
+/// Belongs to the broker's event loop.
+final class CacheMonitor {
+    /// Whose figures the cache has.
+    private let size: CacheSize
+    private let base: CachePlan
+    private let box: String
+    private let logger: Logger
+    /// Told of what happens.
+    private let events: (CacheEvent) -> Void
+
+    private(set) var lanes: [LaneStatus]
+    private(set) var losses = LossLedger()
+    private var appended: UInt64 = 0
+    private var records = MeanRate(window: .seconds(300))
+    private var written = MeanRate(window: .seconds(300))
+    private var bytesPerRecord = 0.0
+    private var watch = FillWatch()
+    private var bridgeRates: [String: (in: MeanRate, out: MeanRate)] = [:]
+
+    /// - Parameters:
+    ///   - base: the plan's limits and endurance; its load is measured here.
+    ///   - box: the appliance's name, for the topics of reports upstream.
+    ///   - lanes: what the cache holds.
+    init(
+        size: CacheSize, base: CachePlan, box: String, lanes: [LaneStatus], logger: Logger, now: MonotonicTime,
+        events: @escaping (CacheEvent) -> Void
+    ) {
+        self.size = size
+        self.base = base
+        self.box = box
+        self.lanes = lanes
+        self.logger = logger
+        self.events = events
+        records.update(0, at: now)
+        written.update(UInt64(clamping: WrittenBytes.toDisk), at: now)
+        measureRecords()
+    }
+
+    /// A commit is on disk, or something was purged.
+    ///
+    /// - Parameters:
+    ///   - appended: messages that are new.
+    ///   - lanes: all of them.
+    func changed(appended: Int64, losses: [CacheLoss], lanes: [LaneStatus]) {
+        self.appended &+= UInt64(clamping: appended)
+        self.lanes = lanes
+        for loss in losses { self.losses.add(loss) }
+    }
+
+    /// To be called about once a second.
+    func tick(now: MonotonicTime, bridges: [Bridge]) {
+        records.update(appended, at: now)
+        written.update(UInt64(clamping: WrittenBytes.toDisk), at: now)
+        measureRecords()
+        for bridge in bridges where !bridge.hasStopped {
+            let lane = bridge.status.lane
+            bridgeRates[bridge.configuration.name, default: (MeanRate(window: .seconds(10)), MeanRate(window: .seconds(10)))].in
+                .update(lane.appended, at: now)
+            bridgeRates[bridge.configuration.name]?.out.update(lane.acknowledged, at: now)
+        }
+        warn()
+        for report in losses.takeDue(now) { tell(report, bridges: bridges) }
+    }
+
+    /// Messages a second into a bridge's part of the cache, and out of it.
+    func rates(of bridge: String) -> (in: Double, out: Double) {
+        bridgeRates[bridge].map { ($0.in.perSecond, $0.out.perSecond) } ?? (0, 0)
+    }
+
+    var figures: CacheFigures {
+        var plan = base
+        plan.load.recordsPerSecond = records.perSecond
+        plan.load.cachedBytesPerRecord = bytesPerRecord
+        plan.load.writtenBytesPerRecord = records.perSecond > 0 ? written.perSecond / records.perSecond : 0
+        return CacheFigures(size: size, usedBytes: usedBytes, messages: lanes.reduce(0) { $0 + $1.messages }, plan: plan)
+    }
+
+    private var usedBytes: Int64 { lanes.reduce(0) { $0 + $1.bytes } }
+
+    /// What a record takes, from those that wait: a few may share a block with many that have gone.
+    private func measureRecords() {
+        let messages = lanes.reduce(Int64(0)) { $0 + $1.messages }
+        guard messages >= 100 || bytesPerRecord == 0 && messages > 0 else { return }
+        bytesPerRecord = Double(usedBytes) / Double(messages)
+    }
+
+    private func warn() {
+        let figures = figures
+        switch watch.update(figures.fraction) {
+        case nil: break
+        case .above(let percent):
+            logger.warning(
+                "the cache is nearly full",
+                metadata: [
+                    "percent": "\(percent)", "bytes": "\(figures.usedBytes)", "limit": "\(size.bytes)",
+                    "full-in": "\(Quantity.seconds(figures.secondsUntilFull))",
+                ])
+            events(.filling(percent: percent, figures))
+        case .below(let percent):
+            logger.notice("the cache has room again", metadata: ["percent": "\(percent)", "bytes": "\(figures.usedBytes)"])
+            events(.emptying(percent: percent, figures))
+        }
+    }
+
+    /// In the log, as an event here, and upstream, so that it is known there what is missing.
+    private func tell(_ report: LossLedger.Report, bridges: [Bridge]) {
+        logger.warning(
+            "the cache has lost messages",
+            metadata: [
+                "bridge": "\(report.bridge ?? "")", "priority": "\(report.priority)", "messages": "\(report.messages)",
+                "reason": "\(report.reason.rawValue)", "from": "\(ISOTime.text(report.from))", "to": "\(ISOTime.text(report.to))",
+            ])
+        events(.lost(report))
+        // A form has its own idea of what the upstream understands.
+        guard let bridge = bridges.first(where: { $0.configuration.name == report.bridge }), bridge.configuration.form == nil else {
+            return
+        }
+        let wall = SystemClock.wall()
+        var writer = JSONWriter()
+        writer.beginObject()
+        writer.name("time")
+        writer.integer(wall.milliseconds)
+        CacheEvent.lost(report).write(to: &writer)
+        writer.endObject()
+        bridge.report(
+            Message.create(
+                topic: "martlet/\(box)/cache/lost", payload: writer.finish(), qos: .atLeastOnce, publishedAt: wall))
+    }
+}

@@ -1,0 +1,88 @@
+import Console
+import Core
+import Testing
+
+@testable import Appliance
+@testable import Store
+
+@Suite("Watching the cache")
+struct CacheMonitorTests {
+    private func time(_ seconds: Int64) -> MonotonicTime { MonotonicTime(nanoseconds: seconds * 1_000_000_000) }
+
+    @Test("a level is told once, and again only after it has been well below")
+    func levels() {
+        var watch = FillWatch()
+        #expect(watch.update(0.79) == nil)
+        #expect(watch.update(0.8) == .above(percent: 80))
+        #expect(watch.update(0.78) == nil && watch.update(0.81) == nil, "around the level")
+        #expect(watch.update(0.97) == .above(percent: 95))
+        #expect(watch.update(0.91) == nil)
+        #expect(watch.update(0.89) == .below(percent: 95))
+        #expect(watch.update(0.96) == .above(percent: 95))
+        #expect(watch.update(0.1) == .below(percent: 80), "both levels are over")
+        #expect(watch.update(0.99) == .above(percent: 95), "both are reached at once")
+    }
+
+    @Test("a rate is the mean since the start, in which what is long ago weighs less and less")
+    func rate() {
+        var rate = MeanRate(window: .seconds(10))
+        #expect(rate.perSecond == 0)
+        rate.update(0, at: time(0))
+        rate.update(100, at: time(1))
+        #expect(abs(rate.perSecond - 100) < 1e-9)
+        for second in 2...200 { rate.update(100, at: time(Int64(second))) }
+        #expect(rate.perSecond < 1e-3)
+        rate.update(5, at: time(201))
+        #expect(rate.perSecond < 1e-3, "a count that has fallen was started anew")
+    }
+
+    private func loss(
+        _ messages: Int64, _ reason: CacheLoss.Reason = .size, lane: String = "cloud/5#1", _ times: ClosedRange<Int64> = 1000...2000
+    ) -> CacheLoss {
+        CacheLoss(
+            lane: lane, messages: messages, reason: reason, oldest: Timestamp(milliseconds: times.lowerBound),
+            newest: Timestamp(milliseconds: times.upperBound))
+    }
+
+    @Test("losses of a route are reported at once, then added up for a while, with the time that they span")
+    func losses() {
+        var ledger = LossLedger()
+        ledger.add(loss(3))
+        #expect(ledger.takeDue(time(1)).map(\.messages) == [3])
+        ledger.add(loss(4, .size, lane: "cloud/5#2", 5000...6000))
+        ledger.add(loss(5, .size, 500...700))
+        ledger.add(loss(1, .age))
+        #expect(ledger.takeDue(time(2)).map(\.reason) == [.age], "another reason is another report")
+        let later = ledger.takeDue(time(11))
+        #expect(later.count == 1 && later[0].messages == 9 && later[0].bridge == "cloud" && later[0].priority == 5)
+        #expect(later[0].from.milliseconds == 500 && later[0].to.milliseconds == 6000)
+        #expect(ledger.takeDue(time(60)).isEmpty)
+        #expect(ledger.totals.map(\.messages) == [12, 1])
+    }
+
+    @Test("lanes are selected by bridge and priority, and come in the order in which they are sent")
+    func selection() {
+        func lane(_ name: String) -> LaneStatus {
+            LaneStatus(lane: name, firstSequence: nil, lastSequence: 0, acknowledgedSequence: 0, messages: 0, bytes: 0, blocks: 0, oldestPublishedAt: nil)
+        }
+        let all = ["b/5#2", "b/5#10", "a/1#1", "a/9#1", "old"].map(lane)
+        #expect(CacheSelection().lanes(all).map(\.lane) == ["a/9#1", "a/1#1", "b/5#2", "b/5#10", "old"])
+        #expect(CacheSelection(bridge: "a").lanes(all).map(\.lane) == ["a/9#1", "a/1#1"])
+        #expect(CacheSelection(bridge: "b", priority: 5).lanes(all).count == 2)
+        #expect(CacheSelection(priority: 9).lanes(all).map(\.lane) == ["a/9#1"])
+    }
+
+    @Test("the query of a page leads to the next one", arguments: ["cloud/5#1", "a&b=c d/9#2", "ü%/0#3"])
+    func query(lane: String) throws {
+        let query = ExportQuery(
+            selection: CacheSelection(bridge: "a b", priority: 3, olderThan: .seconds(60)), format: .csv,
+            cursor: CacheInspector.Cursor(lane: lane, sequence: 17))
+        var parameters: [String: String] = [:]
+        for pair in query.text.split(separator: "&") {
+            let parts = pair.split(separator: "=", maxSplits: 1)
+            parameters[String(parts[0])] = PercentEncoding.decoded(parts[1])
+        }
+        let read = try ExportQuery(parameters)
+        #expect(read.selection == query.selection && read.format == .csv && read.cursor == query.cursor)
+    }
+}
