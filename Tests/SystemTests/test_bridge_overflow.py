@@ -1,0 +1,103 @@
+"""A cache that is too small for an outage: what makes room for what."""
+
+import random
+
+import pytest
+
+from harness.bridges import martlet_bridge
+from harness.mqtt_client import Client
+from harness.tcp_proxy import TcpProxy
+from harness.waiting import eventually
+
+pytestmark = pytest.mark.martlet_only
+
+QUOTA_EXCEEDED = 0x97
+#: Several times what the cache has on disk and the bridge in memory (4 MiB, which may still be there when the disk has given
+#: it up).
+VALUES, SIZE = 3000, 6000
+ALARM_EVERY = 100
+#: A route that gives up nothing for others may not have the whole cache.
+OF_ITS_OWN = 'max-size = "1MiB"'
+#: Values that there is room for, at most.
+ROOM = (2 + 4 + 1) * 1048576 // SIZE
+
+
+@pytest.fixture
+def outage(mosquitto, tmp_path, keep, connect):
+    """`outage(policy, keys)` publishes values, and now and then an alarm, while the upstream is away. Returns what was acknowledged
+    and what arrived after it, as lists of numbers by kind."""
+
+    def run(policy, keys=""):
+        upstream = mosquitto(options="max_inflight_messages 1000", log="log_type error")
+        line = keep(TcpProxy(upstream.port))
+        forward = f"""
+  [[bridge.forward]]
+  filter = "alarms/#"
+  prefix = "site/7/"
+  priority = 9
+  when-full = "refuse"
+  [[bridge.forward]]
+  filter = "plant/#"
+  prefix = "site/7/"
+  priority = 2
+  when-full = "{policy}"
+  {keys}
+"""
+        box = keep(martlet_bridge(tmp_path / "box", line.port, order="strict", forward=forward, cache='size = "2MiB"')).start()
+        cloud = keep(Client(upstream.port, "5.0", "cloud")).connect()
+        cloud.subscribe("site/7/#", 1)
+        client = connect("publisher", "5.0", at=box)
+        # Nothing that could be compressed.
+        filler = random.Random(1).randbytes(SIZE)
+        acknowledged = {"value": [], "alarm": []}
+        for start in range(0, VALUES, ALARM_EVERY):
+            sent = [
+                ("value", number, client.start_publish("plant/a", f"value {number} ".encode() + filler, 1))
+                for number in range(start, start + ALARM_EVERY)
+            ]
+            sent.append(("alarm", start, client.start_publish("alarms/a", f"alarm {start} ", 1)))
+            for kind, number, mid in sent:
+                reason = client.wait_published(mid).value
+                assert reason in (0, QUOTA_EXCEEDED)
+                if reason == 0:
+                    acknowledged[kind].append(number)
+        line.open()
+        # Behind all of what waited, as soon as there is room for it.
+        eventually(lambda: client.publish("plant/a", "value end ", 1).value == 0, "the last value to be taken")
+        arrived = {"value": [], "alarm": []}
+        while (words := cloud.receive().payload.split(b" ", 2))[1] != b"end":
+            arrived[words[0].decode()].append(int(words[1]))
+        return acknowledged, arrived
+
+    return run
+
+
+def check_alarms(acknowledged, arrived):
+    assert acknowledged["alarm"] == list(range(0, VALUES, ALARM_EVERY)), "there was room for the alarms"
+    assert arrived["alarm"] == acknowledged["alarm"]
+
+
+def test_the_oldest_values_make_room_for_alarms_and_for_newer_values(outage):
+    acknowledged, arrived = outage("drop-oldest")
+    check_alarms(acknowledged, arrived)
+    assert len(acknowledged["value"]) == VALUES
+    values = arrived["value"]
+    assert values == sorted(set(values)) and len(values) < ROOM
+    assert values[-300:] == list(range(VALUES - 300, VALUES))
+
+
+def test_the_newest_values_are_dropped_and_the_alarms_are_not(outage):
+    acknowledged, arrived = outage("drop-newest", OF_ITS_OWN)
+    check_alarms(acknowledged, arrived)
+    assert len(acknowledged["value"]) == VALUES
+    values = arrived["value"]
+    assert values[:100] == list(range(100)) and values == sorted(values)
+    assert len(values) < ROOM
+
+
+def test_values_that_are_refused_are_not_acknowledged_and_those_that_are_arrive(outage):
+    acknowledged, arrived = outage("refuse", OF_ITS_OWN)
+    check_alarms(acknowledged, arrived)
+    assert 100 < len(acknowledged["value"]) < ROOM
+    # With Quota exceeded a message may be delivered all the same.
+    assert set(arrived["value"]) >= set(acknowledged["value"]) and arrived["value"] == sorted(arrived["value"])
