@@ -69,7 +69,7 @@ extension BoardProfile.Storage: ConfigurationTable {
         )
         Key(
             "data-device", \.dataDevice, .name, example: "mmcblk0",
-            help: "The block device's name in /dev."
+            help: "The block device's name in /dev; an eMMC is asked for its wear."
         )
     } check: { storage, findings in
         if storage.endurance != nil, storage.cycles != nil {

@@ -54,7 +54,7 @@ public struct CacheInspector: Sendable {
     }
 
     /// Messages of one page, at most: the memory that an export takes.
-    private static let pageCount = 500
+    private static let pageCount = 5000
     private static let pageBytes = 256 << 10
 
     /// The next messages of a selection. Nothing is changed by it; a box goes on meanwhile, so that messages may leave before

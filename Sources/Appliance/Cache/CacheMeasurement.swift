@@ -35,8 +35,8 @@ struct CacheMeasurement {
         var counts = (commits: 0, records: 0, sent: 0)
         var cached = 0.0
         var acknowledgements: [LaneAcknowledgement] = []
-        let start = WrittenBytes.given
-        while counts.commits < effort.commits, WrittenBytes.given - start < effort.writtenBytes {
+        let start = WrittenBytes.given ?? 0
+        while counts.commits < effort.commits, (WrittenBytes.given ?? 0) - start < effort.writtenBytes {
             let last = simulation.wall
             let appends = simulation.nextCommit()
             guard !appends.isEmpty else { break }
@@ -63,7 +63,7 @@ struct CacheMeasurement {
         measurement.recordsPerCommit = records / Double(counts.commits)
         measurement.load.recordsPerSecond = traffic.recordsPerSecond
         measurement.load.cachedBytesPerRecord = cached / records
-        measurement.load.writtenBytesPerRecord = Double(WrittenBytes.given - start) / records
+        measurement.load.writtenBytesPerRecord = Double((WrittenBytes.given ?? 0) - start) / records
         measurement.load.sentBytesPerRecord = Double(counts.sent) / records
         return measurement
     }

@@ -13,6 +13,8 @@ public struct CachePlanReport: Sendable {
     let points: Int
     let recordsPerCommit: Double
     let commitInterval: Duration
+    /// nil if the medium does not say.
+    let wear: MediumWear?
     /// What the box does just now; nil if it does not run.
     var measured: CachePlan?
 
@@ -37,6 +39,7 @@ public struct CachePlanReport: Sendable {
         points = traffic.points
         self.recordsPerCommit = recordsPerCommit
         self.commitInterval = commitInterval
+        wear = board.storage.dataDevice.flatMap { MediumWear.of(device: $0) }
     }
 
     private var outageSeconds: Double { Double(outage.wholeMilliseconds) / 1000 }
@@ -68,6 +71,7 @@ public struct CachePlanReport: Sendable {
                 ("written", written),
                 ("endurance", endurance),
             ]
+            if let wear { rows.append(("wear", wear.text)) }
         } else {
             rows.append(("records", "none: no point on a bus is forwarded; say with --rate what clients publish"))
         }
@@ -154,6 +158,7 @@ public struct CachePlanReport: Sendable {
         writer.member("enduranceBytes", plan.endurance)
         writer.member("writeAmplification", plan.writeAmplification)
         writer.member("enduranceYears", plan.yearsOfEndurance)
+        writer.member("wearPercent", (wear?.percent.upperBound).map(Double.init))
         writer.member("lossWindowSeconds", Double(commitInterval.wholeMilliseconds) / 1000)
         if let measured {
             writer.name("measured")

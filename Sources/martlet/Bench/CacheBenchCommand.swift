@@ -32,9 +32,9 @@ struct CacheBenchCommand: AsyncParsableCommand {
         defer { scratch.remove() }
         let storage = try Storage(
             directory: scratch.path + "/data", limits: CacheLimits(maximumBytes: 1 << 40), now: SystemClock.wall())
-        let written = WrittenBytes.now
+        let written = WrittenBytes.toDisk
         let into = try await measure { try await fill(storage) }
-        let bytes = WrittenBytes.now.flatMap { now in written.map { now - $0 } }
+        let bytes = WrittenBytes.toDisk.flatMap { now in written.map { now - $0 } }
         let out = try await measure { try await drain(storage) }
         await storage.close()
         report("in", into)
@@ -102,22 +102,5 @@ struct CacheBenchCommand: AsyncParsableCommand {
         let perSecond = Int(Double(messages) / max(time.wall, 1e-9))
         let perCPU = Int(Double(messages) / max(time.cpu, 1e-9))
         Console.print("\(phase): \(perSecond) messages/s, \(perCPU) messages per CPU second")
-    }
-}
-
-/// Bytes that this process has caused to be written to disk.
-private enum WrittenBytes {
-    /// nil where the kernel does not say.
-    static var now: Int? {
-        guard let file = fopen("/proc/self/io", "r") else { return nil }
-        defer { fclose(file) }
-        var line = [CChar](repeating: 0, count: 256)
-        while fgets(&line, 256, file) != nil {
-            let text = String(decoding: line.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-            if text.hasPrefix("write_bytes: ") {
-                return Int(text.dropFirst(13).filter(\.isNumber))
-            }
-        }
-        return nil
     }
 }
