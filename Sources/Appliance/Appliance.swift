@@ -99,7 +99,7 @@ public final class Appliance: Sendable {
         _ log: Logger
     ) async throws(ApplianceError) -> (storage: Storage, cache: (size: CacheSize, base: CachePlan)) {
         let directory = plan.configuration.dataDirectory
-        let (size, base) = await CachePlanner(plan).cache()
+        let (size, base) = await CachePlanner(plan).cacheAtStart()
         log.notice("size of the cache", metadata: ["size": "\(Quantity.bytes(size.bytes))", "reason": "\(size.reason)"])
         do throws(StoreError) {
             let storage = try Storage(
@@ -138,15 +138,38 @@ public final class Appliance: Sendable {
                 tasks.addTask { await core.poll(driver) }
                 tasks.addTask { await core.carryOutCommands(driver) }
             }
+            let resizing = AsyncStream.makeStream(of: Void.self)
+            tasks.addTask { await self.resizeCache(core, storage: storage, until: resizing.stream) }
             if showsSummary { tasks.addTask { await self.drawSummary(core) } }
             var inForce = plan.configuration
             var ports = ports
             for await _ in requests.stream { await reload(&inForce, &ports, core, storage: storage, group: group) }
             ServiceNotifier.stopping()
+            resizing.continuation.finish()
             // The committer goes on until the shutdown has given it the last batch.
             let channels = ports.channels
             tasks.addTask { await self.settle(core, ports: channels) }
             await tasks.waitForAll()
+        }
+    }
+
+    /// Sizes the cache anew every half minute: what else is on the disk comes and goes.
+    private func resizeCache(_ core: ApplianceCore, storage: Storage, until stop: AsyncStream<Void>) async {
+        if plan.configuration.cache.size.isFixed { return }
+        let planner = CachePlanner(plan)
+        let rate = await planner.plannedRate()
+        await withTaskGroup(of: Void.self) { tasks in
+            tasks.addTask {
+                var window = CacheSizeWindow()
+                _ = window.update(await core.eventLoop.run { core.cache.size }, now: SystemClock.monotonic())
+                while (try? await Task.sleep(for: .seconds(30))) != nil {
+                    let size = window.update(planner.cache(bytesPerSecond: rate).size, now: SystemClock.monotonic())
+                    await storage.setMaximumBytes(size.bytes)
+                    await core.eventLoop.run { core.cache.size = size }
+                }
+            }
+            for await _ in stop {}
+            tasks.cancelAll()
         }
     }
 

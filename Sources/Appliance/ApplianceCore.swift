@@ -37,7 +37,7 @@ final class ApplianceCore: @unchecked Sendable {
     private let commands: CommandClient
     private let makeBridge: (BridgeConfiguration, [LaneStatus]) -> Bridge
     private let reporter: Reporter
-    private let cache: CacheMonitor
+    let cache: CacheMonitor
     private let events: EventPublisher
     private let systemTopics: SystemTopics
     private let ticker: RepeatedTask

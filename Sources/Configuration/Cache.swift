@@ -20,6 +20,9 @@ extension MartletConfiguration {
             case bytes(Int)
             /// What the configured points and clients write in that time, never more than ``auto``.
             case duration(Duration)
+
+            /// Whether it is the same on every disk.
+            public var isFixed: Bool { if case .bytes = self { true } else { false } }
         }
 
         public enum Compression: String, Sendable, CaseIterable {

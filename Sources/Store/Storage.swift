@@ -151,6 +151,12 @@ public actor Storage {
         unreported.add(report)
     }
 
+    /// Changes how much the cache may hold, and nothing else of its limits.
+    public func setMaximumBytes(_ bytes: Int64) {
+        limits.maximumBytes = bytes
+        cache?.limits.maximumBytes = bytes
+    }
+
     /// Changes the limits and the routes' policies. The commits that follow drop what is too much for them, little by
     /// little.
     public func setLimits(_ limits: CacheLimits) {
@@ -292,7 +298,8 @@ extension Storage {
         let opened = try openFile(cacheFile, directory, now, &alarms) { path, check throws(StoreError) in
             try BreakpointCache(path: path, limits: limits, vfs: vfs, checkIntegrity: check)
         }
-        guard alarms.count > known, let aside = alarms.last?.setAsideAs,
+        // An empty file has nothing, and would be written to.
+        guard alarms.count > known, let aside = alarms.last?.setAsideAs, StorageDirectory.hasContent(aside),
             var salvage = try? CacheSalvage(of: aside, into: opened, vfs: vfs, clock: SystemClock.monotonic)
         else { return opened }
         // An error is the new file's: what it took before is there when it is opened again.

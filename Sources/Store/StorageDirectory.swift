@@ -96,6 +96,14 @@ final class StorageDirectory {
         return stat(file(name), &status) == 0 ? Int64(status.st_size) : 0
     }
 
+    /// Whether a file, or one of its journals, holds anything.
+    static func hasContent(_ path: String) -> Bool {
+        sidecars.contains { sidecar in
+            var status = stat()
+            return stat(path + sidecar, &status) == 0 && status.st_size > 0
+        }
+    }
+
     /// Whether a file that was in use is empty now, as a file system leaves it that was not checked after a power cut. A file
     /// without content has a log.
     func hasLost(_ name: String) -> Bool {

@@ -1,4 +1,5 @@
 import Configuration
+import Core
 import Testing
 
 @testable import Appliance
@@ -24,6 +25,29 @@ struct CacheSizeTests {
     func own() {
         let disk = DiskSpace(total: 10 * Self.gibibyte, used: 5 * Self.gibibyte, available: 5 * Self.gibibyte, own: 3 * Self.gibibyte)
         #expect(bytes(.auto, disk) == blocks(4 * Double(Self.gibibyte)))
+    }
+
+    @Test("is never less than what its file takes already, however full the disk is")
+    func neverShrinksBelowItsFile() {
+        let full = DiskSpace(total: 32 << 20, used: 32 << 20, available: 0, own: 5 << 20)
+        #expect(bytes(.auto, full) == 5 << 20)
+        let crowded = DiskSpace(total: 32 << 20, used: 31 << 20, available: 1 << 20, own: 10 << 20)
+        #expect(bytes(.auto, crowded) == 10 << 20)
+    }
+
+    @Test("is the board's share to begin with on a disk that is full, and what is right once that has lasted ten minutes")
+    func fullAtStart() {
+        let full = DiskSpace(total: 100 << 20, used: 100 << 20, available: 0, own: 5 << 20)
+        let measured = CacheSize.of(.auto, on: full, share: 0.6, bytesPerSecond: 0)
+        var window = CacheSizeWindow()
+        let start = MonotonicTime(nanoseconds: 1)
+        #expect(window.update(measured.atStart(on: full, share: 0.6), now: start).bytes == blocks(60 * 1_048_576))
+        #expect(window.update(measured, now: start + .seconds(599)).bytes == blocks(60 * 1_048_576))
+        #expect(window.update(measured, now: start + .seconds(600)).bytes == 5 << 20)
+        let free = DiskSpace(total: 100 << 20, used: 20 << 20, available: 80 << 20, own: 5 << 20)
+        let roomy = CacheSize.of(.auto, on: free, share: 0.6, bytesPerSecond: 0)
+        #expect(roomy.atStart(on: free, share: 0.6) == roomy)
+        #expect(window.update(roomy, now: start + .seconds(601)) == roomy)
     }
 
     @Test("is never more than what is free, with the own file and without a reserve")

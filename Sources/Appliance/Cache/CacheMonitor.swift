@@ -10,7 +10,7 @@ import Store
 /// Belongs to the broker's event loop.
 final class CacheMonitor {
     /// Whose figures the cache has.
-    private let size: CacheSize
+    var size: CacheSize
     private let base: CachePlan
     private let box: String
     private let logger: Logger

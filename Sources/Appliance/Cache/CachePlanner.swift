@@ -43,17 +43,25 @@ public struct CachePlanner: Sendable {
     }
 
     /// How large the cache may be on this disk, and the plan of that without a load.
-    func cache() async -> (size: CacheSize, base: CachePlan) {
+    func cacheAtStart() async -> (size: CacheSize, base: CachePlan) {
+        cache(bytesPerSecond: await plannedRate(), isStart: true)
+    }
+
+    /// Bytes a second that the planned traffic adds to the cache, where its size depends on that; else 0.
+    func plannedRate() async -> Double {
+        guard case .duration = plan.configuration.cache.size, let scratch = try? ScratchDirectory.inMemory() else { return 0 }
+        defer { scratch.remove() }
+        let measurement = try? await measure(PlannedTraffic(plan), scratch: scratch.path, .quick)
+        return measurement?.load.cachedBytesPerSecond ?? 0
+    }
+
+    /// The same while the box runs, at a known rate.
+    func cache(bytesPerSecond: Double, isStart: Bool = false) -> (size: CacheSize, base: CachePlan) {
         let configuration = plan.configuration
-        var bytesPerSecond = 0.0
-        if case .duration = configuration.cache.size, let scratch = try? ScratchDirectory.inMemory() {
-            let measurement = try? await measure(PlannedTraffic(plan), scratch: scratch.path, .quick)
-            scratch.remove()
-            bytesPerSecond = measurement?.load.cachedBytesPerSecond ?? 0
-        }
         let disk = DiskSpace.of(directory: configuration.dataDirectory)
         let storage = plan.board.storage
-        let size = CacheSize.of(configuration.cache.size, on: disk, share: storage.cacheShare, bytesPerSecond: bytesPerSecond)
+        var size = CacheSize.of(configuration.cache.size, on: disk, share: storage.cacheShare, bytesPerSecond: bytesPerSecond)
+        if isStart, !configuration.cache.size.isFixed { size = size.atStart(on: disk, share: storage.cacheShare) }
         return (size, calculation(CachePlan.Load(), size: size, disk: disk, uplink: nil))
     }
 

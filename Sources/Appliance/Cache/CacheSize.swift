@@ -46,13 +46,24 @@ struct CacheSize: Sendable, Equatable {
         }
     }
 
+    /// What to begin with: on a disk that is full now nothing is known of what it will have, so it is the board's share then.
+    func atStart(on space: DiskSpace?, share: Double) -> CacheSize {
+        guard let space, space.available < min(CacheSize.reserve, space.total / 2) else { return self }
+        let bytes = Int64(Double(space.total) * share / CacheSize.fileOverhead)
+        guard bytes > self.bytes else { return self }
+        return CacheSize(bytes: bytes, reason: "the disk is full; until that is known to last, the board's share of it")
+    }
+
     private static func auto(_ space: DiskSpace?, share: Double) -> CacheSize {
         guard let space else { return CacheSize(bytes: 1 << 30, reason: "the size of the disk is not known") }
         let percent = Int((share * 100).rounded())
         let allowed = Double(space.total) * share - Double(space.others)
         let free = max(0, Double(space.available + space.own - min(reserve, space.total / 4 * 3)))
         func size(_ bytes: Double, _ reason: String) -> CacheSize {
-            CacheSize(bytes: max(minimum, Int64(bytes / fileOverhead)), reason: reason)
+            let bytes = Int64(bytes / fileOverhead)
+            // What the cache holds already has its place, however full the disk is: it must not be dropped for that.
+            if bytes < space.own { return CacheSize(bytes: max(minimum, space.own), reason: "what its file takes; \(reason)") }
+            return CacheSize(bytes: max(minimum, bytes), reason: reason)
         }
         let total = Quantity.bytes(space.total)
         let others = Quantity.bytes(space.others)
