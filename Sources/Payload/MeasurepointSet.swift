@@ -113,7 +113,7 @@ public struct MeasurepointSet: Sendable, Hashable {
 
 extension MeasurepointSet.Scalar {
     /// nil for null, arrays, objects and numbers beyond a `Double`.
-    init?(_ scanner: borrowing JSONScanner, _ node: Int) {
+    public init?(_ scanner: borrowing JSONScanner, _ node: Int) {
         switch scanner[node].kind {
         case .true: self = .bool(true)
         case .false: self = .bool(false)

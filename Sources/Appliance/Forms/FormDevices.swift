@@ -16,9 +16,11 @@ extension MartletConfiguration {
 }
 
 extension FormPoint {
+    /// Of a point that no bus reads its device knows whether it can be written.
     init(_ point: MartletConfiguration.Product.Point) {
         self.init(
-            identifier: point.identifier, type: ValueType(point), unit: point.unit, isWritable: point.writable)
+            identifier: point.identifier, type: ValueType(point), unit: point.unit,
+            isWritable: point.writable || point.area == nil)
     }
 }
 

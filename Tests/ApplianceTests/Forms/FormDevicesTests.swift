@@ -46,7 +46,8 @@ struct FormDevicesTests {
                     points: [
                         FormPoint(identifier: "on", type: .boolean, isWritable: true),
                         FormPoint(identifier: "temp", type: .double, unit: "°C"),
-                        FormPoint(identifier: "count", type: .unsigned(32)),
+                        // Not on a bus: its device is asked.
+                        FormPoint(identifier: "count", type: .unsigned(32), isWritable: true),
                     ]),
             ])
     }
