@@ -3,17 +3,21 @@
 extension MartletConfiguration.Bridge {
     /// The forms of the bridge, by the names of their tables.
     private var forms: [(name: String, source: TableSource)] {
-        [("enos", enos?.source), ("azure", azure?.source), ("aws", aws?.source)].compactMap { name, source in
-            source.map { (name, $0) }
-        }
+        [
+            ("enos", enos?.source), ("azure", azure?.source), ("aws", aws?.source), ("sparkplug", sparkplug?.source),
+            ("thingsboard", thingsBoard?.source),
+        ].compactMap { name, source in source.map { (name, $0) } }
     }
+
+    /// Whether the form logs in with what its own table names.
+    private var formLogsIn: Bool { enos != nil || azure != nil || aws != nil }
 
     func checkForms(_ findings: inout Findings) {
         let forms = self.forms
         for other in forms.dropFirst() {
             findings.report(other.source.position, "a bridge is one thing only: take out [bridge.\(forms[0].name)] or [bridge.\(other.name)]")
         }
-        if let form = forms.first, passwordFile != nil || userName != nil, source.isSound("user-name", "password-file") {
+        if let form = forms.first, formLogsIn, passwordFile != nil || userName != nil, source.isSound("user-name", "password-file") {
             findings.report(
                 source[userName != nil ? "user-name" : "password-file"],
                 "[bridge.\(form.name)] logs in by itself: leave out user-name and password-file")
@@ -21,6 +25,8 @@ extension MartletConfiguration.Bridge {
         enos?.check(self, &findings)
         azure?.check(self, &findings)
         aws?.check(self, &findings)
+        sparkplug?.check(self, &findings)
+        thingsBoard?.check(self, &findings)
     }
 
     /// For a form whose upstream speaks nothing else.

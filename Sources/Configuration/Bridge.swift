@@ -42,6 +42,8 @@ extension MartletConfiguration {
         public var enos: EnOS?
         public var azure: Azure?
         public var aws: AWS?
+        public var sparkplug: Sparkplug?
+        public var thingsBoard: ThingsBoard?
         /// Local to upstream.
         public var forward: [Forward] = []
         /// Upstream to local.
@@ -125,6 +127,8 @@ extension MartletConfiguration.Bridge: ConfigurationTable {
         Subtable("enos", \.enos)
         Subtable("azure", \.azure)
         Subtable("aws", \.aws)
+        Subtable("sparkplug", \.sparkplug)
+        Subtable("thingsboard", \.thingsBoard)
     } check: { bridge, findings in
         bridge.check(&findings)
     }
@@ -189,7 +193,7 @@ extension MartletConfiguration.Bridge: ConfigurationTable {
                 $0.marksBackfill = true
                 $0.forward = [.example { $0.filter = "alarms/#" }]
             },
-            EnOS.example, Azure.example, AWS.example,
+            EnOS.example, Azure.example, AWS.example, Sparkplug.example, ThingsBoard.example,
         ]
     }
 }

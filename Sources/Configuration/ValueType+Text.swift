@@ -151,6 +151,19 @@ extension ValueType where Value == String {
         }
     }
 
+    /// What a device is called upstream: a text with `${device}` in it, and perhaps `${product}`.
+    static func deviceName(isTopicLevel: Bool) -> Self {
+        text("name", allowed: "with ${device}" + (isTopicLevel ? ", no / + #" : ""), bytes: 1...256) { text in
+            guard text.contains("${device}") else { return "does not have ${device} in it: all devices would be called the same" }
+            let rest = text.replacing("${device}", with: "").replacing("${product}", with: "")
+            if rest.contains("${") { return "has a placeholder other than ${product} and ${device}" }
+            if rest.unicodeScalars.contains(where: { $0.isControl || isTopicLevel && ($0 == "/" || $0 == "+" || $0 == "#") }) {
+                return "must not contain control characters" + (isTopicLevel ? ", \"/\", \"+\" and \"#\"" : "")
+            }
+            return nil
+        }
+    }
+
     /// A topic with `${…}` in it. What stands between the braces is checked by the part that fills it in.
     static var topicTemplate: Self {
         text("topic template", allowed: "no + # outside of ${…}", bytes: 1...4096) { text in

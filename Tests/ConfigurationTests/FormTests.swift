@@ -19,8 +19,10 @@ struct FormTests {
     private static let enos = "[bridge.enos]\nproduct-key = \"p\"\ndevice-key = \"d\"\nsecret-file = \"s\""
     private static let azure = "[bridge.azure]\nkey-file = \"k\""
     private static let aws = "[bridge.aws]\nthing = \"t\""
+    private static let sparkplug = "[bridge.sparkplug]\ngroup = \"g\"\nedge-node = \"n\""
+    private static let thingsBoard = "[bridge.thingsboard]\ntoken-file = \"t\""
 
-    @Test("each is right by itself", arguments: [enos, azure, aws])
+    @Test("each is right by itself", arguments: [enos, azure, aws, sparkplug, thingsBoard])
     func right(_ table: String) {
         #expect(messages(bridge("", table)) == [])
     }
@@ -35,10 +37,19 @@ struct FormTests {
         #expect(messages(bridge("user-name = \"u\"", table)).first?.contains("logs in by itself: leave out user-name") == true)
     }
 
+    @Test("Sparkplug, and ThingsBoard without a token, log in as the bridge does", arguments: [sparkplug, "[bridge.thingsboard]"])
+    func ownUser(_ table: String) { #expect(messages(bridge("user-name = \"u\"\npassword-file = \"p\"", table)) == []) }
+
     @Test("what an upstream does not speak or take is refused", arguments: [
         ("protocol = \"5.0\"", enos, "MQTT 3.1.1 only"), ("protocol = \"5.0\"", azure, "MQTT 3.1.1 only"),
         ("keep-alive = \"1178s\"", azure, "at most \"1177s\""), ("keep-alive = \"20s\"", aws, "\"30s\" to \"1200s\""),
         ("", aws + "\ntopic = \"a/${b}\"", "there is no ${b}, only ${thing}"),
+        ("session-expiry = \"1d\"", sparkplug, "keeps no session: leave out session-expiry"),
+        ("", sparkplug + "\ndevice-name = \"x\"", "does not have ${device} in it"),
+        ("", sparkplug + "\ndevice-name = \"${device}/${product}\"", "must not contain control characters"),
+        ("", sparkplug + "\ndevice-name = \"${device}${key}\"", "has a placeholder other than"),
+        ("", "[bridge.thingsboard]", "needs the key \"token-file\""),
+        ("user-name = \"u\"", thingsBoard, "leave out token-file or user-name"),
         ("", "[bridge.azure]", "needs the key \"key-file\" when authentication is \"sas\""),
         ("", "[bridge.azure]\nauthentication = \"x509\"\nkey-file = \"k\"", "key-file has a meaning only when"),
     ])

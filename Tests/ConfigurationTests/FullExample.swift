@@ -301,6 +301,36 @@ let fullExample = #"""
       batch-age = "2s"
       jobs-topic = "from/aws/jobs"
       command-timeout = "10s"
+    [[bridge]]
+    name = "scada"
+    host = "scada.example.com"
+    client-identifier = "box-1"
+      [[bridge.forward]]
+      filter = "/sys/#"
+      [bridge.sparkplug]
+      group = "site-7"
+      edge-node = "box-1"
+      primary-host = "scada"
+      device-name = "${device}"
+      qos = 1
+      batch-size = 10
+      batch-age = "2s"
+      command-timeout = "10s"
+    [[bridge]]
+    name = "thingsboard"
+    host = "thingsboard.example.com"
+    client-identifier = "box-1"
+      [[bridge.forward]]
+      filter = "/sys/#"
+      [bridge.thingsboard]
+      token-file = "thingsboard.token"
+      device-name = "${device} of ${product}"
+      devices-per-message = 20
+      send-quality = true
+      sync-attributes = true
+      batch-size = 10
+      batch-age = "2s"
+      command-timeout = "20s"
 
     [cache]
     size = "512MiB"

@@ -11,6 +11,8 @@ extension MartletConfiguration {
         if let enos = bridge.enos { add(enos, to: &made) }
         if let azure = bridge.azure { add(azure, of: bridge, to: &made) }
         if let aws = bridge.aws { add(aws, to: &made) }
+        if let sparkplug = bridge.sparkplug { add(sparkplug, to: &made) }
+        if let thingsBoard = bridge.thingsBoard { add(thingsBoard, to: &made) }
     }
 
     private func add(_ table: Bridge.EnOS, to made: inout BridgeConfiguration) {
@@ -66,7 +68,7 @@ extension MartletConfiguration {
 
 extension BridgeConfiguration {
     /// How many messages the form is offered at a time.
-    fileprivate mutating func join(_ count: Int, _ age: Duration, bytes: Int) {
+    mutating func join(_ count: Int, _ age: Duration, bytes: Int = 64 << 10) {
         batching.maximumCount = count
         batching.maximumBytes = bytes
         batching.maximumAge = count > 1 ? age : .zero
