@@ -81,10 +81,10 @@ let package = Package(
         .target(name: "FieldBus", dependencies: ["CModbus", "Core"], swiftSettings: settings),
         .testTarget(name: "FieldBusTests", dependencies: ["Core", "FieldBus", "TestSupport"], swiftSettings: settings),
         .target(
-            name: "MQTTClient", dependencies: ["Core", "MQTTCodec", byteBuffer, eventLoop, http, webSocket],
+            name: "MQTTClient", dependencies: ["Core", "MQTTCodec", "Security", byteBuffer, eventLoop, http, webSocket],
             swiftSettings: settings),
         .testTarget(
-            name: "MQTTClientTests", dependencies: ["Core", "MQTTClient", "MQTTCodec", byteBuffer, embedded],
+            name: "MQTTClientTests", dependencies: ["Core", "MQTTClient", "MQTTCodec", "Security", byteBuffer, embedded],
             swiftSettings: settings),
         .target(name: "Rules", dependencies: ["Core", "Payload"], swiftSettings: settings),
         .target(name: "CAllocationCount", path: "Tests/CAllocationCount"),
@@ -125,7 +125,7 @@ let package = Package(
             name: "Appliance",
             dependencies: [
                 "CAllocator", "Core", "Configuration", "MQTTCodec", "Payload", "Security", "Store", "Broker", "FieldBus", "Rules",
-                "Bridge", "Console", "MQTTServer", byteBuffer, eventLoop, logging,
+                "Bridge", "Console", "MQTTClient", "MQTTServer", byteBuffer, eventLoop, logging,
             ],
             swiftSettings: settings),
         .testTarget(

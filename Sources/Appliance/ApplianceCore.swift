@@ -62,6 +62,7 @@ final class ApplianceCore: @unchecked Sendable {
         let wall = SystemClock.wall()
         startedAt = now
         let broker = Broker(limits: plan.configuration.brokerLimits, seed: UInt64.random(in: 0...UInt64.max))
+        broker.mark(plan.configuration)
         let batches = commits.continuation
         let loop = BrokerLoop(
             eventLoop: eventLoop, broker: broker, commitInterval: plan.configuration.cache.commitInterval,
@@ -260,6 +261,7 @@ final class ApplianceCore: @unchecked Sendable {
         let now = SystemClock.monotonic()
         let wall = SystemClock.wall()
         loop.broker.limits = new.settings.brokerLimits
+        loop.broker.mark(new.settings)
         systemTopics.interval = new.settings.systemTopicsInterval
         for listener in new.plan.listeners {
             context.listener(at: listener.place)?.replace(settings: listener.settings, tls: listener.tls)
@@ -393,5 +395,15 @@ extension Logger {
                 "a device refuses points",
                 metadata: ["bus": "\(bus)", "device": "\(device)", "points": "\(points.joined(separator: " "))", "reason": "\(reason.rawValue)"])
         }
+    }
+}
+
+extension Broker {
+    /// Marks messages as the configuration says; what is remembered stays if that says the same as before.
+    fileprivate func mark(_ configuration: MartletConfiguration) {
+        let (name, hops) = (configuration.appliance.name, configuration.broker.maxHops)
+        guard hops > 0 else { return trail = nil }
+        if let trail, trail.name == name, trail.maximumHops == hops { return }
+        trail = MessageTrail(name: name, maximumHops: hops, run: UInt64.random(in: 0...UInt64.max))
     }
 }

@@ -138,42 +138,6 @@ extension MartletConfiguration {
         }
     }
 
-    /// The bridges; what is wrong with their topics goes to `errors`.
-    func bridgeConfigurations(_ errors: inout [ConfigurationError]) -> [BridgeConfiguration] {
-        bridges.map { bridge in
-            var made = BridgeConfiguration(
-                name: bridge.name, host: bridge.host, port: bridge.port, clientIdentifier: bridge.clientIdentifier)
-            made.version = bridge.protocol == .v5 ? .v5 : .v311
-            made.userName = bridge.userName
-            made.passwordFile = bridge.passwordFile.map(resolve(path:))
-            made.keepAlive = UInt16(clamping: bridge.keepAlive.wholeMilliseconds / 1000)
-            made.connectTimeout = bridge.connectTimeout
-            made.reconnectInterval = bridge.reconnectInterval
-            made.maximumBackOff = bridge.maxBackOff
-            made.sessionExpiryInterval = UInt32(clamping: bridge.sessionExpiry.wholeMilliseconds / 1000)
-            made.maximumInFlight = bridge.maxInflight
-            made.order = bridge.order == .liveFirst ? .liveFirst : .strict
-            made.backfill.messagesPerSecond = bridge.backfillRate
-            made.backfill.bytesPerSecond = bridge.backfillBytesPerSecond
-            made.backfill.mapping = bridge.backfillMapping(&errors)
-            made.backfill.marks = bridge.marksBackfill
-            made.refusing = Set(
-                bridge.cacheRoutes.filter { ($0.whenFull ?? cache.whenFull) == .refuse }.map(\.priority))
-            for route in bridge.forward {
-                guard let filter = TopicFilter(route.filter), let mapping = route.mapping(&errors) else { continue }
-                made.forwards.append(
-                    BridgeConfiguration.Forward(
-                        filter: filter, mapping: mapping, qos: route.qos, priority: route.priority))
-            }
-            for route in bridge.receive {
-                guard let filter = TopicFilter(route.filter), let mapping = route.mapping(&errors) else { continue }
-                made.receives.append(BridgeConfiguration.Receive(filter: filter, mapping: mapping, qos: route.qos))
-            }
-            addForm(of: bridge, to: &made)
-            return made
-        }
-    }
-
     /// The buses with the devices on them; what a driver does not accept goes to `errors`, if there is nothing there yet:
     /// of a mistake in a device or point it would speak a second time.
     func modbusBuses(_ errors: inout [ConfigurationError]) -> [ModbusBus] {
@@ -233,38 +197,6 @@ extension MartletConfiguration.Bus {
     }
 }
 
-extension MartletConfiguration.Bridge {
-    /// What back-fill is called, made from what the forwards call it.
-    fileprivate func backfillMapping(_ errors: inout [ConfigurationError]) -> TopicMapping? {
-        guard source.isSound("backfill-prefix", "backfill-topic") else { return nil }
-        if let backfillTopic {
-            return ConfigurationError.collect(&errors, at: source["backfill-topic"]) { () throws(BridgeError) in
-                try .template(backfillTopic)
-            }
-        }
-        guard let backfillPrefix else { return nil }
-        return ConfigurationError.collect(&errors, at: source["backfill-prefix"]) { () throws(BridgeError) in
-            for forward in forward where !backfillPrefix.hasSuffix("/") {
-                let upstream = forward.topic ?? forward.prefix ?? String(forward.filter.dropFirst(forward.removePrefix?.count ?? 0))
-                guard upstream.hasPrefix("/") else { throw .levelsJoined(prefix: backfillPrefix, filter: upstream) }
-            }
-            return try .prefixing(backfillPrefix)
-        }
-    }
-}
-
-extension MartletConfiguration.Bridge.Route {
-    fileprivate func mapping(_ errors: inout [ConfigurationError]) -> TopicMapping? {
-        guard source.isSound("filter", "topic", "prefix", "remove-prefix") else { return nil }
-        let key = topic != nil ? "topic" : prefix != nil ? "prefix" : "remove-prefix"
-        return ConfigurationError.collect(&errors, at: source[key]) { () throws(BridgeError) in
-            guard let filter = TopicFilter(filter) else { return .same }
-            if let topic { return try .template(topic) }
-            return try .replacing(removePrefix, with: prefix, in: filter)
-        }
-    }
-}
-
 extension ModbusArea {
     fileprivate init(_ area: MartletConfiguration.RegisterArea) {
         switch area {
@@ -299,7 +231,7 @@ extension SerialLine.Parity {
 
 extension ConfigurationError {
     /// What `body` makes, or nil and its error at a place of the file.
-    fileprivate static func collect<Value, Failure: Error & CustomStringConvertible>(
+    static func collect<Value, Failure: Error & CustomStringConvertible>(
         _ errors: inout [ConfigurationError], at position: SourcePosition, _ body: () throws(Failure) -> Value
     ) -> Value? {
         do throws(Failure) {

@@ -38,7 +38,6 @@ extension MartletConfiguration {
 
     /// The key that names the file which the error is about; the listener itself if it is about none.
     private func position(of error: TLSError, in listener: Listener) -> SourcePosition {
-        let text = error.description
         let tls = listener.tls
         var files: [(path: String, position: SourcePosition)] = []
         for (key, path) in [
@@ -51,11 +50,7 @@ extension MartletConfiguration {
             files.append((resolve(path: name.certificateFile), name.source["certificate-file"]))
             files.append((resolve(path: name.keyFile), name.source["key-file"]))
         }
-        // The longest, because one path may be the beginning of another; the first, because a certificate is tried before
-        // what goes with it.
-        var best: (path: String, position: SourcePosition)?
-        for file in files where text.contains(file.path) && file.path.utf8.count > best?.path.utf8.count ?? 0 { best = file }
-        return best?.position ?? listener.source.position
+        return error.position(among: files) ?? listener.source.position
     }
 
     private func place(of listener: Listener) -> MQTTServer.Listener.Place {
@@ -112,5 +107,17 @@ extension MartletConfiguration.Listener.CertificateUser {
         case .sanEmail: .sanEmail
         case .sanURI: .sanURI
         }
+    }
+}
+
+extension TLSError {
+    /// Where the file that the error is about is named; nil if it is about none of them.
+    func position(among files: [(path: String, position: SourcePosition)]) -> SourcePosition? {
+        let text = description
+        // The longest, because one path may be the beginning of another; the first, because a certificate is tried before
+        // what goes with it.
+        var best: (path: String, position: SourcePosition)?
+        for file in files where text.contains(file.path) && file.path.utf8.count > best?.path.utf8.count ?? 0 { best = file }
+        return best?.position
     }
 }

@@ -6,13 +6,18 @@ import MQTTCodec
 // Upstream messages on their way in.
 
 extension Bridge {
-    /// A new client for what comes in: with none of the old one's QoS 2 state, and nothing owed.
-    func attachReceiving() {
+    /// The client for what comes in from the present server, with nothing owed. It has a session for each server, on disk as
+    /// well, as long as the upstream keeps one: so a message of QoS 2 is known again after a crash.
+    ///
+    /// - Parameter resumes: the upstream goes on with its session. Else packet identifiers mean new messages.
+    func attachReceiving(resumes: Bool) {
         if let receiving {
             broker.connectionLost(receiving, now: environment.monotonicTime(), wall: environment.wallTime())
         }
         let client = ReceivingClient(bridge: self)
-        broker.attach(client, identifier: "$bridge/\(configuration.name)/receive")
+        broker.attach(
+            client, identifier: "$bridge/\(configuration.name)/receive/\(server.place)",
+            expiryInterval: configuration.version == .v5 ? configuration.sessionExpiryInterval : .max, resumes: resumes)
         receiving = client
         owed.removeAll()
     }
@@ -101,7 +106,7 @@ extension Bridge {
                 case .pubcomp(let packet): send(packet, type: .pubcomp, attempt: attempt)
                 default:
                     // The broker has given the client up: more QoS 2 messages at once than it takes.
-                    attachReceiving()
+                    attachReceiving(resumes: true)
                     connection?.close(.backlogged)
                     return
                 }

@@ -10,10 +10,7 @@ extension Bridge {
         self.configuration = configuration
         reconnection = Reconnection(
             seed: seed, shortestWait: configuration.reconnectInterval, longestWait: configuration.maximumBackOff)
-        let (eventLoop, environment) = (eventLoop, environment)
-        openChannel = { connection in
-            UpstreamBootstrap.connect(configuration, connection, eventLoop: eventLoop, environment: environment)
-        }
+        upstream = UpstreamState(configuration)
         form = configuration.form?.make()
         makeRoutes()
         isSubscribed = false

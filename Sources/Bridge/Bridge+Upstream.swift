@@ -12,24 +12,30 @@ extension Bridge: UpstreamOwner {
     func connect() {
         attempt += 1
         let attempt = self.attempt
-        logger.debug("connecting", metadata: ["host": "\(configuration.host)", "port": "\(configuration.port)"])
-        UpstreamBootstrap.password(configuration, eventLoop: eventLoop).assumeIsolated().whenComplete { result in
+        let server = server
+        logger.debug("connecting", metadata: ["server": "\(server.place)"])
+        UpstreamBootstrap.prepare(configuration, server: server, eventLoop: eventLoop).assumeIsolated().whenComplete { result in
             guard attempt == self.attempt, !self.isStopped else { return }
             switch result {
-            case .success(let password): self.open(password: password, attempt: attempt)
-            case .failure(let error): self.upstreamClosed(.passwordFile("\(error)"))
+            case .success(let ready): self.open(ready, attempt: attempt)
+            case .failure(let error):
+                self.upstreamClosed(error as? UpstreamFailure ?? .connection(.unreachable(ClientEndpoint.text(error))))
             }
         }
     }
 
-    private func open(password: [UInt8]?, attempt: UInt64) {
+    private func open(_ ready: UpstreamBootstrap.Ready, attempt: UInt64) {
+        for warning in ready.warnings where !upstream.warnings.contains(warning) {
+            logger.warning("connection to the upstream", metadata: ["detail": "\(warning)"])
+        }
+        upstream.warnings = ready.warnings
         let connection: UpstreamConnection<Bridge>
         do throws(FormError) {
-            connection = try makeConnection(password: password)
+            connection = try makeConnection(password: ready.password)
         } catch {
             return upstreamClosed(.form(error.description))
         }
-        openChannel(connection).assumeIsolated().whenComplete { result in
+        openChannel(connection, ready.endpoint).assumeIsolated().whenComplete { result in
             switch result {
             case .success(let channel):
                 if attempt != self.attempt || self.isStopped { channel.close(promise: nil) }
@@ -50,8 +56,13 @@ extension Bridge: UpstreamOwner {
         }
         var packet = ConnectPacket(
             version: configuration.version, clientIdentifier: configuration.clientIdentifier, cleanStart: false,
-            keepAlive: configuration.keepAlive, userName: configuration.userName, password: password,
-            properties: properties)
+            keepAlive: configuration.keepAlive,
+            will: configuration.will.map { Will(topic: $0.topic, payload: $0.payload, qos: $0.qos, retain: $0.retain) },
+            userName: configuration.userName, password: password, properties: properties)
+        packet.isBridge =
+            configuration.version < .v5 && configuration.usesBridgeBit && form == nil
+            && !upstream.serversWithoutBridgeBit.contains(upstream.servers.current)
+        upstream.isBridgeBitAsked = packet.isBridge
         try form?.prepare(&packet, secret: password, now: moment)
         let connection = UpstreamConnection(
             packet: packet, answerTimeout: configuration.connectTimeout,
@@ -66,12 +77,17 @@ extension Bridge: UpstreamOwner {
         lastFailure = nil
         counts.connections &+= 1
         isRetainAvailable = packet.properties.retainAvailable ?? true
-        logger.notice("connected", metadata: ["session-present": "\(packet.sessionPresent)", "depth": "\(depth)"])
-        if !packet.sessionPresent {
-            // Packet identifiers of QoS 2 messages mean new messages from here on.
-            attachReceiving()
+        logger.notice(
+            "connected",
+            metadata: ["server": "\(server.place)", "session-present": "\(packet.sessionPresent)", "depth": "\(depth)"])
+        upstream.isBridgeBitAsked = false
+        upstream.servers.connected(now: now, returnToFirst: configuration.returnToFirst)
+        upstream.isBirthDue = true
+        if !packet.sessionPresent || receiving == nil || upstream.acceptedBy != upstream.servers.current {
+            attachReceiving(resumes: packet.sessionPresent)
             isSubscribed = false
         }
+        upstream.acceptedBy = upstream.servers.current
         let reserve = configuration.backfill.marks || configuration.backfill.mapping != nil ? SentMessage.markBytes : 0
         let link = BridgeLane.Link(
             version: configuration.version, isResumed: packet.sessionPresent,
@@ -82,6 +98,7 @@ extension Bridge: UpstreamOwner {
         for index in routes.indices { routes[index].connected(link, now: now) }
         startForm(sessionPresent: packet.sessionPresent)
         subscribe()
+        announceBirth(isAnswered: isSubscribed || configuration.receives.isEmpty)
         pump()
     }
 
@@ -90,7 +107,7 @@ extension Bridge: UpstreamOwner {
     private func subscribe() {
         guard !isSubscribed, !configuration.receives.isEmpty, let connection else { return }
         let packet = SubscribePacket(
-            packetIdentifier: Bridge.subscribeIdentifier,
+            packetIdentifier: Bridge.ownIdentifier,
             requests: configuration.receives.map { route in
                 // [MQTT-3.8.3-3] No Local keeps away what this bridge itself has sent.
                 let options = SubscriptionOptions(
@@ -106,8 +123,9 @@ extension Bridge: UpstreamOwner {
         }
     }
 
-    /// The one that the lane gives to no message.
-    static let subscribeIdentifier: UInt16 = 65_535
+    /// The one that the lane gives to no message: for SUBSCRIBE, and when that is answered for what the bridge says of
+    /// itself.
+    static let ownIdentifier: UInt16 = 65_535
 
     /// The form's part of a new connection: its subscriptions, then what it has to say.
     private func startForm(sessionPresent: Bool) {
@@ -132,7 +150,7 @@ extension Bridge: UpstreamOwner {
     static let laterSubscribeIdentifier: UInt16 = 65_533
 
     func upstreamSubscribed(_ packet: SubackPacket) {
-        if packet.packetIdentifier != Bridge.subscribeIdentifier {
+        if packet.packetIdentifier != Bridge.ownIdentifier {
             for code in packet.reasonCodes where code.isError {
                 logger.error("subscription refused", metadata: ["reason": "\(code)"])
             }
@@ -148,9 +166,12 @@ extension Bridge: UpstreamOwner {
                 "subscription refused",
                 metadata: ["filter": "\(route.filter)", "reason": "\(code)"])
         }
+        // Also where a filter was refused: the identifier is free now.
+        announceBirth(isAnswered: true)
     }
 
     func upstreamAcknowledged(_ packet: AcknowledgementPacket) {
+        if packet.packetIdentifier == Bridge.ownIdentifier { return }
         if formInFlight.remove(packet.packetIdentifier) != nil { return }
         let now = environment.monotonicTime()
         for index in routes.indices {
@@ -184,11 +205,13 @@ extension Bridge: UpstreamOwner {
 
     func upstreamClosed(_ failure: UpstreamFailure) {
         connectionLost()
-        guard !isStopped else { return }
+        guard !isStopped, !triesWithoutBridgeBit(after: failure) else { return }
         // Said once, then quietly until there is a connection again.
         let level: Logger.Level = lastFailure == nil ? .warning : .debug
         lastFailure = failure
-        reconnection.failed(now: environment.monotonicTime())
-        logger.log(level: level, "not connected", metadata: ["error": "\(failure)"])
+        if failure != .returning {
+            logger.log(level: level, "not connected", metadata: ["server": "\(server.place)", "error": "\(failure)"])
+        }
+        reconnect(after: failure, now: environment.monotonicTime())
     }
 }

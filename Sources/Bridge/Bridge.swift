@@ -34,6 +34,7 @@ public final class Bridge {
     public internal(set) var form: UpstreamForm?
     var reconnection: Reconnection
     var connection: UpstreamConnection<Bridge>?
+    var upstream: UpstreamState
     /// Counts attempts to connect, so that what comes of an abandoned one is recognised.
     var attempt: UInt64 = 0
     var isStopped = true
@@ -56,7 +57,9 @@ public final class Bridge {
     var isSubscribed = false
     var lastFailure: UpstreamFailure?
     /// Makes a channel with the connection in its pipeline; tests put another in its place.
-    var openChannel: (UpstreamConnection<Bridge>) -> EventLoopFuture<any Channel>
+    var openChannel: (UpstreamConnection<Bridge>, ClientEndpoint) -> EventLoopFuture<any Channel>
+    /// Whether a server's port takes a connection, which is closed again.
+    var openProbe: (ClientTransport) -> EventLoopFuture<Void>
 
     lazy var forwarding = ForwardingClient(bridge: self)
     var receiving: ReceivingClient?
@@ -107,9 +110,9 @@ public final class Bridge {
         self.stored = stored.filter { LaneName($0.lane)?.bridge == configuration.name }
         reconnection = Reconnection(
             seed: seed, shortestWait: configuration.reconnectInterval, longestWait: configuration.maximumBackOff)
-        openChannel = { connection in
-            UpstreamBootstrap.connect(configuration, connection, eventLoop: eventLoop, environment: environment)
-        }
+        upstream = UpstreamState(configuration)
+        openChannel = { connection, endpoint in endpoint.connect(connection, on: eventLoop) }
+        openProbe = { server in server.endpoint(nil).probe(on: eventLoop) }
         routes = []
         form = configuration.form?.make()
         makeRoutes()
@@ -124,7 +127,6 @@ public final class Bridge {
         fullPriorities = findFull()
         let now = environment.monotonicTime()
         broker.attach(forwarding, identifier: "$bridge/\(configuration.name)/forward")
-        attachReceiving()
         for forward in configuration.forwards {
             broker.subscribe(
                 forwarding, filter: forward.filter,
@@ -143,8 +145,7 @@ public final class Bridge {
         guard !isStopped else { return }
         isStopped = true
         attempt += 1
-        sayFarewell()
-        connection?.disconnect()
+        leaveUpstream()
         connectionLost()
         reconnection.stop()
         let now = environment.monotonicTime()
@@ -163,6 +164,7 @@ public final class Bridge {
         let now = environment.monotonicTime()
         if routes.contains(where: { $0.lanes.contains { $0.isStalled(now: now) } }) { connection?.close(.stalled) }
         if reconnection.shouldConnect(now: now) { connect() }
+        probeFirst(now: now)
         if let form { carryOut(form.tick(now: moment)) }
         if let link { for index in routes.indices { routes[index].sealIfBehind(link, now: now) } }
         measure(now)

@@ -1,4 +1,5 @@
 public import Core
+public import MQTTClient
 public import MQTTCodec
 
 /// One bridge: where the upstream is, and what goes there and comes from there.
@@ -84,13 +85,34 @@ public struct BridgeConfiguration: Sendable, Equatable {
         public static func == (one: FormFactory, other: FormFactory) -> Bool { one.settings == other.settings }
     }
 
+    /// What is said upstream of the bridge itself.
+    public struct Announcement: Sendable, Equatable {
+        /// The name that it has upstream.
+        public var topic: String
+        public var payload: [UInt8]
+        public var qos: QoS
+        public var retain: Bool
+
+        public init(topic: String, payload: [UInt8], qos: QoS = .atLeastOnce, retain: Bool = false) {
+            self.topic = topic
+            self.payload = payload
+            self.qos = qos
+            self.retain = retain
+        }
+    }
+
     /// Names the bridge in logs, and its place in the cache.
     public var name: String
-    /// Name or address of the upstream broker.
-    public var host: String
-    public var port: Int
+    /// The upstream brokers, never none: the first is the one to be at, the others are tried in this order when it does not
+    /// answer. Their certificates and keys are read at every connect, so that renewed ones need no restart.
+    public var servers: [ClientTransport]
+    /// How long the bridge stays at a further server before it looks whether the first answers again; nil for never.
+    public var returnToFirst: Duration? = .seconds(600)
     /// 3.1.1 or 5.0.
     public var version = ProtocolVersion.v5
+    /// Before MQTT 5.0, and without a form: whether the upstream is told that this is a bridge, to which it must not send back
+    /// what it sent.
+    public var usesBridgeBit = true
     public var clientIdentifier: String
     public var userName: String?
     /// Read at every connect, so that a changed password needs no restart. One line end at the end is taken off.
@@ -119,15 +141,18 @@ public struct BridgeConfiguration: Sendable, Equatable {
     public var form: FormFactory?
     /// How many messages a form may put into one PUBLISH, and how long it may wait for them.
     public var batching = Batching()
+    /// Published upstream each time that the bridge has come; QoS 2 counts as 1.
+    public var birth: Announcement?
+    /// Published by the upstream when the bridge is lost, and by the bridge before it leaves.
+    public var will: Announcement?
     public var forwards: [Forward] = []
     /// Priorities whose publishers are refused when the cache has no more room for them.
     public var refusing: Set<Int> = []
     public var receives: [Receive] = []
 
-    public init(name: String, host: String, port: Int = 1883, clientIdentifier: String) {
+    public init(name: String, host: String, port: Int? = nil, clientIdentifier: String) {
         self.name = name
-        self.host = host
-        self.port = port
+        servers = [ClientTransport(host: host, port: port)]
         self.clientIdentifier = clientIdentifier
     }
 }

@@ -1,5 +1,4 @@
 public import Core
-public import NIOCore
 public import Store
 
 /// What a bridge needs from the program around it. The closures are called on the bridge's event loop.
@@ -8,17 +7,14 @@ public struct BridgeEnvironment {
     public var read: (_ read: LaneRead, _ completion: @escaping (CacheReading?) -> Void) -> Void
     /// The broker may have something to flush or to commit.
     public var scheduleTurn: () -> Void
-    /// What stands in the pipeline between the socket and MQTT, a TLS handler for instance; nil for nothing.
-    public var prepareTransport: (@Sendable (_ channel: any Channel) throws -> Void)?
     public var monotonicTime: () -> MonotonicTime = SystemClock.monotonic
     public var wallTime: () -> Timestamp = SystemClock.wall
 
     public init(
         read: @escaping (_ read: LaneRead, _ completion: @escaping (CacheReading?) -> Void) -> Void,
-        scheduleTurn: @escaping () -> Void, prepareTransport: (@Sendable (_ channel: any Channel) throws -> Void)? = nil
+        scheduleTurn: @escaping () -> Void
     ) {
         self.read = read
         self.scheduleTurn = scheduleTurn
-        self.prepareTransport = prepareTransport
     }
 }

@@ -1,45 +1,60 @@
-import Glibc
+import Core
 import MQTTClient
 import NIOCore
 import NIOPosix
+import Security
 
 /// Opening the way to the upstream without blocking the loop.
 enum UpstreamBootstrap {
-    /// Reads the password file on a thread for such work; nil if there is none.
-    static func password(_ configuration: BridgeConfiguration, eventLoop: any EventLoop) -> EventLoopFuture<[UInt8]?> {
-        guard let path = configuration.passwordFile else { return eventLoop.makeSucceededFuture(nil) }
-        return NIOThreadPool.singleton.runIfActive(eventLoop: eventLoop) { try readPassword(path) }
+    /// What an attempt needs of the disk.
+    struct Ready: Sendable {
+        var password: [UInt8]?
+        var endpoint: ClientEndpoint
+        /// What can be used but should be mended, a sentence each.
+        var warnings: [String] = []
     }
 
-    /// MQTT's limit of a password.
-    private static let maximumPasswordLength = 65_535
-
-    static func readPassword(_ path: String) throws -> [UInt8] {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { throw IOError(errnoCode: errno, reason: path) }
-        defer { close(descriptor) }
-        var bytes: [UInt8] = []
-        var chunk = [UInt8](repeating: 0, count: 4096)
-        while bytes.count <= maximumPasswordLength + 2 {
-            let count = read(descriptor, &chunk, chunk.count)
-            guard count >= 0 else { throw IOError(errnoCode: errno, reason: path) }
-            if count == 0 { break }
-            bytes += chunk[..<count]
+    /// Reads the password, certificates and keys on a thread for such work.
+    ///
+    /// - Returns: fails with ``UpstreamFailure``.
+    static func prepare(
+        _ configuration: BridgeConfiguration, server: ClientTransport, eventLoop: any EventLoop
+    ) -> EventLoopFuture<Ready> {
+        if configuration.passwordFile == nil, server.tls == nil {
+            return eventLoop.makeSucceededFuture(
+                Ready(password: nil, endpoint: endpoint(server, nil, configuration.connectTimeout)))
         }
-        if bytes.last == UInt8(ascii: "\n") { bytes.removeLast() }
-        if bytes.last == UInt8(ascii: "\r") { bytes.removeLast() }
-        guard bytes.count <= maximumPasswordLength else { throw IOError(errnoCode: EFBIG, reason: path) }
-        return bytes
+        let (passwordFile, timeout) = (configuration.passwordFile, configuration.connectTimeout)
+        return NIOThreadPool.singleton.runIfActive(eventLoop: eventLoop) {
+            try read(passwordFile: passwordFile, server: server, connectTimeout: timeout)
+        }
     }
 
-    /// Resolves the name and connects; the connection is in the channel's pipeline when it becomes active.
-    static func connect(
-        _ configuration: BridgeConfiguration, _ connection: UpstreamConnection<Bridge>, eventLoop: any EventLoop,
-        environment: BridgeEnvironment
-    ) -> EventLoopFuture<any Channel> {
-        var endpoint = ClientEndpoint(address: .host(configuration.host, port: configuration.port))
-        endpoint.connectTimeout = configuration.connectTimeout
-        endpoint.prepareTransport = environment.prepareTransport
-        return endpoint.connect(connection, on: eventLoop)
+    static func read(
+        passwordFile: String?, server: ClientTransport, connectTimeout: Duration
+    ) throws(UpstreamFailure) -> Ready {
+        var password: [UInt8]?
+        if let passwordFile {
+            do throws(SecretFile.Failure) {
+                password = try SecretFile.read(passwordFile)
+            } catch {
+                throw .passwordFile(error.description)
+            }
+        }
+        do throws(TLSError) {
+            let context = try server.tlsContext(now: SystemClock.wall())
+            return Ready(
+                password: password, endpoint: endpoint(server, context, connectTimeout),
+                warnings: (passwordFile.map(SecretFile.warnings) ?? []) + (context?.warnings ?? []))
+        } catch {
+            throw .tls(error.description)
+        }
+    }
+
+    private static func endpoint(_ server: ClientTransport, _ context: TLSContext?, _ timeout: Duration) -> ClientEndpoint {
+        var endpoint = server.endpoint(context)
+        endpoint.connectTimeout = timeout
+        endpoint.webSocket?.timeout = timeout
+        return endpoint
     }
 }

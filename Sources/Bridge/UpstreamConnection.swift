@@ -97,6 +97,13 @@ final class UpstreamConnection<Owner: UpstreamOwner>: ClientConnection {
         }
     }
 
+    /// Adds a PUBLISH of the bridge's own to what ``flush()`` sends.
+    func send(_ message: Message, packetIdentifier: UInt16) {
+        _ = PublishEncoder.write(
+            message, packetIdentifier: packetIdentifier, qos: message.qos, retain: message.retain, dup: false,
+            version: version, into: &output)
+    }
+
     /// Adds an acknowledgement to what ``flush()`` sends.
     func send(_ packet: AcknowledgementPacket, type: PacketType) {
         packet.write(type: type, version: version, into: &output)

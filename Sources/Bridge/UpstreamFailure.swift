@@ -6,6 +6,8 @@ public enum UpstreamFailure: Error, Sendable, Equatable, CustomStringConvertible
     case connection(ConnectionFailure)
     /// The password file cannot be read.
     case passwordFile(String)
+    /// What TLS needs cannot be used; the text names the file.
+    case tls(String)
     /// The upstream takes only QoS 0: it could not acknowledge anything.
     case qosNotSupported
     /// The upstream takes messages and does not acknowledge them.
@@ -14,15 +16,19 @@ public enum UpstreamFailure: Error, Sendable, Equatable, CustomStringConvertible
     case backlogged
     /// The upstream's form wants a new connection, or cannot make one.
     case form(String)
+    /// The first server answers again.
+    case returning
 
     public var description: String {
         switch self {
         case .connection(let failure): failure.description
         case .passwordFile(let text): "password-file: \(text)"
+        case .tls(let text): text
         case .qosNotSupported: "the upstream takes QoS 0 only, so nothing would be acknowledged"
         case .stalled: "the upstream does not acknowledge"
         case .form(let text): text
         case .backlogged: "the local disk cannot keep up"
+        case .returning: "the first server answers again"
         }
     }
 }

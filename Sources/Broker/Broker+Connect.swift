@@ -16,6 +16,7 @@ extension Broker {
         client.version = packet.version
         client.touch(at: now)
         client.maximumPacketSize = packet.properties.maximumPacketSize.map(Int.init) ?? .max
+        client.isBridge = packet.isBridge
         client.wantsProblemInformation = packet.properties.requestProblemInformation ?? true
         if let redirection = limits.redirection, redirection.occasion != .shutdown {
             let reason: ReasonCode = redirection.occasion == .moved ? .serverMoved : .useAnotherServer
@@ -126,14 +127,30 @@ extension Broker {
     }
 
     /// Connects a part of this program, which needs no CONNECT, under an identifier of its own that begins with `$`,
-    /// as network clients' cannot. The session ends with the connection.
-    public func attach(_ client: Client, identifier: String) {
+    /// as network clients' cannot.
+    ///
+    /// - Parameters:
+    ///   - expiryInterval: seconds that the session outlives the connection, on disk too; 0 if it ends with it.
+    ///   - resumes: goes on with the session that there is, if it outlives its connections; else it begins anew.
+    public func attach(_ client: Client, identifier: String, expiryInterval: UInt32 = 0, resumes: Bool = false) {
+        var resumed: Session?
         if let old = sessions[identifier] {
             precondition(old.client == nil, "\(identifier) is connected already")
-            // Of a network client, from before this part was configured.
-            forget(old)
+            if resumes, old.isPersistent, expiryInterval > 0 {
+                resumed = old
+            } else {
+                // It may be of a network client, from before this part was configured.
+                forget(old)
+            }
         }
-        attach(client, to: makeSession(identifier))
+        let session = resumed ?? makeSession(identifier)
+        session.expiryInterval = min(expiryInterval, limits.maximumSessionExpiryInterval)
+        session.expiresAt = .distantFuture
+        attach(client, to: session)
+        if session.isPersistent {
+            session.batch = batch
+            operations.append(.putSession(record(of: session)))
+        }
         client.isInternal = true
         internalClients += 1
         client.version = .v5

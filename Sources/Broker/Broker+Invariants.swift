@@ -14,7 +14,8 @@ extension Broker {
         let clients = sessions.values.compactMap(\.client)
         check(connected == clients.count, "\(connected) connected, \(clients.count) sessions have a client")
         check(internalClients == clients.count { $0.isInternal }, "\(internalClients) internal clients")
-        check(sessions.count <= limits.maximumSessions + internalClients, "\(sessions.count) sessions")
+        let own = sessions.values.count { $0.isOfProgram }
+        check(sessions.count <= limits.maximumSessions + own, "\(sessions.count) sessions")
         for (identifier, session) in sessions {
             check(identifier == session.clientIdentifier, "\(session.clientIdentifier) is filed under \(identifier)")
             broken += brokenInvariants(of: session)

@@ -216,6 +216,33 @@ extension Broker {
             drop(.expired, for: nil, topic: publication.topicText)
             return
         }
+        if trail != nil {
+            admit(publication, along: route, now: now, wall: wall)
+        } else {
+            deliverToAll(&publication, along: route, now: now, wall: wall)
+        }
+    }
+
+    /// Marks a message, and delivers it unless it has been here.
+    private func admit(_ publication: borrowing Publication, along route: Route, now: MonotonicTime, wall: Timestamp) {
+        guard case .new(let properties)? = trail?.admit(topic: publication.topic, properties: publication.properties) else {
+            drop(.returned, for: nil, topic: publication.topicText)
+            return
+        }
+        let forms = takeForms()
+        properties.withUnsafeBytes { properties in
+            var marked = Publication(
+                topic: publication.topic, properties: properties, payload: publication.payload, qos: publication.qos,
+                retain: publication.retain, publisher: publication.publisher,
+                messageExpiryInterval: publication.messageExpiryInterval, expiresAt: publication.expiresAt,
+                publishedAt: publication.publishedAt, forms: forms)
+            deliverToAll(&marked, along: route, now: now, wall: wall)
+            marked.finish()
+        }
+        giveBack(forms)
+    }
+
+    private func deliverToAll(_ publication: inout Publication, along route: Route, now: MonotonicTime, wall: Timestamp) {
         // [MQTT-3.3.1-5], [MQTT-3.3.1-8]
         if publication.retain, limits.retainAvailable { retain(publication.message(), now: now, wall: wall) }
         var stored: StoredMessage?

@@ -71,6 +71,11 @@ extension Broker {
         if let permissions = session.client?.permissions, !permissions.maySubscribe(request.filter) {
             return .notAuthorized
         }
+        var request = request
+        if !isShared, session.client?.isBridge == true {
+            request.options.noLocal = true
+            request.options.retainAsPublished = true
+        }
         let old = session.subscriptions[request.filter]
         let isNew = old == nil
         guard !isNew || session.subscriptions.count < limits.maximumSubscriptions else { return .quotaExceeded }

@@ -27,6 +27,9 @@ public final class Broker {
     /// Who may do what; nil if everybody may do everything.
     public internal(set) var accessRules: AccessRules?
 
+    /// Marks messages, so that none comes round; nil if nothing is marked.
+    public var trail: MessageTrail?
+
     var sessions = ExactDictionary<Session>()
     var subscriptions = SubscriptionTree()
     var retained = RetainedMessages()

@@ -86,6 +86,8 @@ public enum DropReason: Int, Sendable, CaseIterable {
     case payloadFormat
     /// A rule whose result made another rule publish, too many times.
     case ruleChain
+    /// It has been here before, on its way between bridged boxes.
+    case returned
     /// Delivered, but not retained: the retained messages are full.
     case retainedFull
 
@@ -102,6 +104,7 @@ public enum DropReason: Int, Sendable, CaseIterable {
         case .topicTooDeep: "topic-too-deep"
         case .payloadFormat: "payload-format"
         case .ruleChain: "rule-chain"
+        case .returned: "returned"
         case .retainedFull: "retained-full"
         }
     }

@@ -26,7 +26,7 @@ public struct BrokerStatistics: Sendable, Equatable {
     public init() {}
 
     /// Dropped because of a limit.
-    public var dropped: UInt64 { drops.total &- drops[.expired] &- drops[.retainedFull] }
+    public var dropped: UInt64 { drops.total &- drops[.expired] &- drops[.retainedFull] &- drops[.returned] }
     /// Not delivered because their time had passed.
     public var expired: UInt64 { drops[.expired] }
     /// Delivered, but not retained for want of room.
@@ -78,10 +78,8 @@ extension Broker {
         var census = BrokerCensus()
         census.clients = clientCount
         for session in sessions.values {
-            if let client = session.client {
-                if client.isInternal { continue }
-                census.outboxBytes += client.outboxBytes
-            }
+            if session.isOfProgram { continue }
+            if let client = session.client { census.outboxBytes += client.outboxBytes }
             census.sessions += 1
             census.subscriptions += session.subscriptions.count
             for filter in session.subscriptions.keys where filter.hasPrefix("$share/") { census.sharedSubscriptions += 1 }

@@ -26,6 +26,9 @@ open class Client {
     /// Topic aliases that it takes; its MQTT 5.0 Topic Alias Maximum.
     public internal(set) var topicAliasMaximum: UInt16 = 0
 
+    /// It said at CONNECT that it is a bridge: it gets nothing back of what it has sent, and sees what is retained.
+    public internal(set) var isBridge = false
+
     /// The name that it gave at CONNECT.
     public internal(set) var userName: String?
     /// Where it connects from, for people to read.

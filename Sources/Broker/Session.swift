@@ -45,6 +45,8 @@ public final class Session {
 
     /// Whether it outlives its connection, and so is stored.
     var isPersistent: Bool { expiryInterval > 0 }
+    /// Whether it is that of a part of this program, which is connected or has such a name as no network client may have.
+    var isOfProgram: Bool { client?.isInternal ?? (clientIdentifier.utf8.first == UInt8(ascii: "$")) }
 
     /// Whether a message would be sent to the client now, or soon.
     func takesAtOnce(qos: QoS) -> Bool {

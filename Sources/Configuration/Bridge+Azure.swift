@@ -61,7 +61,7 @@ extension MartletConfiguration.Bridge.Azure: ConfigurationTable {
         .example {
             $0.name = "azure"
             $0.host = "hub-1.azure-devices.net"
-            $0.port = 8883
+            $0.transport = .tls
             $0.clientIdentifier = "box-1"
             $0.azure = .example {
                 $0.hub = "hub-1.azure-devices.net"

@@ -16,12 +16,20 @@ extension MartletConfiguration {
 
         public var name = ""
         public var host = ""
-        public var port = 1883
+        /// nil for the one that is usual for the transport.
+        public var port: Int?
+        public var transport = Transport.tcp
+        public var websocketPath = "/mqtt"
+        public var tls = TLS()
+        public var failoverServers: [Server]?
+        /// `.zero`: never.
+        public var returnToFirst = Duration.minutes(10)
         public var clientIdentifier = ""
         public var userName: String?
         /// As written; see ``MartletConfiguration/resolve(path:)``.
         public var passwordFile: String?
         public var `protocol` = BridgeProtocol.v5
+        public var bridgeBit = true
         public var sessionExpiry = Duration.days(7)
         /// `.zero`: none.
         public var keepAlive = Duration.seconds(60)
@@ -48,6 +56,8 @@ extension MartletConfiguration {
         public var forward: [Forward] = []
         /// Upstream to local.
         public var receive: [Receive] = []
+        public var birth: Birth?
+        public var will: Will?
         public internal(set) var source = TableSource()
 
         public init() {}
@@ -57,12 +67,39 @@ extension MartletConfiguration {
 extension MartletConfiguration.Bridge: ConfigurationTable {
     private static let isV5 = Key<Self>.Condition("protocol", text: "protocol is \"5.0\"") { $0.protocol == .v5 }
     private static let liveFirst = Key<Self>.Condition("order", text: "order is \"live-first\"") { $0.order == .liveFirst }
+    private static let isV311 = Key<Self>.Condition("protocol", text: "protocol is \"3.1.1\"") { $0.protocol == .v311 }
+    private static let usesWebSocket = Key<Self>.Condition("transport", text: "transport is \"websocket\" or \"wss\"") {
+        $0.transport.usesWebSocket
+    }
+    private static let hasFailover = Key<Self>.Condition("failover-servers", text: "there are failover-servers") {
+        $0.failoverServers != nil
+    }
     private static let hasUser = Key<Self>.Condition("user-name", text: "there is a user-name") { $0.userName != nil }
 
     static let schema = Schema<Self>("An upstream MQTT broker.") {
         Key("name", \.name, .name, .required, help: "The bridge's name in logs, metrics and the cache.")
         Key("host", \.host, .host, .required, help: "Name or address of the upstream broker.")
-        Key("port", \.port, .integer(1...65_535), help: "TCP port.")
+        Key(
+            "port", \.port, .integer(1...65_535), example: 8883,
+            help: "TCP port. When not set: 1883, 8883 with tls, 80 with websocket, 443 with wss."
+        )
+        Key(
+            "transport", \.transport, .choice(Transport.self),
+            help: "What carries MQTT: TCP, TLS, WebSocket, or WebSocket in TLS. Of TLS there is more in [bridge.tls]."
+        )
+        Key(
+            "websocket-path", \.websocketPath, .urlPath, when: usesWebSocket,
+            help: "The path of the URL at which the WebSocket is opened."
+        )
+        Key(
+            "failover-servers", \.failoverServers, .list(of: .server, limit: 16),
+            example: [Server(host: "backup.example.com"), Server(host: "192.0.2.1", port: 8883)],
+            help: "Further upstream brokers, in the order in which they are tried when host does not answer."
+        )
+        Key(
+            "return-to-first", \.returnToFirst, .duration(.zero...(.days(365))), when: hasFailover,
+            help: "How long the bridge stays at one of failover-servers before it looks whether host answers again; \"0s\" for never."
+        )
         Key(
             "client-identifier", \.clientIdentifier, .mqttString(bytes: 1...65_535), .required,
             help: "MQTT client identifier; the upstream broker keeps the session by it."
@@ -77,6 +114,10 @@ extension MartletConfiguration.Bridge: ConfigurationTable {
             "password must not be in this file: put it into a file of its own and name that with password-file"
         )
         Key("protocol", \.protocol, .choice(BridgeProtocol.self), help: "MQTT version.")
+        Key(
+            "bridge-bit", \.bridgeBit, .boolean, when: isV311,
+            help: "Whether the upstream broker is told that this is a bridge, so that it sends nothing back; one that does not understand is asked again without."
+        )
         Key(
             "session-expiry", \.sessionExpiry, .duration(.zero...(.days(3650))), when: isV5,
             help: "How long the upstream broker keeps the session after the connection."
@@ -122,6 +163,9 @@ extension MartletConfiguration.Bridge: ConfigurationTable {
             "mark-backfill", \.marksBackfill, .boolean, when: liveFirst,
             help: "Whether messages that waited say so upstream, in user properties with MQTT 5.0 or as the bridge's form has it."
         )
+        Subtable("tls", \.tls)
+        Subtable("birth", \.birth)
+        Subtable("will", \.will)
         Subtable("forward", \.forward, limit: 256)
         Subtable("receive", \.receive, limit: 256)
         Subtable("enos", \.enos)
@@ -148,6 +192,7 @@ extension MartletConfiguration.Bridge: ConfigurationTable {
         }
         checkCacheRoutes(&findings)
         checkForms(&findings)
+        checkTLS(&findings)
         if forward.isEmpty, receive.isEmpty {
             findings.report(source.position, "[[bridge]] needs at least one [[bridge.forward]] or [[bridge.receive]]")
         }
@@ -158,12 +203,25 @@ extension MartletConfiguration.Bridge: ConfigurationTable {
             .example {
                 $0.name = "cloud"
                 $0.host = "broker.example.com"
+                $0.transport = .tls
+                $0.failoverServers = [Server(host: "backup.example.com")]
                 $0.clientIdentifier = "box-1"
                 $0.userName = "box"
                 $0.passwordFile = "cloud.password"
                 $0.backfillRate = 200
                 $0.backfillBytesPerSecond = .kibibytes(64)
                 $0.backfillPrefix = "history"
+                $0.tls.caFile = "upstream-ca.pem"
+                $0.birth = .example {
+                    $0.topic = "site/7/state"
+                    $0.payload = "online"
+                    $0.retain = true
+                }
+                $0.will = .example {
+                    $0.topic = "site/7/state"
+                    $0.payload = "offline"
+                    $0.retain = true
+                }
                 $0.forward = [
                     .example {
                         $0.filter = "/sys/#"

@@ -43,6 +43,8 @@ extension MartletConfiguration {
         public var responseTopicPrefix: String?
         public var serverReference: String?
         public var redirect = Redirect.atShutdown
+        /// Zero for no marks.
+        public var maxHops = 0
         /// Zero for none.
         public var sysInterval = Duration.seconds(10)
         public internal(set) var source = TableSource()
@@ -146,6 +148,10 @@ extension MartletConfiguration.Broker: ConfigurationTable {
         Key(
             "redirect", \.redirect, .choice(Redirect.self),
             help: "When they are told of it: as this server shuts down, or in place of every connection, for now or for good."
+        )
+        Key(
+            "max-hops", \.maxHops, .integer(0...16),
+            help: "Boxes that a message may go through, this one included, where brokers are bridged in a ring: each message is marked with the names of the boxes that it has seen, and none takes it twice. 0 for no marks. Needs a name of its own in [appliance]."
         )
         Key(
             "sys-interval", \.sysInterval, .duration(.zero...(.hours(1))),

@@ -12,6 +12,11 @@ extension MartletConfiguration {
         findings.reportDuplicates(
             buses.filter { $0.protocol == .modbusRTU && $0.serialPort != nil }, "serial-port", what: "bus on serial port"
         ) { $0.serialPort ?? "" }
+        if broker.maxHops > 0, appliance.name == Appliance().name, appliance.source.isSound("name") {
+            findings.report(
+                broker.source["max-hops"],
+                "max-hops needs a name in [appliance] that no other box has: a box drops what carries its name already")
+        }
         checkListeners(&findings)
         checkDevices(&findings)
         checkAccessRules(&findings)

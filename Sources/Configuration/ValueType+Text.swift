@@ -65,11 +65,14 @@ extension ValueType where Value == String {
         }
     }
 
+    static func isHost(_ text: String) -> Bool {
+        (1...253).contains(text.utf8.count) && (text.utf8.allSatisfy { isNameCharacter($0) } || IPAddress(text) != nil)
+    }
+
     /// A host name or an IP address.
     static var host: Self {
         text("host", allowed: "name or IP address", bytes: 1...253) { text in
-            let isHost = text.utf8.allSatisfy { isNameCharacter($0) } || IPAddress(text) != nil
-            return isHost ? nil : "is not a host name or an IP address (the port has a key of its own)"
+            isHost(text) ? nil : "is not a host name or an IP address (the port has a key of its own)"
         }
     }
 
@@ -111,6 +114,16 @@ extension ValueType where Value == String {
         text("topic filter", allowed: "", bytes: 1...65_535) { text in
             TopicFilter(text) == nil
                 ? "is not a topic filter: \"+\" fills a whole level, \"#\" the whole last level" : nil
+        }
+    }
+
+    /// The whole name of a topic.
+    static var topicName: Self {
+        text("topic", allowed: "no + #", bytes: 1...65_535) { text in
+            if TopicName(text) == nil || text.unicodeScalars.contains(where: \.isControl) {
+                return "is not a topic: it must not contain \"+\", \"#\" and control characters"
+            }
+            return nil
         }
     }
 
@@ -185,11 +198,18 @@ extension ValueType where Value == String {
 }
 
 extension ValueType where Value == QoS {
-    static var qos: Self {
-        Self(name: "integer", allowed: "0, 1, 2") { value throws(Refusal) in
-            guard case .integer(let wide) = value.content else { throw .kind("0, 1 or 2", value) }
-            guard let result = UInt8(exactly: wide).flatMap(QoS.init(rawValue:)) else {
-                throw Refusal("\(wide) is not supported (0, 1, 2)")
+    static var qos: Self { qos([.atMostOnce, .atLeastOnce, .exactlyOnce]) }
+
+    static func qos(below limit: QoS) -> Self { qos([.atMostOnce, .atLeastOnce, .exactlyOnce].filter { $0 < limit }) }
+
+    private static func qos(_ values: [QoS]) -> Self {
+        let numbers = values.map { "\($0.rawValue)" }
+        let allowed = numbers.joined(separator: ", ")
+        let choice = numbers.dropLast().joined(separator: ", ") + " or " + (numbers.last ?? "")
+        return Self(name: "integer", allowed: allowed) { value throws(Refusal) in
+            guard case .integer(let wide) = value.content else { throw .kind(choice, value) }
+            guard let result = UInt8(exactly: wide).flatMap(QoS.init(rawValue:)), values.contains(result) else {
+                throw Refusal("\(wide) is not supported (\(allowed))")
             }
             return result
         } write: {

@@ -50,13 +50,21 @@ public struct Reconnection: Sendable {
 
     /// The attempt failed, or the connection ended.
     public mutating func failed(now: MonotonicTime) {
-        if case .connected(let since) = state, now - since >= Reconnection.provenAfter { failures = 0 }
+        if isProven(now: now) { failures = 0 }
         // 2^20 times the shortest wait that a configuration allows is more than the longest.
         let longest = min(longestWait, shortestWait * (1 << min(failures, 20)))
         failures += 1
         let half = longest / 2
         let wait = half + .nanoseconds(Int64.random(in: 0...half.wholeNanoseconds, using: &random))
         state = .waiting(until: now + max(wait, shortestWait))
+    }
+
+    /// The attempt failed, or the connection ended, and there is another place to try at once.
+    public mutating func retry(now: MonotonicTime) { state = .connecting(since: now) }
+
+    /// Whether the present connection has lasted long enough to count as a good one.
+    public func isProven(now: MonotonicTime) -> Bool {
+        if case .connected(let since) = state { now - since >= Reconnection.provenAfter } else { false }
     }
 
     /// No connection is wanted any more.

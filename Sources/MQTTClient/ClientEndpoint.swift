@@ -68,6 +68,17 @@ public struct ClientEndpoint: Sendable {
         }
     }
 
+    /// Connects and closes the connection at once, without a word to the server: whether anybody is there.
+    public func probe(on eventLoop: any EventLoop) -> EventLoopFuture<Void> {
+        let bootstrap = ClientBootstrap(group: eventLoop).connectTimeout(TimeAmount(connectTimeout))
+        let channel =
+            switch address {
+            case .host(let name, let port): bootstrap.connect(host: name, port: port)
+            case .socket(let address): bootstrap.connect(to: address)
+            }
+        return channel.flatMap { $0.close() }
+    }
+
     /// A failure to connect in words for a person.
     public static func text(_ error: any Error) -> String {
         guard let error = error as? NIOConnectionError else { return words(error) }

@@ -5,7 +5,7 @@ extension ConnectPacket {
     /// understands whose CONNECT failed to decode.
     public static func version(of body: UnsafeRawBufferPointer) -> ProtocolVersion? {
         var reader = BodyReader(body)
-        return try? readVersion(&reader)
+        return try? readVersion(&reader).version
     }
 
     /// As ``version(of:)`` from the first bytes of a packet whose fixed header is not right, nil if it is no CONNECT.
@@ -24,7 +24,7 @@ extension ConnectPacket {
         // [MQTT-3.1.4-1], [MQTT-3.1.3-1] what is not of this form and in this order is refused. [MQTT-3.1.2-9],
         // [MQTT-3.1.2-16], [MQTT-3.1.2-17], [MQTT-3.1.2-18], [MQTT-3.1.2-19] a field is there if its flag is set, and only then.
         var reader = BodyReader(body)
-        let version = try readVersion(&reader)
+        let (version, isBridge) = try readVersion(&reader)
         let flags = ConnectFlags(rawValue: try reader.readUInt8("connect flags"))
         try flags.check(version: version, at: reader.offset - 1)
         let keepAlive = try reader.readUInt16("keep alive")
@@ -50,21 +50,29 @@ extension ConnectPacket {
             password = try reader.readBytes("password")
         }
         try reader.expectEnd()
-        return ConnectPacket(
+        var packet = ConnectPacket(
             version: version, clientIdentifier: clientIdentifier, cleanStart: flags.contains(.cleanStart),
             keepAlive: keepAlive, will: will, userName: userName, password: password, properties: properties)
+        packet.isBridge = isBridge
+        return packet
     }
 
-    private static func readVersion(_ reader: inout BodyReader) throws(DecodeError) -> ProtocolVersion {
+    /// Of the protocol level.
+    static let bridgeBit: UInt8 = 0x80
+
+    private static func readVersion(
+        _ reader: inout BodyReader
+    ) throws(DecodeError) -> (version: ProtocolVersion, isBridge: Bool) {
         let name = try reader.readField("protocol name")
         let level = try reader.readUInt8("protocol version")
         // [MQTT-3.1.2-1], [MQTT-3.1.2-2] another name or version is answered with 0x84.
         let isMQTT = reader.bytes[name].elementsEqual("MQTT".utf8)
         let isMQIsdp = reader.bytes[name].elementsEqual("MQIsdp".utf8)
-        switch ProtocolVersion(rawValue: level) {
-        case .v31 where isMQIsdp: return .v31
-        case .v311 where isMQTT: return .v311
-        case .v5 where isMQTT: return .v5
+        let isBridge = level & bridgeBit != 0
+        switch ProtocolVersion(rawValue: level & ~bridgeBit) {
+        case .v31 where isMQIsdp: return (.v31, isBridge)
+        case .v311 where isMQTT: return (.v311, isBridge)
+        case .v5 where isMQTT && !isBridge: return (.v5, false)
         default:
             throw DecodeError(
                 reasonCode: .unsupportedProtocolVersion, reason: "protocol name and version are not supported",

@@ -7,7 +7,7 @@ extension ConnectPacket {
     public func write(into buffer: inout ByteBuffer) throws(EncodeError) {
         var body = BodyWriter()
         try body.write(version == .v31 ? "MQIsdp" : "MQTT")
-        body.write(version.rawValue)
+        body.write(version.rawValue | (isBridge && version < .v5 ? ConnectPacket.bridgeBit : 0))
         body.write(flags.rawValue)
         body.write(keepAlive)
         if version == .v5 { try properties.write(to: &body, of: .connect) }

@@ -42,6 +42,9 @@ public struct Will: Sendable, Equatable {
 /// CONNECT (MQTT 5.0 §3.1).
 public struct ConnectPacket: Sendable, Equatable {
     public var version: ProtocolVersion
+    /// The client is a bridge, and wants nothing back of what it sends: the highest bit of the protocol level, before MQTT
+    /// 5.0. It is in no standard; mosquitto and others know it.
+    public var isBridge = false
     /// May be empty: the server assigns one.
     public var clientIdentifier: String
     /// Clean Start of MQTT 5.0, Clean Session before.

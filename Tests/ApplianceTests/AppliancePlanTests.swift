@@ -1,6 +1,7 @@
 import Configuration
 import Core
 import FieldBus
+import TestSupport
 import Testing
 
 @testable import Appliance
@@ -51,6 +52,25 @@ struct AppliancePlanTests {
     func bridge(route: String, expected: String) throws {
         #expect(
             try errors("[[bridge]]\nname = \"c\"\nhost = \"h\"\nclient-identifier = \"i\"\n\(route)\n") == [expected])
+    }
+
+    @Test("what of a bridge's TLS cannot be used is at the key that names the file")
+    func bridgeTLS() throws {
+        let folder = TestFolder()
+        let authority = TestAuthority()
+        let old = authority.issue([("CN", "old")], valid: -7200 ... -3600)
+        let certificate = folder.write("old.pem", old.pem)
+        let key = folder.write("old.key", old.keyPEM)
+        let bridge = "[[bridge]]\nname = \"c\"\nhost = \"h\"\nclient-identifier = \"i\"\ntransport = \"tls\"\nforward = [{filter=\"#\"}]\n"
+        let missing = try errors(bridge + "[bridge.tls]\nca-file = \"/none.pem\"\n")
+        #expect(missing == ["m:8:11: /none.pem: cannot be opened: No such file or directory"])
+        let expired = try errors(bridge + "[bridge.tls]\ncertificate-file = \"\(certificate)\"\nkey-file = \"\(key)\"\n")
+        #expect(expired.count == 1 && expired[0].hasPrefix("m:8:20: ") && expired[0].contains("CN=old has expired at"))
+        let cipher = try errors(bridge + "[bridge.tls]\nciphers = \"ROT13\"\n")
+        #expect(cipher.count == 1 && cipher[0].hasPrefix("m:7:1: cipher ROT13"))
+        let shared = folder.write("psk", "a:00112233445566778899aabbccddeeff\n")
+        let identity = try errors(bridge + "[bridge.tls]\npsk-file = \"\(shared)\"\npsk-identity = \"b\"\n")
+        #expect(identity == ["m:8:12: \(shared): holds no key of the identity \"b\""])
     }
 
     private func bus(point: String) -> String {

@@ -1,6 +1,7 @@
 import Broker
 import Core
 import Logging
+import MQTTClient
 import MQTTCodec
 import NIOCore
 import NIOEmbedded
@@ -16,6 +17,11 @@ final class BridgeFixture {
     /// The newest connection; nil before the first.
     private(set) var channel: EmbeddedChannel?
     private(set) var connections = 0
+    /// Where the bridge has tried to connect.
+    private(set) var tried: [String] = []
+    /// Servers whose ports take no connection.
+    var deadServers: Set<String> = []
+    private(set) var probes = 0
     private let clock = Clock()
     private var appends: [LaneAppend] = []
 
@@ -35,7 +41,10 @@ final class BridgeFixture {
         bridge = Bridge(
             configuration: configuration, stored: [], broker: broker, eventLoop: loop, environment: environment,
             logger: logger, seed: 1)
-        bridge.openChannel = { [unowned self] connection in
+        bridge.openChannel = { [unowned self] connection, endpoint in
+            guard case .host(let host, port: _) = endpoint.address else { return loop.makeFailedFuture(ChannelError.unknownLocalAddress) }
+            tried.append(host)
+            if deadServers.contains(host) { return loop.makeFailedFuture(ChannelError.connectTimeout(.seconds(1))) }
             do {
                 let channel = EmbeddedChannel(loop: loop)
                 try channel.pipeline.syncOperations.addHandler(connection)
@@ -46,6 +55,16 @@ final class BridgeFixture {
             } catch {
                 return loop.makeFailedFuture(error)
             }
+        }
+        playProbes()
+    }
+
+    /// Takes the place of the port scan.
+    private func playProbes() {
+        bridge.openProbe = { [unowned self] server in
+            probes += 1
+            return deadServers.contains(server.host)
+                ? loop.makeFailedFuture(ChannelError.connectTimeout(.seconds(1))) : loop.makeSucceededVoidFuture()
         }
     }
 

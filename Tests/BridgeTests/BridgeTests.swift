@@ -332,13 +332,4 @@ struct BridgeTests {
         fixture.publish("raw/a", "2")
         #expect(try fixture.publishes() == ["raw/a=2 #1"])
     }
-
-    @Test("the password is read without the line end")
-    func password() throws {
-        let path = "/tmp/martlet-bridge-\(UInt64.random(in: 0...UInt64.max))"
-        try Array("secret\r\n".utf8).withUnsafeBytes { try writeFile(path, $0) }
-        defer { removeFile(path) }
-        #expect(try UpstreamBootstrap.readPassword(path) == Array("secret".utf8))
-        #expect(throws: (any Error).self) { try UpstreamBootstrap.readPassword(path + "-missing") }
-    }
 }

@@ -45,6 +45,22 @@ struct DeliveryTests {
         #expect(client.takeTexts() == ["other"])
     }
 
+    @Test("a bridge of MQTT 3.1.1 gets nothing back of its own, and the retain flag as it was published")
+    func bridge() {
+        let harness = BrokerHarness()
+        let bridge = RecordingClient()
+        var packet = ConnectPacket(version: .v311, clientIdentifier: "b", cleanStart: true, keepAlive: 0)
+        packet.isBridge = true
+        harness.broker.connect(bridge, packet: packet, now: harness.now, wall: harness.wall)
+        harness.subscribe(bridge, "a")
+        harness.publish(bridge, "a", "own")
+        harness.publish(harness.connect("p"), "a", "other", retain: true)
+        harness.settle()
+        let received = bridge.takePublishes()
+        #expect(received.map { String(decoding: $0.message.payload, as: UTF8.self) } == ["other"])
+        #expect(received.first?.retain == true)
+    }
+
     @Test("a subscription that ends, ends at once")
     func unsubscribe() {
         let harness = BrokerHarness()

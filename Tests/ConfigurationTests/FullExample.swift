@@ -205,6 +205,10 @@ let fullExample = #"""
     name = "cloud"
     host = "broker.example.com"
     port = 1885
+    transport = "wss"
+    websocket-path = "/ws"
+    failover-servers = ["backup.example.com", "192.0.2.7:8084", "[2001:db8::7]:443", "2001:db8::8"]
+    return-to-first = "5m"
     client-identifier = "box-1"
     user-name = "box"
     password-file = "cloud.password"
@@ -220,6 +224,26 @@ let fullExample = #"""
     backfill-bytes-per-second = "8KiB"
     backfill-prefix = "late"
     mark-backfill = true
+      [bridge.tls]
+      ca-file = "upstream-ca.pem"
+      crl-file = "upstream.crl"
+      server-name = "broker.example.com"
+      certificate-file = "box.pem"
+      key-file = "box.key"
+      min-version = "1.3"
+      ciphers = "ECDHE+AESGCM"
+      cipher-suites = "TLS_AES_128_GCM_SHA256"
+      alpn = ["x-amzn-mqtt-ca"]
+      [bridge.birth]
+      topic = "site/7/state"
+      payload = "online"
+      qos = 0
+      retain = true
+      [bridge.will]
+      topic = "site/7/state"
+      payload = "offline"
+      qos = 2
+      retain = true
       [[bridge.forward]]
       filter = "/sys/#"
       remove-prefix = "/sys"

@@ -24,6 +24,17 @@ struct PacketTests {
         #expect(connect.will == nil && connect.cleanStart)
     }
 
+    @Test("the highest bit of the protocol level says before MQTT 5.0 that a bridge connects, there and back")
+    func bridgeBit() throws {
+        let bytes = packet(0x10, "00 04 'MQTT' 84 02 0000 0001 'b'")
+        guard case .connect(let connect) = try #require(Decoded(bytes, version: .v311).packet) else { throw NotThePacket() }
+        #expect(connect.isBridge && connect.version == .v311)
+        #expect(try encoded(.connect(connect), .v311) == bytes)
+        var five = connect
+        five.version = .v5
+        #expect(try encoded(.connect(five), .v5)[8] == 5)
+    }
+
     @Test("a CONNECT of MQTT 5.0 may have a password without a user name")
     func passwordAlone() throws {
         let decoded = Decoded(packet(0x10, "00 04 'MQTT' 05 42 0000 00 0000 0001 'p'"), version: .v5)

@@ -145,15 +145,15 @@ struct TLSEngineTests {
             #expect(pair.client.peer?.commonName == commonName)
             #expect(pair.client.peer?.applicationProtocol == "mqtt")
         } else {
-            #expect(try refusal(fixture, serverName: host).lowercased().contains("hostname mismatch"))
+            #expect(try refusal(fixture, serverName: host).contains("the name does not match"))
         }
     }
 
     @Test("a client refuses a server of another name, address or authority")
     func wrongServer() throws {
         let fixture = TLSFixture()
-        #expect(try refusal(fixture, serverName: "example.com").contains("hostname mismatch"))
-        #expect(try refusal(fixture, serverName: "127.0.0.2").contains("IP address mismatch"))
+        #expect(try refusal(fixture, serverName: "example.com").contains("the name does not match"))
+        #expect(try refusal(fixture, serverName: "127.0.0.2").contains("the name does not match"))
         var pair = try fixture.pair(serverName: "127.0.0.1")
         try pair.exchange()
         #expect(pair.server.peer?.serverName == nil)
@@ -162,7 +162,7 @@ struct TLSEngineTests {
         pair = try fixture.pair(serverName: "127.0.0.2")
         try pair.exchange()
         fixture.client.trust = .file(fixture.folder.write("other.pem", TestAuthority("Other").pem))
-        #expect(try refusal(fixture).contains("unable to get local issuer certificate"))
+        #expect(try refusal(fixture).contains("not trusted"))
     }
 
     // MARK: Agreement

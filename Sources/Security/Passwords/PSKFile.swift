@@ -40,6 +40,12 @@ public struct PSKFile: Sendable {
         self.keys = keys
     }
 
+    /// What should be mended about a file of keys, a sentence each.
+    static func warnings(_ path: String) -> [String] {
+        guard SmallFile.isReadableByAll(path) else { return [] }
+        return ["\(path): everybody on this machine can read the pre-shared keys; chmod 600 \(path)"]
+    }
+
     /// The number of identities.
     public var count: Int { keys.count }
 

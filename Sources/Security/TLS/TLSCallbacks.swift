@@ -43,14 +43,18 @@ enum TLSCallbacks {
         if isValid == 1 { return 1 }
         let ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx())
         guard let engine = TLSEngine.of(ssl.map { OpaquePointer($0) }) else { return 0 }
-        let reason = String(cString: X509_verify_cert_error_string(Int(X509_STORE_CTX_get_error(store))))
-        var subject = ""
-        if let certificate = X509_STORE_CTX_get_current_cert(store) {
-            subject = " \(Certificate.text(of: X509_get_subject_name(certificate)))"
-        }
-        engine.refusal = "the peer's certificate\(subject): \(reason)"
+        engine.refusal = TLSReason.words(ofVerification: X509_STORE_CTX_get_error(store), X509_STORE_CTX_get_current_cert(store), engine)
         return 0
     }
+
+    /// The server asks for a certificate, and there is none to show.
+    static let clientCertificate:
+        @convention(c) (
+            OpaquePointer?, UnsafeMutablePointer<OpaquePointer?>?, UnsafeMutablePointer<OpaquePointer?>?
+        ) -> Int32 = { ssl, _, _ in
+            TLSEngine.of(ssl)?.lacksCertificate = true
+            return 0
+        }
 
     // MARK: Pre-shared keys
 

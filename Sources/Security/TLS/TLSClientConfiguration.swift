@@ -10,12 +10,38 @@ public struct TLSClientConfiguration: Sendable, Equatable {
 
     /// An identity and the key that both sides know.
     public struct PreSharedKey: Sendable, Equatable {
+        enum Source: Sendable, Equatable {
+            case bytes([UInt8])
+            case file(String)
+        }
+
         public var identity: String
-        public var key: [UInt8]
+        let source: Source
 
         public init(identity: String, key: [UInt8]) {
             self.identity = identity
-            self.key = key
+            source = .bytes(key)
+        }
+
+        /// - Parameter file: holds the identity's key, as ``PSKFile`` has them.
+        public init(identity: String, file: String) {
+            self.identity = identity
+            source = .file(file)
+        }
+
+        /// The key, and the file that everybody on this machine can read, if that is so.
+        func load() throws(TLSError) -> (key: [UInt8], warnings: [String]) {
+            switch source {
+            case .bytes(let key):
+                try PSKFile.check(identity: Array(identity.utf8), key: key, place: "pre-shared key")
+                return (key, [])
+            case .file(let path):
+                let file = try PSKFile(path: path)
+                guard let key = file.keys[Array(identity.utf8)] else {
+                    throw .configuration("\(path): holds no key of the identity \(identity.debugDescription)")
+                }
+                return (key, PSKFile.warnings(path))
+            }
         }
     }
 
@@ -25,6 +51,8 @@ public struct TLSClientConfiguration: Sendable, Equatable {
     /// Whether the certificate has to be for the host that is connected to. Without it any certificate of a trusted
     /// authority does.
     public var verifiesHost: Bool
+    /// Whether the certificate has to be one of a trusted authority, and valid. Without it whoever is in between is believed.
+    public var verifiesCertificate: Bool
     /// What the client shows to a server that asks.
     public var certificate: TLSCertificateFiles?
     /// In place of certificates: with it no certificate of a server is accepted.
@@ -40,13 +68,15 @@ public struct TLSClientConfiguration: Sendable, Equatable {
     public var alpn: [String]
 
     public init(
-        trust: Trust = .system, crlFile: String? = nil, verifiesHost: Bool = true, certificate: TLSCertificateFiles? = nil,
+        trust: Trust = .system, crlFile: String? = nil, verifiesHost: Bool = true,
+        verifiesCertificate: Bool = true, certificate: TLSCertificateFiles? = nil,
         preSharedKey: PreSharedKey? = nil, minimumVersion: TLSVersion = .v12, maximumVersion: TLSVersion = .v13,
         ciphers: String? = nil, cipherSuites: String? = nil, alpn: [String] = []
     ) {
         self.trust = trust
         self.crlFile = crlFile
         self.verifiesHost = verifiesHost
+        self.verifiesCertificate = verifiesCertificate
         self.certificate = certificate
         self.preSharedKey = preSharedKey
         self.minimumVersion = minimumVersion

@@ -54,9 +54,7 @@ public final class TLSContext: Sendable {
             let keys = try PSKFile(path: file)
             preSharedKeys = keys.keys
             sessionContext += keys.digest
-            if SmallFile.isReadableByAll(file) {
-                warnings.append("\(file): everybody on this machine can read the pre-shared keys; chmod 600 \(file)")
-            }
+            warnings += PSKFile.warnings(file)
         } else {
             preSharedKeys = [:]
         }
@@ -105,25 +103,35 @@ public final class TLSContext: Sendable {
         main = try ContextHandle(isServer: false)
         let pointer = main.pointer
         var ciphers = client.ciphers
+        var warnings: [String] = []
         if let psk = client.preSharedKey {
-            preSharedKeys = [Array(psk.identity.utf8): psk.key]
-            try PSKFile.check(identity: Array(psk.identity.utf8), key: psk.key, place: "pre-shared key")
+            let loaded = try psk.load()
+            preSharedKeys = [Array(psk.identity.utf8): loaded.key]
+            warnings += loaded.warnings
             ciphers = ciphers ?? "PSK:!kRSAPSK:!eNULL"
             SSL_CTX_set_psk_client_callback(pointer, TLSCallbacks.clientKey)
         } else {
             preSharedKeys = [:]
         }
-        verifiesHost = client.verifiesHost && client.preSharedKey == nil
+        verifiesHost = client.verifiesHost && client.verifiesCertificate && client.preSharedKey == nil
         try main.use(minimumVersion: client.minimumVersion, ciphers: ciphers, cipherSuites: client.cipherSuites)
         _ = copenssl_ctx_set_max_proto_version(pointer, client.maximumVersion.number)
         if let files = client.certificate {
-            (certificateExpiry, warnings) = try main.use(files, now: now)
+            let used = try main.use(files, now: now)
+            certificateExpiry = used.expiry
+            warnings += used.warnings
         } else {
-            (certificateExpiry, warnings) = (nil, [])
+            certificateExpiry = nil
+            SSL_CTX_set_client_cert_cb(pointer, TLSCallbacks.clientCertificate)
         }
-        SSL_CTX_set_verify(pointer, SSL_VERIFY_PEER, TLSCallbacks.verify)
+        if !client.verifiesCertificate, client.preSharedKey == nil {
+            warnings.append("TLS without verification: whoever stands between this machine and the server reads and changes all of it")
+        }
+        self.warnings = warnings
+        let isVerified = client.verifiesCertificate || client.preSharedKey != nil
+        SSL_CTX_set_verify(pointer, isVerified ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, TLSCallbacks.verify)
         // With a pre-shared key the store stays empty, and no certificate passes.
-        if client.preSharedKey == nil {
+        if isVerified, client.preSharedKey == nil {
             let trust: TrustStore
             switch client.trust {
             case .system: trust = try TrustStore.system(crlFile: client.crlFile, now: now)

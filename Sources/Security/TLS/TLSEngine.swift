@@ -30,6 +30,10 @@ public final class TLSEngine {
     private var helloGuard = HelloGuard()
     /// Why a callback refused the peer.
     var refusal: String?
+    /// The server has asked for a certificate, and this client has none.
+    var lacksCertificate = false
+    /// What a client calls the server.
+    let serverName: String?
 
     /// - Parameter serverName: for a client the host name or IP address of the server, which its certificate is compared with
     ///   and which it is told (SNI). Ignored by a server.
@@ -40,6 +44,7 @@ public final class TLSEngine {
             throw .configuration("TLS cannot be started: \(OpenSSLLibrary.takeReason())")
         }
         self.context = context
+        self.serverName = serverName
         self.ssl = ssl
         // OpenSSL frees the BIO with the SSL; both end before this engine does.
         guard let bio = TLSTransport.make(for: self) else { throw .configuration("no memory for a TLS connection") }
@@ -219,7 +224,7 @@ public final class TLSEngine {
     private func failure() -> TLSError {
         let isHandshake = state == .handshaking
         state = .closed
-        let reason = OpenSSLLibrary.takeReason()
+        let reason = TLSReason.takeWords(self)
         return isHandshake ? .handshake(refusal ?? reason) : .connection(reason)
     }
 }

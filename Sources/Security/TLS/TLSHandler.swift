@@ -27,6 +27,7 @@ public final class TLSHandler: ChannelDuplexHandler {
     private var isFlushHeld = false
     /// A `read` from behind that no data has answered yet.
     private var isReadWanted = false
+    private var hasReceivedData = false
 
     /// With so much waiting it is encrypted without a flush, so that the channel knows how much it has to send.
     private static let pendingLimit = 64 * 1024
@@ -60,10 +61,25 @@ public final class TLSHandler: ChannelDuplexHandler {
 
     public func channelInactive(context: ChannelHandlerContext) {
         let wasHandshaking = engine?.state == .handshaking
+        let lacksCertificate = isEndedForWantOfCertificate
         engine?.close()
         failPending(ChannelError.ioOnClosedChannel)
-        if wasHandshaking { context.fireErrorCaught(TLSError.handshake("the peer closed the connection")) }
+        if lacksCertificate {
+            context.fireErrorCaught(TLSError.handshake(TLSReason.certificateWanted))
+        } else if wasHandshaking { context.fireErrorCaught(TLSError.handshake("the peer closed the connection")) }
         context.fireChannelInactive()
+    }
+
+    public func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        let words = isEndedForWantOfCertificate ? TLSError.handshake(TLSReason.certificateWanted) : error
+        context.fireErrorCaught(words)
+    }
+
+    /// With TLS 1.3 a client's handshake ends before the server looks at the certificate that it has not got, and the reset
+    /// that follows may overtake the alert that would say so.
+    private var isEndedForWantOfCertificate: Bool {
+        guard let engine else { return false }
+        return engine.lacksCertificate && !hasReceivedData && engine.state != .closed
     }
 
     private func start(_ context: ChannelHandlerContext) {
@@ -100,6 +116,7 @@ public final class TLSHandler: ChannelDuplexHandler {
         }
         if plaintext.readableBytes > 0 {
             isReadWanted = false
+            hasReceivedData = true
             context.fireChannelRead(wrapInboundOut(plaintext))
         }
         if let failure {

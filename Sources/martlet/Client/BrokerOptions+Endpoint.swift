@@ -1,4 +1,5 @@
 import ArgumentParser
+import Core
 import Glibc
 import MQTTClient
 import MQTTCodec
@@ -19,31 +20,26 @@ extension BrokerOptions {
     /// - Throws: ``ClientError`` if it cannot be one.
     func endpoint() throws(ClientError) -> ClientEndpoint {
         let url = parsedURL
-        let isWebSocket = usesWebSocket || url?.scheme.usesWebSocket == true
-        let isSecure = url?.scheme.usesTLS == true || tls.isWanted
-        var endpoint: ClientEndpoint
+        var transport = ClientTransport(host: hostName, port: url?.port ?? port)
+        if url?.scheme.usesTLS == true || tls.isWanted { transport.tls = tls.configuration }
+        if usesWebSocket || url?.scheme.usesWebSocket == true {
+            transport.webSocketPath = webSocketPath ?? url?.path.map { "/" + $0 } ?? "/mqtt"
+        }
+        let context: TLSContext?
+        do throws(TLSError) {
+            context = try transport.tlsContext(now: SystemClock.wall())
+        } catch {
+            throw .file("\(error)")
+        }
+        var endpoint = transport.endpoint(context)
         if let unixSocket {
             do {
-                endpoint = try ClientEndpoint.unixSocket(unixSocket)
+                endpoint.address = try ClientEndpoint.unixSocket(unixSocket).address
             } catch {
                 throw .usage("--unix \(unixSocket): the path is too long for a Unix socket")
             }
-        } else {
-            let usual = isWebSocket ? (isSecure ? 443 : 80) : (isSecure ? 8883 : 1883)
-            endpoint = ClientEndpoint(address: .host(hostName, port: url?.port ?? port ?? usual))
         }
         endpoint.connectTimeout = .seconds(connectTimeout)
-        if isSecure {
-            let (context, name) = (try tls.context(), hostName)
-            endpoint.prepareTransport = { channel in
-                try channel.pipeline.syncOperations.addHandler(TLSHandler(context: context, serverName: name))
-            }
-        }
-        if isWebSocket {
-            let path = webSocketPath ?? url?.path.map { "/" + $0 } ?? "/mqtt"
-            let port = url?.port ?? self.port
-            endpoint.webSocket = WebSocketRequest(path: path, host: hostName + (port.map { ":\($0)" } ?? ""))
-        }
         return endpoint
     }
 
@@ -54,11 +50,11 @@ extension BrokerOptions {
     func readPassword() throws(ClientError) -> [UInt8]? {
         if let password { return Array(password.utf8) }
         if let passwordFile {
-            var bytes = try FileContent.read(passwordFile, limit: 65_537)
-            if bytes.last == UInt8(ascii: "\n") { bytes.removeLast() }
-            if bytes.last == UInt8(ascii: "\r") { bytes.removeLast() }
-            guard bytes.count <= 65_535 else { throw .usage("\(passwordFile): a password has at most 65535 bytes") }
-            return bytes
+            do throws(SecretFile.Failure) {
+                return try SecretFile.read(passwordFile)
+            } catch {
+                throw .file(error.description)
+            }
         }
         if let url = parsedURL, let password = url.password { return Array(password.utf8) }
         return getenv("MARTLET_PASSWORD").map { Array(String(cString: $0).utf8) }

@@ -1,5 +1,4 @@
 import ArgumentParser
-import Core
 import Security
 
 /// How the connection is secured.
@@ -47,7 +46,7 @@ struct TLSOptions: ParsableArguments {
     var isWanted: Bool { usesTLS || cafile != nil || cert != nil || psk != nil }
 
     /// What all connections have in common.
-    func context() throws(ClientError) -> TLSContext {
+    var configuration: TLSClientConfiguration {
         var configuration = TLSClientConfiguration(verifiesHost: !insecure, ciphers: ciphers, alpn: tlsAlpn.map { [$0] } ?? [])
         if let cafile { configuration.trust = .file(cafile) }
         if let cert, let key { configuration.certificate = TLSCertificateFiles(certificateFile: cert, keyFile: key) }
@@ -58,11 +57,7 @@ struct TLSOptions: ParsableArguments {
             configuration.minimumVersion = tlsVersion.version
             configuration.maximumVersion = tlsVersion.version
         }
-        do throws(TLSError) {
-            return try TLSContext(client: configuration, now: SystemClock.wall())
-        } catch {
-            throw .file("\(error)")
-        }
+        return configuration
     }
 
     private static func bytes(_ hexadecimal: String) -> [UInt8]? {

@@ -45,7 +45,7 @@ struct ConnectStatementTests {
     }
 
     @Test("[MQTT-3.1.2-1] [MQTT-3.1.2-2] [MQTT-3.1.2-2 v3.1.1] another protocol or version is told that it is not spoken here", arguments: [
-        ("MQTT", 6), ("MQTT", 3), ("MQIsdp", 4), ("mqtt", 5), ("AMQP", 5), ("MQTT", 0x84),
+        ("MQTT", 6), ("MQTT", 3), ("MQIsdp", 4), ("mqtt", 5), ("AMQP", 5), ("MQTT", 0x85),
     ] as [(String, UInt8)])
     func unknownVersion(name: String, level: UInt8) throws {
         try expectRefusal(connect(name, level: level, payload: [0, 1, 0x61]), ["CONNACK 0 1"], version: .v311)

@@ -1,0 +1,122 @@
+import Core
+
+// Keeps messages from going round and round between brokers that are bridged in a ring.
+//
+//     box A ──> box B ──> box C ──> box A
+//     martlet-trail: A.7c1f.9/A      A.7c1f.9/A/B      A.7c1f.9/A/B/C     dropped: A stands there
+//
+// Each message carries the user property `martlet-trail`: a number that the first box gave it, then the boxes that it went
+// through. A box drops what has been there, what has come to it under the same topic on another way, and what has gone
+// through as many boxes as it may.
+
+/// Marks the messages of a broker, and knows those that come back.
+public struct MessageTrail {
+    /// The name of the user property.
+    public static let property = "martlet-trail"
+    /// Messages whose numbers are remembered.
+    static let memory = 16_384
+    /// Bytes of a trail; what is longer is none.
+    private static let maximumLength = 2048
+
+    /// What is to be done with a message.
+    enum Admission: Equatable {
+        /// It was here before.
+        case known
+        /// It is new here, and these are its properties from here on.
+        case new(properties: [UInt8])
+    }
+
+    /// The box: no other one that the message may reach has its name.
+    public let name: String
+    /// Boxes that a message may go through, this one included.
+    public let maximumHops: Int
+    private let nameBytes: [UInt8]
+    /// `name.run.`
+    private let prefix: [UInt8]
+    private var lastNumber: UInt64 = 0
+    private let hasher = ByteHash()
+    /// Hashes of numbers and topics, the newest at `next - 1`.
+    private var hashes: [UInt64] = []
+    private var next = 0
+    private var seen: Set<UInt64> = []
+
+    /// - Parameters:
+    ///   - name: letters, digits, `-`, `_` and `.`.
+    ///   - run: tells the numbers of one run of the program from those of another.
+    public init(name: String, maximumHops: Int, run: UInt64) {
+        self.name = name
+        self.maximumHops = maximumHops
+        nameBytes = Array(name.utf8)
+        prefix = Array("\(name).\(String(run, radix: 36)).".utf8)
+    }
+
+    /// A message is about to be delivered here.
+    ///
+    /// - Parameter properties: those that travel with it, encoded.
+    mutating func admit(topic: UnsafeRawBufferPointer, properties: UnsafeRawBufferPointer) -> Admission {
+        // $SYS and the like stay where they are.
+        if topic.first == UInt8(ascii: "$") { return .new(properties: Array(properties)) }
+        guard let found = MessageTrail.find(in: properties) else {
+            lastNumber += 1
+            let number = prefix + Array(String(lastNumber, radix: 36).utf8)
+            _ = remember(number[...], topic)
+            return .new(properties: Array(properties) + MessageTrail.encoded(number + [UInt8(ascii: "/")] + nameBytes))
+        }
+        let trail = Array(properties[found.value])
+        let parts = trail.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
+        let hops = parts.dropFirst()
+        if hops.count >= maximumHops || hops.contains(where: { $0.elementsEqual(nameBytes) }) { return .known }
+        guard remember(parts[0], topic) else { return .known }
+        let others = Array(properties[..<found.whole.lowerBound]) + Array(properties[found.whole.upperBound...])
+        return .new(properties: others + MessageTrail.encoded(trail + [UInt8(ascii: "/")] + nameBytes))
+    }
+
+    /// Whether it is new.
+    private mutating func remember(_ number: ArraySlice<UInt8>, _ topic: UnsafeRawBufferPointer) -> Bool {
+        let hash = (number + Array(topic)).withUnsafeBytes { hasher($0) }
+        guard seen.insert(hash).inserted else { return false }
+        if hashes.count < MessageTrail.memory {
+            hashes.append(hash)
+        } else {
+            seen.remove(hashes[next])
+            hashes[next] = hash
+            next = (next + 1) % MessageTrail.memory
+        }
+        return true
+    }
+
+    // MARK: Properties
+
+    /// A user property (MQTT 5.0 §2.2.2.2).
+    private static func encoded(_ value: [UInt8]) -> [UInt8] {
+        func field(_ bytes: [UInt8]) -> [UInt8] { [UInt8(bytes.count >> 8), UInt8(bytes.count & 0xFF)] + bytes }
+        return [0x26] + field(Array(property.utf8)) + field(value)
+    }
+
+    /// Where the trail stands; nil if there is none.
+    private static func find(in properties: UnsafeRawBufferPointer) -> (whole: Range<Int>, value: Range<Int>)? {
+        var at = 0
+        /// A two-byte length and what it says, moved over.
+        func field() -> Range<Int>? {
+            guard at + 2 <= properties.count else { return nil }
+            let start = at + 2
+            let end = start + (Int(properties[at]) << 8 | Int(properties[at + 1]))
+            guard end <= properties.count else { return nil }
+            at = end
+            return start..<end
+        }
+        while at < properties.count {
+            let start = at
+            at += 1
+            switch properties[start] {
+            case 0x01: at += 1
+            case 0x03, 0x08, 0x09: guard field() != nil else { return nil }
+            case 0x26:
+                guard let key = field(), let value = field() else { return nil }
+                if value.count <= maximumLength, properties[key].elementsEqual(property.utf8) { return (start..<at, value) }
+            default: return nil
+            }
+        }
+        return nil
+    }
+}

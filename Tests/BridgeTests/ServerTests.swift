@@ -1,0 +1,210 @@
+import Broker
+import Core
+import MQTTClient
+import MQTTCodec
+import NIOCore
+import NIOEmbedded
+import Testing
+
+@testable import Bridge
+
+@Suite("Servers")
+struct ServerTests {
+    private func fixture(_ hosts: String..., returnToFirst: Duration? = .seconds(600)) throws -> BridgeFixture {
+        try BridgeFixture { configuration in
+            configuration.servers = hosts.map { ClientTransport(host: $0) }
+            configuration.returnToFirst = returnToFirst
+            configuration.forwards = [.init(filter: try #require(TopicFilter("#")))]
+        }
+    }
+
+    @Test("when a server does not answer the next is tried at once, in order, and after the last there is a wait")
+    func order() throws {
+        let fixture = try fixture("a", "b", "c")
+        fixture.deadServers = ["a", "b", "c"]
+        fixture.bridge.start()
+        fixture.loop.run()
+        #expect(fixture.tried == ["a", "b", "c"])
+        guard case .waiting = fixture.bridge.status.state else {
+            Issue.record("\(fixture.bridge.status.state)")
+            return
+        }
+        fixture.wait(.seconds(2))
+        #expect(fixture.tried == ["a", "b", "c", "a", "b", "c"])
+    }
+
+    @Test("a server that refuses the connection is passed over too")
+    func refused() throws {
+        let fixture = try fixture("a", "b")
+        try fixture.start(PacketBytes.connack(.badUserNameOrPassword))
+        fixture.loop.run()
+        #expect(fixture.tried == ["a", "b"])
+    }
+
+    @Test("a good connection that is lost is followed by a wait and the first server")
+    func lost() throws {
+        let fixture = try fixture("a", "b")
+        fixture.deadServers = ["a"]
+        try fixture.start()
+        #expect(fixture.tried == ["a", "b"] && fixture.bridge.status.state.isConnected)
+        fixture.wait(.seconds(60))
+        _ = try fixture.channel?.finish()
+        fixture.loop.run()
+        #expect(fixture.tried == ["a", "b"])
+        fixture.deadServers = []
+        fixture.wait(.seconds(2))
+        #expect(fixture.tried == ["a", "b", "a"])
+    }
+
+    @Test("a server that accepts and closes at once does not keep the bridge from the next")
+    func flapping() throws {
+        let fixture = try fixture("a", "b")
+        try fixture.start()
+        _ = try fixture.channel?.finish()
+        fixture.loop.run()
+        #expect(fixture.tried == ["a", "b"])
+    }
+
+    @Test("at a further server the first is looked at now and then, and gone back to when it answers")
+    func returns() throws {
+        let fixture = try fixture("a", "b")
+        fixture.deadServers = ["a"]
+        try fixture.start()
+        _ = try fixture.sent()
+        fixture.wait(.seconds(599))
+        #expect(fixture.probes == 0)
+        fixture.wait(.seconds(1))
+        #expect(fixture.probes == 1 && fixture.tried == ["a", "b"] && fixture.bridge.status.state.isConnected)
+        fixture.deadServers = []
+        fixture.wait(.seconds(599))
+        #expect(fixture.probes == 1)
+        let left = try #require(fixture.channel)
+        fixture.wait(.seconds(1))
+        #expect(fixture.probes == 2 && fixture.tried == ["a", "b", "a"])
+        #expect(try left.sentPackets().flatMap { $0 }.map(\.type) == [.disconnect])
+        try fixture.upstream(PacketBytes.connack())
+        #expect(fixture.bridge.status.state.isConnected && fixture.bridge.status.lastError == nil)
+    }
+
+    @Test("without a time to return the bridge stays where it is")
+    func stays() throws {
+        let fixture = try fixture("a", "b", returnToFirst: nil)
+        fixture.deadServers = ["a"]
+        try fixture.start()
+        fixture.deadServers = []
+        fixture.wait(.seconds(100_000))
+        #expect(fixture.probes == 0 && fixture.tried == ["a", "b"])
+    }
+
+    @Test("at another server the subscriptions are made anew, whatever session it has")
+    func otherSession() throws {
+        let fixture = try fixture("a", "b")
+        fixture.bridge.configuration.receives = [.init(filter: try #require(TopicFilter("down/#")))]
+        try fixture.start()
+        try fixture.upstream(PacketBytes.suback(65_535, [.grantedQoS1]))
+        _ = try fixture.channel?.finish()
+        fixture.loop.run()
+        try fixture.upstream(PacketBytes.connack(sessionPresent: true))
+        #expect(try fixture.sent().map(\.type) == [.connect, .subscribe])
+    }
+}
+
+@Suite("Bridge bit")
+struct BridgeBitTests {
+    private func fixture(_ version: ProtocolVersion) throws -> BridgeFixture {
+        try BridgeFixture { configuration in
+            configuration.version = version
+            configuration.forwards = [.init(filter: try #require(TopicFilter("#")))]
+        }
+    }
+
+    private func connect(_ fixture: BridgeFixture) throws -> ConnectPacket {
+        let sent = try fixture.sent()
+        return try #require(sent.first).body.withUnsafeBytes { try ConnectPacket.read(body: $0) }
+    }
+
+    @Test("before MQTT 5.0 the upstream is told that a bridge comes", arguments: [ProtocolVersion.v311, .v5])
+    func told(version: ProtocolVersion) throws {
+        let fixture = try fixture(version)
+        fixture.bridge.start()
+        fixture.loop.run()
+        #expect(try connect(fixture).isBridge == (version == .v311))
+    }
+
+    @Test("an upstream that refuses the version, or hangs up, is asked once more without", arguments: [true, false])
+    func refused(inWords: Bool) throws {
+        let fixture = try fixture(.v311)
+        fixture.bridge.start()
+        fixture.loop.run()
+        if inWords {
+            // Return code 1: unacceptable protocol version.
+            try fixture.upstream(ByteBuffer(bytes: [0x20, 2, 0, 1]))
+        } else {
+            _ = try fixture.channel?.finish()
+        }
+        fixture.loop.run()
+        #expect(fixture.connections == 2)
+        #expect(try connect(fixture).isBridge == false)
+        try fixture.upstream(ByteBuffer(bytes: [0x20, 2, 0, 0]))
+        #expect(fixture.bridge.status.state.isConnected)
+    }
+
+    @Test("an upstream that refuses for another reason is not asked at once")
+    func unauthorized() throws {
+        let fixture = try fixture(.v311)
+        fixture.bridge.start()
+        fixture.loop.run()
+        try fixture.upstream(ByteBuffer(bytes: [0x20, 2, 0, 5]))
+        fixture.loop.run()
+        #expect(fixture.connections == 1)
+    }
+}
+
+@Suite("Announcements")
+struct AnnouncementTests {
+    private func fixture(receives: Bool = false) throws -> BridgeFixture {
+        try BridgeFixture { configuration in
+            configuration.birth = .init(topic: "state", payload: Array("on".utf8), qos: .exactlyOnce, retain: true)
+            configuration.will = .init(topic: "state", payload: Array("off".utf8), qos: .exactlyOnce, retain: true)
+            configuration.forwards = [.init(filter: try #require(TopicFilter("up/#")))]
+            if receives { configuration.receives = [.init(filter: try #require(TopicFilter("down/#")))] }
+        }
+    }
+
+    @Test("the will is in CONNECT, and the birth follows CONNACK each time")
+    func birth() throws {
+        let fixture = try fixture()
+        for _ in 0..<2 {
+            try fixture.start()
+            let sent = try fixture.sent()
+            #expect(sent.map(\.type) == [.connect, .publish])
+            let packet = try sent[0].body.withUnsafeBytes { try ConnectPacket.read(body: $0) }
+            #expect(packet.will == Will(topic: "state", payload: Array("off".utf8), qos: .exactlyOnce, retain: true))
+            #expect(sent[1].publish == "state=on #65535" && sent[1].flags & 1 == 1)
+            _ = try fixture.channel?.finish()
+            fixture.wait(.seconds(2))
+        }
+    }
+
+    @Test("with subscriptions the birth waits for their answer, whose packet identifier it uses")
+    func afterSubscribe() throws {
+        let fixture = try fixture(receives: true)
+        try fixture.start()
+        #expect(try fixture.sent().map(\.type) == [.connect, .subscribe])
+        try fixture.upstream(PacketBytes.suback(65_535, [.grantedQoS1]))
+        #expect(try fixture.publishes() == ["state=on #65535"])
+        try fixture.upstream(PacketBytes.acknowledgement(.puback, 65_535))
+        #expect(fixture.bridge.status.counts.unexpectedAcknowledgements == 0)
+    }
+
+    @Test("before DISCONNECT the bridge says what its will would")
+    func goodbye() throws {
+        let fixture = try fixture()
+        try fixture.start()
+        _ = try fixture.sent()
+        fixture.bridge.stop()
+        let sent = try fixture.sent()
+        #expect(sent.map(\.type) == [.publish, .disconnect])
+        #expect(sent[0].publish == "state=off #65535" && sent[0].flags & 1 == 1)
+    }
+}
