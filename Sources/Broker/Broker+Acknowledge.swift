@@ -8,7 +8,7 @@ extension Broker {
         guard let session = client.session else { return }
         guard let finished = session.queue.acknowledge(packet.packetIdentifier, qos: .atLeastOnce) else { return }
         finish(finished, of: session)
-        pump(session, now: now)
+        goOn(with: session, now: now)
     }
 
     /// PUBREC: a QoS 2 message has arrived, or was refused.
@@ -18,7 +18,7 @@ extension Broker {
             // [MQTT-4.3.3-4], [MQTT-4.4.0-2], [MQTT-4.8.2-6] a refused message is over, also for others of a group.
             guard let finished = session.queue.acknowledge(packet.packetIdentifier, qos: .exactlyOnce) else { return }
             finish(finished, of: session)
-            pump(session, now: now)
+            goOn(with: session, now: now)
             return
         }
         // [MQTT-2.2.1-5]
@@ -55,7 +55,7 @@ extension Broker {
         guard let session = client.session else { return }
         guard let finished = session.queue.acknowledge(packet.packetIdentifier, qos: .exactlyOnce) else { return }
         finish(finished, of: session)
-        pump(session, now: now)
+        goOn(with: session, now: now)
     }
 
     /// PINGREQ [MQTT-3.12.4-1].

@@ -13,6 +13,7 @@ extension Broker {
     public func connect(
         _ client: Client, packet: ConnectPacket, authenticationData: [UInt8]? = nil, now: MonotonicTime, wall: Timestamp
     ) -> Bool {
+        noteTime(now, wall)
         client.version = packet.version
         client.touch(at: now)
         client.maximumPacketSize = packet.properties.maximumPacketSize.map(Int.init) ?? .max
@@ -122,7 +123,7 @@ extension Broker {
         client.awaitsConnack = !client.gated.isEmpty
         noteConnected(client, packet: packet, sessionPresent: kept != nil, keepAlive: keepAlive)
         session.queue.restart()
-        pump(session, now: now)
+        goOn(with: session, now: now)
         return true
     }
 
@@ -316,7 +317,8 @@ extension Broker {
             stored.references -= 1
             if stored.references == 0 { operations.append(.deleteMessage(number: stored.number)) }
         }
-        if wasStored { operations.append(.deleteSession(session.number)) }
+        if wasStored { delete(session) }
+        session.feeds.removeAll()
         // Somebody may hold the session for a while: not its messages too.
         session.queue.removeAll()
     }

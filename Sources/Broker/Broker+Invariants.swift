@@ -45,6 +45,9 @@ extension Broker {
         }
         if session.received.count > Int(limits.receiveMaximum) { broken.append("\(session.received.count) received") }
         if session.waitsForCommit != waitingSessions.contains(where: { $0 === session }) {
+        if session.feeds.contains(where: { session.subscriptions[$0.filter] == nil }) {
+            broken.append("retained messages are due for a subscription that is gone")
+        }
             broken.append("the list of those that wait for a commit is wrong")
         }
         if let client = session.client {

@@ -259,6 +259,9 @@ extension Broker {
         for group in route.groups { share(&publication, with: group, stored: &stored, now: now, wall: wall) }
     }
 
+            if !targets[index].session.feeds.isEmpty {
+                feedAhead(publication.topic, to: targets[index].session, now: now, wall: wall)
+            }
     /// Gives a message to the member of a shared subscription whose turn it is.
     private func share(
         _ publication: inout Publication, with group: SharedGroup, stored: inout StoredMessage?, now: MonotonicTime,

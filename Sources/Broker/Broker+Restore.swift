@@ -49,6 +49,9 @@ extension Broker {
                 options: SubscriptionOptions(encoded: subscription.options), identifier: subscription.identifier)
             session.subscriptions[subscription.filter] = held
             subscriptions.insert(subscription.filter, held, session: session)
+            if subscription.options & StoredSubscription.isFed != 0 {
+                session.feeds.append(RetainedFeed(filter: subscription.filter, limit: retained.newestNumber))
+            }
         }
         // Whether what is queued may be delivered is only known when somebody comes for it.
         defer { session.uncheckedBefore = session.queue.nextSequence }

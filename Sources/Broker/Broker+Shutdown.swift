@@ -37,11 +37,7 @@ extension Broker {
         for session in sessions.values where session.isPersistent {
             all.append(.putSession(record(of: session)))
             for (filter, subscription) in session.subscriptions {
-                all.append(
-                    .putSubscription(
-                        session: session.number,
-                        StoredSubscription(
-                            filter: filter, options: subscription.options.encoded, identifier: subscription.identifier)))
+                all.append(.putSubscription(session: session.number, record(of: subscription, filter, session)))
             }
             for identifier in session.received {
                 all.append(.putReceived(session: session.number, packetIdentifier: identifier))

@@ -3,7 +3,7 @@ public import MQTTCodec
 import Store
 
 extension Broker {
-    /// A client sent SUBSCRIBE: answers each request, then sends the retained messages that it asks for.
+    /// A client sent SUBSCRIBE: answers each request, then sends the retained messages that it asks for, or begins to.
     public func subscribe(_ packet: SubscribePacket, from client: Client, now: MonotonicTime, wall: Timestamp) {
         guard let session = client.session else { return }
         if let reason = refusal(of: packet, from: client) {
@@ -89,10 +89,7 @@ extension Broker {
             if session.isPersistent {
                 session.batch = batch
                 operations.append(
-                    .putSubscription(
-                        session: session.number,
-                        StoredSubscription(
-                            filter: request.filter, options: request.options.encoded, identifier: identifier)))
+                    .putSubscription(session: session.number, record(of: subscription, request.filter, session)))
             }
         }
         noteSubscribed(session, filter: request.filter, options: request.options)
@@ -108,20 +105,6 @@ extension Broker {
         return ReasonCode(rawValue: request.options.qos.rawValue)
     }
 
-    private func sendRetained(
-        _ filter: String, _ subscription: Subscription, to session: Session, now: MonotonicTime, wall: Timestamp
-    ) {
-        guard limits.retainAvailable else { return }
-        let target = Target(Subscriber(session: session, subscription: subscription))
-        for message in retained.matching(filter, now: now) where mayReceive(message, session) {
-            var stored: StoredMessage?
-            // MQTT 5.0 §3.3.1.3, [MQTT-3.3.1-8 v3.1.1] retained messages sent at a subscription carry the flag.
-            withPublication(of: message, now: now) {
-                deliver(&$0, to: target, retain: true, stored: &stored, now: now, wall: wall)
-            }
-        }
-    }
-
     /// A client sent UNSUBSCRIBE.
     public func unsubscribe(_ packet: UnsubscribePacket, from client: Client) {
         guard let session = client.session else { return }
@@ -130,6 +113,7 @@ extension Broker {
         let codes = packet.filters.map { filter -> ReasonCode in
             guard session.subscriptions.removeValue(forKey: filter) != nil else { return .noSubscriptionExisted }
             subscriptions.remove(filter, session: session)
+            session.feeds.removeAll { $0.isOf(filter) }
             noteUnsubscribed(session, filter: filter)
             if session.isPersistent {
                 session.batch = batch

@@ -9,12 +9,15 @@ extension Broker {
     /// - Returns: the clients that have been silent too long; they are closed, and the server drops their connections.
     @discardableResult
     public func tick(now: MonotonicTime, wall: Timestamp) -> [Client] {
+        noteTime(now, wall)
         var silent: [Client] = []
         var ended: [Session] = []
         for session in sessions.values {
             // [MQTT-4.1.0-1] as long as there is a connection, [MQTT-4.1.0-2] and no longer than the interval after it.
             if let client = session.client {
                 if let keepAlive = client.keepAlive, now >= client.lastActivity + keepAlive { silent.append(client) }
+                // What had no room in memory or on disk may have some now.
+                if !session.feeds.isEmpty { feed(session, now: now, wall: wall) }
                 continue
             }
             if let due = session.willDue, due.at <= now { publishDueWill(of: session, now: now, wall: wall) }
@@ -35,3 +38,8 @@ extension Broker {
         return silent
     }
 }
+
+    /// For what follows from an acknowledgement, which comes without the wall clock's time.
+    func noteTime(_ now: MonotonicTime, _ wall: Timestamp) { moment = Moment(wall: wall, monotonic: now) }
+
+    func wallTime(at now: MonotonicTime) -> Timestamp { moment.wallTime(of: now) ?? moment.wall }

@@ -71,6 +71,8 @@ public final class Broker {
 
     /// - Parameter seed: makes assigned client identifiers differ between runs.
     public init(limits: BrokerLimits, seed: UInt64) {
+    /// What both clocks showed when somebody last said so.
+    var moment = Moment(wall: Timestamp(milliseconds: 0), monotonic: .zero)
         self.limits = limits
         assignedIdentifierPrefix = "auto-\(String(seed, radix: 36))-"
     }
@@ -82,7 +84,7 @@ public final class Broker {
         while !dirty.isEmpty || !roomMade.isEmpty {
             var sessions: [(session: Session, at: MonotonicTime)] = []
             swap(&sessions, &roomMade)
-            for (session, time) in sessions { pump(session, now: time) }
+            for (session, time) in sessions { goOn(with: session, now: time) }
             var batch: [Client] = []
             swap(&batch, &dirty)
             for client in batch {
@@ -95,6 +97,8 @@ public final class Broker {
     /// How many clients have something to send that ``flush()`` would let out.
     public var clientsToFlush: Int { dirty.count }
 
+                // Of QoS 0 nothing is acknowledged: what has been written makes the room.
+                if let session = client.session, !session.feeds.isEmpty { roomMade.append((session, moment.monotonic)) }
     /// Whether ``takeBatch()`` would return something.
     public var hasBatch: Bool { !operations.isEmpty || isBatchTouched }
 

@@ -4,6 +4,8 @@ import Core
 struct RetainedMessages {
     private struct Content: TopicNodeContent {
         var message: Message?
+        /// Greater than that of every message retained before it.
+        var number: Int64 = 0
 
         var isEmpty: Bool { message == nil }
     }
@@ -13,10 +15,24 @@ struct RetainedMessages {
     private let root = Node()
     private(set) var count = 0
     private(set) var byteCount = 0
+    /// Number of the message that was retained last.
+    private(set) var newestNumber: Int64 = 0
     /// No message expires before this: until then nobody has to look.
     private var earliestExpiry = MonotonicTime.distantFuture
 
     func message(of topic: UnsafeRawBufferPointer) -> Message? { root.find(TopicPath(topic))?.content.message }
+
+    /// The message of a topic with its number.
+    func numbered(_ topic: UnsafeRawBufferPointer) -> Numbered? {
+        guard let content = root.find(TopicPath(topic))?.content, let message = content.message else { return nil }
+        return Numbered(message: message, number: content.number)
+    }
+
+    /// A retained message and its place in the order in which all were retained.
+    struct Numbered {
+        let message: Message
+        let number: Int64
+    }
 
     /// Puts a message in, in place of an older one of its topic.
     mutating func put(_ message: Message) {
@@ -28,7 +44,9 @@ struct RetainedMessages {
             count += 1
         }
         byteCount += message.byteCount
+        newestNumber += 1
         node.content.message = message
+        node.content.number = newestNumber
     }
 
     /// Removes the message of a topic; false if there was none.
@@ -46,33 +64,57 @@ struct RetainedMessages {
     /// The messages of the topics that a filter matches and that have not expired.
     func matching(_ filter: String, now: MonotonicTime) -> [Message] {
         var found: [Message] = []
-        filter.withTopicBytes { RetainedMessages.collect(root, TopicPath($0), isRoot: true, now: now, into: &found) }
+        visit(filter, now: now) { message, _ in found.append(message) }
         return found
     }
 
-    private static func collect(
-        _ node: Node, _ path: TopicPath, isRoot: Bool, now: MonotonicTime, into found: inout [Message]
+    /// The first, in the order in which they were retained, of the messages that a filter matches, that have not expired and
+    /// whose numbers are in a range.
+    ///
+    /// - Parameter count: the most that are returned; all that the call needs memory for is twice as many.
+    func first(_ count: Int, matching filter: String, numbers: ClosedRange<Int64>, now: MonotonicTime) -> [Numbered] {
+        var found: [Numbered] = []
+        var last = numbers.upperBound
+        visit(filter, now: now) { message, number in
+            guard number >= numbers.lowerBound, number <= last else { return }
+            found.append(Numbered(message: message, number: number))
+            if found.count == 2 * count {
+                found.sort { $0.number < $1.number }
+                found.removeSubrange(count...)
+                last = found[count - 1].number
+            }
+        }
+        found.sort { $0.number < $1.number }
+        return found.count > count ? Array(found[..<count]) : found
+    }
+
+    private func visit(_ filter: String, now: MonotonicTime, _ body: (Message, Int64) -> Void) {
+        filter.withTopicBytes { RetainedMessages.visit(root, TopicPath($0), isRoot: true, now: now, body) }
+    }
+
+    private static func visit(
+        _ node: Node, _ path: TopicPath, isRoot: Bool, now: MonotonicTime, _ body: (Message, Int64) -> Void
     ) {
         var rest = path
         guard let level = rest.next() else {
-            if let message = node.content.message, message.expiresAt > now { found.append(message) }
+            if let message = node.content.message, message.expiresAt > now { body(message, node.content.number) }
             return
         }
         switch level.count == 1 ? level[0] : 0 {
         case UInt8(ascii: "#"):
-            if let message = node.content.message, message.expiresAt > now { found.append(message) }
+            if let message = node.content.message, message.expiresAt > now { body(message, node.content.number) }
             // [MQTT-4.7.2-1]
             node.children.forEach { child in
                 if isRoot, child.isReserved { return }
-                collect(child, path, isRoot: false, now: now, into: &found)
+                visit(child, path, isRoot: false, now: now, body)
             }
         case UInt8(ascii: "+"):
             node.children.forEach { child in
                 if isRoot, child.isReserved { return }
-                collect(child, rest, isRoot: false, now: now, into: &found)
+                visit(child, rest, isRoot: false, now: now, body)
             }
         default:
-            if let child = node.child(level) { collect(child, rest, isRoot: false, now: now, into: &found) }
+            if let child = node.child(level) { visit(child, rest, isRoot: false, now: now, body) }
         }
     }
 

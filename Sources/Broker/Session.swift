@@ -13,6 +13,8 @@ public final class Session {
     var client: Client?
     var subscriptions = ExactDictionary<Subscription>()
     var queue: DeliveryQueue
+    /// Retained messages that it is still owed, in the order of the subscriptions that brought them; of each filter one at most.
+    var feeds: [RetainedFeed] = []
     /// Packet identifiers of received QoS 2 messages that have not been released.
     var received = PacketIdentifierSet()
     var expiresAt = MonotonicTime.distantFuture

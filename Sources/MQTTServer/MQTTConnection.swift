@@ -140,7 +140,11 @@ final class MQTTConnection: Client, ChannelDuplexHandler {
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
         isWritable = context.channel.isActive && context.channel.isWritable
-        if isWritable, !outbox.isEmpty { flush() }
+        if isWritable, !outbox.isEmpty {
+            flush()
+            shared.broker.outboxWritten(of: self, now: SystemClock.monotonic())
+            shared.turn()
+        }
         readOn(context)
         context.fireChannelWritabilityChanged()
     }

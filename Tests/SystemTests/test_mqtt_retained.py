@@ -98,3 +98,19 @@ def test_a_cleared_retained_message_stays_cleared_after_a_crash(own_broker, conn
     client = connect("sub", at=own_broker)
     client.subscribe("state", 1)
     assert client.everything_before_a_marker() == []
+
+
+@pytest.mark.martlet_only
+@pytest.mark.parametrize("qos", [0, 1])
+def test_more_retained_messages_than_a_queue_takes_all_reach_a_new_subscriber(martlet, connect, qos):
+    broker = martlet(broker='max-queued-messages = 200\nmax-outbox-bytes = "1MiB"')
+    count = 12_000
+    publisher = connect("pub", "5.0", at=broker)
+    for n in range(count):
+        publisher.start_publish(f"state/{n}", str(n), qos, retain=True)
+    publisher.publish("state/last", b"last", 1, retain=True)
+    subscriber = connect("sub", "5.0", at=broker)
+    subscriber.subscribe("state/#", qos)
+    received = subscriber.receive_many(count + 1, timeout=60)
+    assert [message.text for message in received] == [str(n) for n in range(count)] + ["last"]
+    assert all(message.retain for message in received)
