@@ -47,6 +47,8 @@ public final class Broker {
     /// Number of the batch being filled.
     var batch: Int64 = 1
     var committedBatch: Int64 = 0
+    /// The batches that delete stored sessions, by client identifier, until they are on disk.
+    var deletions = ExactDictionary<Int64>()
     /// An in-process client has put something into the batch being filled.
     var isBatchTouched = false
     /// An acknowledgement or a delivery waits for the batch being filled.
@@ -171,6 +173,7 @@ public final class Broker {
             }
             if !client.gated.isEmpty { gate(client) }
         }
+        for (identifier, batch) in deletions where batch <= committedBatch { deletions.removeValue(forKey: identifier) }
         var sessions: [Session] = []
         swap(&sessions, &waitingSessions)
         for session in sessions {
