@@ -30,6 +30,8 @@ extension Broker {
         }
         waiting += stored.values.reduce(0, +)
         check(account.byteCount >= waiting, "\(waiting) bytes wait, counted \(account.byteCount)")
+        let holders = sessions.values.count { $0.queue.byteCount > 0 } + clients.count { $0.outboxBytes > 0 }
+        check(account.holders >= holders, "\(holders) queues and outboxes hold something, counted \(account.holders)")
         check(generated.isEmpty && hops == 0, "a publish is under way")
         check(committedBatch < batch, "batch \(batch) is committed before it is closed")
         check(!operations.isEmpty || operationBytes == 0, "no operations of \(operationBytes) bytes")
@@ -43,11 +45,11 @@ extension Broker {
         if session.subscriptions.count > limits.maximumSubscriptions {
             broken.append("\(session.subscriptions.count) subscriptions")
         }
-        if session.received.count > Int(limits.receiveMaximum) { broken.append("\(session.received.count) received") }
-        if session.waitsForCommit != waitingSessions.contains(where: { $0 === session }) {
         if session.feeds.contains(where: { session.subscriptions[$0.filter] == nil }) {
             broken.append("retained messages are due for a subscription that is gone")
         }
+        if session.received.count > Int(limits.receiveMaximum) { broken.append("\(session.received.count) received") }
+        if session.waitsForCommit != waitingSessions.contains(where: { $0 === session }) {
             broken.append("the list of those that wait for a commit is wrong")
         }
         if let client = session.client {

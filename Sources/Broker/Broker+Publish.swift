@@ -80,7 +80,7 @@ extension Broker {
                 refuse(publish, from: client, .quotaExceeded, now: now, wall: wall)
                 return
             }
-            if isBacklogged || isOutOfMemory && wouldWait(publish.qos, along: route) {
+            if isBacklogged || isMemoryShort && wouldWaitBeyondShare(publish, along: route) {
                 refuse(publish, from: client, .quotaExceeded, now: now, wall: wall)
                 return
             }
@@ -92,7 +92,7 @@ extension Broker {
             }
         }
 
-        let before = (operations: operations.count, touched: isBatchTouched)
+        let before = (operations: operations.count, bytes: operationBytes, touched: isBatchTouched)
         isBatchTouched = false
         // What follows from the message may change routes.
         let leadsNowhere = route.leadsNowhere
@@ -107,6 +107,10 @@ extension Broker {
             deliver(&publication, along: route, now: now, wall: wall)
             publication.finish()
             giveBack(forms)
+        }
+        if operations.count > before.operations {
+            countUnstored(
+                of: client, operations: operations.count - before.operations, bytes: operationBytes - before.bytes)
         }
         if publish.qos == .atMostOnce {
             isBatchTouched = isBatchTouched || before.touched
@@ -133,9 +137,14 @@ extension Broker {
         return route
     }
 
-    /// Whether a message would have to wait in a queue.
-    private func wouldWait(_ qos: QoS, along route: Route) -> Bool {
-        !route.groups.isEmpty || route.targets.contains { $0.qos != .atMostOnce && !$0.session.takesAtOnce(qos: min(qos, $0.qos)) }
+    /// Whether a message would have to wait in a queue that holds more than its share.
+    private func wouldWaitBeyondShare(_ publish: Publish, along route: Route) -> Bool {
+        let byteCount = publish.topic.count + publish.properties.count + publish.payload.count
+        func waits(_ target: Target) -> Bool {
+            target.qos != .atMostOnce && !target.session.takesAtOnce(qos: min(publish.qos, target.qos))
+                && !mayHold(target.session.queue.byteCount + byteCount)
+        }
+        return route.targets.contains(where: waits) || route.groups.contains { $0.members.allSatisfy(waits) }
     }
 
     /// Whether a client of this program's own that the message would come to has no room for it.
@@ -308,7 +317,8 @@ extension Broker {
         if qos == .atMostOnce {
             guard !client.isClosing else { return }
             guard client.outboxBytes &+ Client.cost(of: publication.byteCount) <= limits.maximumOutboxBytes,
-                !isOutOfMemory || client.outbox.isEmpty
+                !isMemoryShort || client.outbox.isEmpty
+                    || mayHold(client.outboxBytes &+ Client.cost(of: publication.byteCount))
             else {
                 drop(.outboxFull, for: session, topic: publication.topicText)
                 return
@@ -358,7 +368,7 @@ extension Broker {
     ) {
         guard session.queue.count < limits.maximumQueuedMessages,
             session.queue.byteCount + publication.byteCount <= limits.maximumQueuedBytes,
-            !isOutOfMemory || session.takesAtOnce(qos: qos),
+            !isMemoryShort || session.takesAtOnce(qos: qos) || mayHold(session.queue.byteCount + publication.byteCount),
             // Network clients are refused before; this program's own messages are not.
             !session.isPersistent || !isOverflowing
         else {

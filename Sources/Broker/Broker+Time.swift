@@ -34,12 +34,13 @@ extension Broker {
             _ = message.withTopic { retained.remove($0) }
             operations.append(.deleteRetained(topic: message.topic))
         }
+        if !held.isEmpty { letGo(now: now) }
         reportDrops()
         return silent
     }
-}
 
     /// For what follows from an acknowledgement, which comes without the wall clock's time.
     func noteTime(_ now: MonotonicTime, _ wall: Timestamp) { moment = Moment(wall: wall, monotonic: now) }
 
     func wallTime(at now: MonotonicTime) -> Timestamp { moment.wallTime(of: now) ?? moment.wall }
+}

@@ -54,6 +54,11 @@ public final class Broker {
     /// An acknowledgement or a delivery waits for the batch being filled.
     public internal(set) var isCommitUrgent = false
 
+    /// Clients from which nothing is taken until what they have left in batches is on disk.
+    var held: [Client] = []
+    /// Clients that have left something in the batch being filled, and in the one before.
+    var storingClients = (now: 0, before: 0)
+
     var dirty: [Client] = []
     /// Sessions whose clients can be sent more since something was given up, with the time of that.
     var roomMade: [(session: Session, at: MonotonicTime)] = []
@@ -66,6 +71,8 @@ public final class Broker {
     var unreportedDrops: [(clientIdentifier: String?, record: DropRecord)] = []
     let otherDrops = DropRecord()
     var spareForms: [PublishForms] = []
+    /// What both clocks showed when somebody last said so.
+    var moment = Moment(wall: Timestamp(milliseconds: 0), monotonic: .zero)
     /// What waits in queues and outboxes.
     let account = MemoryAccount()
     /// Random part of client identifiers that the broker assigns.
@@ -73,8 +80,6 @@ public final class Broker {
 
     /// - Parameter seed: makes assigned client identifiers differ between runs.
     public init(limits: BrokerLimits, seed: UInt64) {
-    /// What both clocks showed when somebody last said so.
-    var moment = Moment(wall: Timestamp(milliseconds: 0), monotonic: .zero)
         self.limits = limits
         assignedIdentifierPrefix = "auto-\(String(seed, radix: 36))-"
     }
@@ -92,6 +97,8 @@ public final class Broker {
             for client in batch {
                 client.isDirty = false
                 client.flush()
+                // Of QoS 0 nothing is acknowledged: what has been written makes the room.
+                if let session = client.session, !session.feeds.isEmpty { roomMade.append((session, moment.monotonic)) }
             }
         }
     }
@@ -99,8 +106,6 @@ public final class Broker {
     /// How many clients have something to send that ``flush()`` would let out.
     public var clientsToFlush: Int { dirty.count }
 
-                // Of QoS 0 nothing is acknowledged: what has been written makes the room.
-                if let session = client.session, !session.feeds.isEmpty { roomMade.append((session, moment.monotonic)) }
     /// Whether ``takeBatch()`` would return something.
     public var hasBatch: Bool { !operations.isEmpty || isBatchTouched }
 
@@ -112,6 +117,7 @@ public final class Broker {
         operationBytes = 0
         isBatchTouched = false
         isCommitUrgent = false
+        storingClients = (0, storingClients.now)
         batch += 1
         return taken
     }
@@ -155,9 +161,19 @@ public final class Broker {
     /// What would not have to wait goes on.
     var isOutOfMemory: Bool { account.byteCount >= limits.maximumWaitingBytes }
 
+    /// Whether half of it does: from here on whoever holds more than his share may hold no more, so that the other half is for
+    /// those who do not.
+    var isMemoryShort: Bool { account.byteCount >= limits.maximumWaitingBytes / 2 }
+
+    /// Whether a queue or an outbox may come to hold so many bytes.
+    func mayHold(_ byteCount: Int) -> Bool {
+        !isMemoryShort || !isOutOfMemory && byteCount <= account.share(of: limits.maximumWaitingBytes)
+    }
+
     /// The batch with this number, and all before it, are on disk.
     public func committed(_ number: Int64, now: MonotonicTime) {
         committedBatch = max(committedBatch, number)
+        for (identifier, batch) in deletions where batch <= committedBatch { deletions.removeValue(forKey: identifier) }
         var clients: [Client] = []
         swap(&clients, &gated)
         for client in clients {
@@ -173,13 +189,13 @@ public final class Broker {
             }
             if !client.gated.isEmpty { gate(client) }
         }
-        for (identifier, batch) in deletions where batch <= committedBatch { deletions.removeValue(forKey: identifier) }
         var sessions: [Session] = []
         swap(&sessions, &waitingSessions)
         for session in sessions {
             session.waitsForCommit = false
             pump(session, now: now)
         }
+        if !held.isEmpty { letGo(now: now) }
     }
 
     /// An in-process client has put something of its own into the batch being filled: the acknowledgement of the message

@@ -59,6 +59,10 @@ open class Client {
     var awaitsConnack = false
     /// Set once the broker has given up the connection: nothing is appended any more.
     var isClosing = false
+    /// What it has left in batches that are not on disk.
+    var unstored = UnstoredShare()
+    /// Since when nothing more is taken from it because of that.
+    var heldSince: MonotonicTime?
     /// Where its last message went: the next one often has the same topic.
     var lastRoute: Route?
     /// Whether messages come through ``receive(_:qos:retain:)`` within the publish instead of through the outbox.
@@ -79,7 +83,7 @@ open class Client {
         self.stores = stores
     }
 
-    deinit { account?.byteCount -= outboxBytes }
+    deinit { account?.changed(from: outboxBytes, by: -outboxBytes) }
 
     /// Sends what the outbox holds, as far as the transport takes it. Called once per batch for a client that was given
     /// something, from ``Broker/flush()``.
@@ -101,6 +105,9 @@ open class Client {
     /// exceeded where MQTT can say so. Asked only while ``Broker/hasFullClients``.
     open func refuses(_ topic: UnsafeRawBufferPointer) -> Bool { false }
 
+    /// Packets may be taken from it again, after ``Broker/hold(_:now:)``.
+    open func goOn() {}
+
     /// A message for a client made with `takesInline`. Must not call back into publishing; what it wants published goes to
     /// ``Broker/generate(_:)``.
     open func receive(_ message: Message, qos: QoS, retain: Bool) {}
@@ -116,13 +123,16 @@ open class Client {
     }
 
     private func count(_ bytes: Int) {
+        account?.changed(from: outboxBytes, by: bytes)
         outboxBytes &+= bytes
-        account?.byteCount &+= bytes
     }
 
     /// What a message of so many bytes costs in ``outboxBytes``: them, and its place in the outbox, which of a small one is
     /// the most.
     static func cost(of byteCount: Int) -> Int { byteCount &+ 192 }
+
+    /// The longest time in which it sends something (MQTT 5.0 §3.1.2.10); nil if it has no Keep Alive.
+    public var keepAliveInterval: Duration? { keepAlive.map { $0 * 2 / 3 } }
 
     /// To be called for every packet that arrives, for keep-alive.
     public func touch(at now: MonotonicTime) { lastActivity = now }

@@ -34,10 +34,6 @@ final class StoredMessage {
     deinit { account.byteCount -= byteCount }
 }
 
-/// Bytes of messages that wait somewhere, over all sessions and connections; a stored message counts once.
-final class MemoryAccount {
-    var byteCount = 0
-}
 
 struct DeliveryQueue {
     enum State: UInt8 {
@@ -95,8 +91,8 @@ struct DeliveryQueue {
     }
 
     private mutating func hold(_ bytes: Int, isStored: Bool) {
+        account.changed(from: byteCount, by: bytes, isShared: isStored)
         byteCount &+= bytes
-        if !isStored { account.byteCount &+= bytes }
     }
 
     /// Whether everything has been sent, so that what comes next may be sent at once.
@@ -239,7 +235,7 @@ struct DeliveryQueue {
 
     /// Everything is given up: the session has ended.
     mutating func removeAll() {
-        for entry in entries where entry.stored == nil { account.byteCount -= entry.message?.byteCount ?? 0 }
+        for index in entries.indices { dropMessage(index) }
         self = DeliveryQueue(account: account)
     }
 }

@@ -55,7 +55,7 @@ extension MQTTConnection {
             accept(packet, now: now, wall: wall)
         case .refused(let reason, let words):
             phase = .authenticating
-            isPaused = true
+            pause(.login)
             fail(credentials, reason, words, now: now)
         case .asked(let authenticators):
             guard let authentication = Authentication(packet: packet, credentials: credentials, authenticators: authenticators),
@@ -63,7 +63,7 @@ extension MQTTConnection {
             else { return refuse(credentials, .serverBusy, "refused a connection: too many are being authenticated") }
             self.authentication = authentication
             phase = .authenticating
-            isPaused = true
+            pause(.login)
             ask(authentication, data: packet.properties.authenticationData, now: now)
         }
     }
@@ -100,7 +100,7 @@ extension MQTTConnection {
             // [MQTT-4.12.0-2] the reason code is 0x18; [MQTT-4.12.0-5] with the client's own method.
             authentication.awaitsClient = true
             send(AuthPacket(reasonCode: .continueAuthentication), method: method, data: data)
-            if authentication.packet != nil { resume() }
+            if authentication.packet != nil { resume(.login) }
         case .refused(let reason, let words):
             refuseLogin(authentication, reason, words, now: now)
         case .unknown:
@@ -120,7 +120,7 @@ extension MQTTConnection {
         identity = ClientIdentity(principal: principal, credentials: credentials)
         if let packet = authentication.packet {
             accept(packet, authenticationData: credentials.method == nil ? nil : data ?? [], now: now, wall: SystemClock.wall())
-            resume()
+            resume(.login)
         } else {
             log(.debug, "authenticated anew")
             shared.broker.identityChanged(of: self)
@@ -165,7 +165,7 @@ extension MQTTConnection {
 
     /// A login failed: the answer waits, longer each time.
     private func fail(_ credentials: Credentials, _ reason: ReasonCode, _ words: String, now: MonotonicTime) {
-        isPaused = true
+        pause(.login)
         let counts = reason == .badUserNameOrPassword || reason == .notAuthorized
         let delay = counts ? shared.access?.failed(credentials, now: now) ?? .zero : .zero
         guard delay > .zero, let access = shared.access, access.begin(self, now: now) else {
@@ -182,7 +182,7 @@ extension MQTTConnection {
     /// CONNACK with a reason, as far as the version has a code for it, and the end [MQTT-3.1.4-2].
     private func refuse(_ credentials: Credentials, _ reason: ReasonCode, _ message: StaticString, _ detail: String = "") {
         let client = credentials.clientIdentifier
-        log(.notice, message, "\(detail.isEmpty ? "" : detail + ", ")client identifier \(client), reason \(reason.rawValue)")
+        log(.notice, message, "\(detail.isEmpty ? "" : detail + ", ")client identifier \(client)", reason: reason)
         shared.broker.noteRefused(self, credentials: credentials, reason)
         var packet = ConnackPacket(sessionPresent: false, reasonCode: reason)
         packet.properties.reasonString = reason.explanation
@@ -241,7 +241,7 @@ extension MQTTConnection {
             throw MQTTConnection.protocolError("AUTH with another method than CONNECT")
         }
         authentication.awaitsClient = false
-        if authentication.packet != nil { isPaused = true }
+        if authentication.packet != nil { pause(.login) }
         attempt.proceed(data: packet.properties.authenticationData)
         authentication.current.authenticate(attempt, now: now)
     }
@@ -260,7 +260,7 @@ extension MQTTConnection {
         guard packet.properties.authenticationMethod == method else {
             throw MQTTConnection.protocolError("re-authentication with another method than CONNECT")
         }
-        let authenticators = shared.access?.authenticators.filter { $0.method == method } ?? []
+        let authenticators = shared.access?.authenticators(of: settings).filter { $0.method == method } ?? []
         guard let begun = Authentication(packet: nil, credentials: credentials, authenticators: authenticators) else {
             throw DecodeError(reasonCode: .notAuthorized, reason: "the authentication method is not supported any more", offset: 0)
         }

@@ -80,6 +80,10 @@ extension MQTTConnection {
             } else {
                 publish(view, topic: UnsafeRawBufferPointer(rebasing: body[view.topic]), body, now: now, wall: wall)
             }
+            if broker.isBeyondStoreShare(self) {
+                pause(.disk)
+                broker.hold(self, now: now)
+            }
         case .puback:
             broker.puback(try AcknowledgementPacket.read(body: body, type: .puback, version: version), from: self, now: now)
         case .pubrec:

@@ -23,6 +23,17 @@ final class MQTTConnection: Client, ChannelDuplexHandler {
         case closed
     }
 
+    /// Reasons to take nothing more from a client for a while.
+    struct Pauses: OptionSet {
+        let rawValue: UInt8
+        /// Who it is has to be found out.
+        static let login = Pauses(rawValue: 1)
+        /// It publishes faster than it may.
+        static let rate = Pauses(rawValue: 2)
+        /// It publishes faster than the disk takes.
+        static let disk = Pauses(rawValue: 4)
+    }
+
     let shared: ServerContext
     private let listener: OpenListener
     /// As they were when the client came.
@@ -54,8 +65,9 @@ final class MQTTConnection: Client, ChannelDuplexHandler {
     private var countedAddress: NetworkAddress?
     /// nil if it may publish as fast as it can.
     var meter: PublishMeter?
-    /// Nothing more is taken from the client until ``resume()``; what has come is held.
-    var isPaused = false
+    /// Why nothing more is taken from the client until ``resume(_:)``; what has come is held.
+    private(set) var pauses: Pauses = []
+    var isPaused: Bool { !pauses.isEmpty }
     private var isProcessing = false
     /// The channel asked to read on while ``isBackedUp`` or ``isPaused``.
     private var isReadHeld = false
@@ -182,9 +194,9 @@ final class MQTTConnection: Client, ChannelDuplexHandler {
     }
 
     /// Goes on with what was held after a pause. Within the handling of a packet, that goes on by itself.
-    func resume() {
-        isPaused = false
-        guard !isProcessing else { return }
+    func resume(_ reason: Pauses) {
+        pauses.remove(reason)
+        guard !isProcessing, !isPaused else { return }
         if case .closed = phase { return }
         if let held = partial {
             partial = nil
@@ -192,6 +204,8 @@ final class MQTTConnection: Client, ChannelDuplexHandler {
         }
         if let context { readOn(context) }
     }
+
+    func pause(_ reason: Pauses) { pauses.insert(reason) }
 
     private func take(_ buffer: ByteBuffer, isContinued: Bool) {
         var buffer = buffer
@@ -240,6 +254,8 @@ final class MQTTConnection: Client, ChannelDuplexHandler {
     override func send(_ outbound: Outbound) {
         // The end of the connection comes after the last write: `writeOutbox` finds it in the outbox.
         if case .disconnect = outbound { return super.send(outbound) }
+    override func goOn() { resume(.disk) }
+
         if !isDirect { super.send(outbound) } else if encode(outbound) { endsAfterOutput = true }
     }
 

@@ -127,6 +127,13 @@ final class BrokerHarness {
         broker.puback(AcknowledgementPacket(packetIdentifier: packetIdentifier), from: client, now: now)
     }
 
+    /// A client that has subscribed with QoS 1 goes away; its session stays.
+    func leaveSession(_ identifier: String, _ filter: String) {
+        let client = connect(identifier, expiry: 3600)
+        subscribe(client, filter, qos: .atLeastOnce)
+        lose(client)
+    }
+
     func lose(_ client: Client) { broker.connectionLost(client, now: now, wall: wall) }
 }
 

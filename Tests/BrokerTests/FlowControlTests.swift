@@ -45,59 +45,85 @@ struct FlowControlTests {
         #expect(publisher.take().map(\.text) == (1...20).map { "PUBACK \($0) 0" })
     }
 
-    @Test("when too much waits in all queues together, QoS 1 and 2 get Quota exceeded, QoS 0 is dropped, new sessions wait")
+    /// Publishes messages of about 1,000 bytes until one is refused.
+    ///
+    /// - Returns: how many were taken.
+    private func fill(_ topic: String, from publisher: RecordingClient, _ harness: BrokerHarness) -> Int {
+        for number: UInt16 in 1...1_000 {
+            harness.publish(publisher, topic, FlowControlTests.text, qos: .atLeastOnce, packetIdentifier: number)
+            harness.settle()
+            if publisher.take().map(\.text) == ["PUBACK \(number) 151"] { return Int(number) - 1 }
+        }
+        return .max
+    }
+
+    private static let text = String(repeating: "x", count: 1_000)
+
+    @Test("when half of what may wait does, messages for whoever holds more than his share get Quota exceeded, and others go on")
+    func fairShares() {
+        var limits = BrokerLimits()
+        limits.maximumWaitingBytes = 20_000
+        let harness = BrokerHarness(limits: limits)
+        for number in 1...3 { harness.leaveSession("s\(number)", "\(number)") }
+        let reader = harness.connect("r")
+        harness.subscribe(reader, "b")
+        let publisher = harness.connect("p")
+        harness.settle()
+        _ = publisher.take()
+        _ = reader.take()
+        // Half of the limit; then half and a third of that half.
+        #expect(fill("1", from: publisher, harness) == 10)
+        #expect(fill("2", from: publisher, harness) == 4)
+        #expect(fill("3", from: publisher, harness) == 3)
+        for text in ["1", "2"] { harness.publish(publisher, "b", text) }
+        harness.settle()
+        #expect(reader.takeTexts() == ["1", "2"])
+        #expect(harness.broker.statistics.dropped == 0)
+        // It is what makes room.
+        let back = harness.connect("s1", cleanStart: false, expiry: 3600)
+        harness.settle()
+        for publish in back.takePublishes() { harness.puback(back, publish.packetIdentifier) }
+        #expect(fill("3", from: publisher, harness) > 0)
+        #expect(harness.broker.checkInvariants() == [])
+    }
+
+    @Test("when all that may wait does, QoS 0 is dropped for those that do not keep up, and new sessions have to wait")
     func memoryBound() {
         var limits = BrokerLimits()
-        limits.maximumWaitingBytes = 10_000
+        limits.maximumWaitingBytes = 20_000
         let harness = BrokerHarness(limits: limits)
-        let first = harness.connect("s1", expiry: 3600)
-        harness.subscribe(first, "a", qos: .atLeastOnce)
-        harness.lose(first)
+        for number in 1...10 { harness.leaveSession("s\(number)", "\(number)") }
         let publisher = harness.connect("p")
         let reader = harness.connect("r")
         harness.subscribe(reader, "b")
         harness.settle()
         _ = publisher.take()
         _ = reader.take()
-        let text = String(repeating: "x", count: 1_000)
-        for number: UInt16 in 1...12 {
-            harness.publish(publisher, "a", text, qos: .atLeastOnce, packetIdentifier: number)
-            harness.settle()
-        }
-        #expect(publisher.take().map(\.text) == (1...12).map { "PUBACK \($0) \($0 <= 10 ? 0 : 151)" })
-        // QoS 0 goes to whoever keeps up, and is dropped for others.
+        for number in 1...10 { _ = fill("\(number)", from: publisher, harness) }
+        #expect(harness.broker.isOutOfMemory)
         for text in ["1", "2"] { harness.publish(publisher, "b", text) }
         harness.settle()
         #expect(reader.takeTexts() == ["1"])
         #expect(harness.connect("new").take().isEmpty)
-        // A session that is there goes on: it is what makes room.
+        // A session that is there goes on.
         let back = harness.connect("s1", cleanStart: false, expiry: 3600)
         harness.settle()
         #expect(back.takeTexts().count == 10)
-        for identifier: UInt16 in 1...3 { harness.puback(back, identifier) }
-        harness.publish(publisher, "a", text, qos: .atLeastOnce, packetIdentifier: 20)
-        harness.settle()
-        #expect(publisher.take().map(\.text) == ["PUBACK 20 0"])
     }
 
     @Test("at that bound what need not wait goes on, and a message for many sessions counts once")
     func memoryBoundIsNoStop() {
         var limits = BrokerLimits()
-        limits.maximumWaitingBytes = 10_000
+        limits.maximumWaitingBytes = 20_000
         let harness = BrokerHarness(limits: limits)
-        for number in 1...30 {
-            let away = harness.connect("s\(number)", expiry: 3600)
-            harness.subscribe(away, "a", qos: .atLeastOnce)
-            harness.lose(away)
-        }
+        for number in 1...30 { harness.leaveSession("s\(number)", "a") }
         let publisher = harness.connect("p")
         let reader = harness.connect("r")
         harness.subscribe(reader, "b")
         harness.settle()
         _ = publisher.take()
         _ = reader.take()
-        let text = String(repeating: "x", count: 1_000)
-        for number: UInt16 in 1...15 { harness.publish(publisher, "a", text, qos: .atLeastOnce, packetIdentifier: number) }
+        for number: UInt16 in 1...15 { harness.publish(publisher, "a", FlowControlTests.text, qos: .atLeastOnce, packetIdentifier: number) }
         harness.settle()
         #expect(publisher.take().map(\.text) == (1...15).map { "PUBACK \($0) \($0 <= 10 ? 0 : 151)" })
         harness.publish(publisher, "b", "1", qos: .atLeastOnce, packetIdentifier: 20)
@@ -131,9 +157,7 @@ struct FlowControlTests {
     @Test("what waits is counted in all until it is gone")
     func memoryIsAccounted() {
         let harness = BrokerHarness()
-        let away = harness.connect("s", expiry: 3600)
-        harness.subscribe(away, "a", qos: .atLeastOnce)
-        harness.lose(away)
+        harness.leaveSession("s", "a")
         let publisher = harness.connect("p")
         for number: UInt16 in 1...10 { harness.publish(publisher, "a", "text", qos: .atLeastOnce, packetIdentifier: number) }
         harness.settle()
