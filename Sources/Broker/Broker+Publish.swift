@@ -259,6 +259,9 @@ extension Broker {
         publication.hasManyReceivers = targets.count > 1
         for index in targets.indices {
             if targets[index].noLocal, UInt64(bitPattern: targets[index].session.number) == publication.publisher { continue }
+            if !targets[index].session.feeds.isEmpty {
+                feedAhead(publication.topic, to: targets[index].session, now: now, wall: wall)
+            }
             // [MQTT-3.3.1-12], [MQTT-3.3.1-13], [MQTT-3.3.1-9 v3.1.1] the flag is cleared unless the subscription wants it as
             // published.
             deliver(
@@ -268,18 +271,13 @@ extension Broker {
         for group in route.groups { share(&publication, with: group, stored: &stored, now: now, wall: wall) }
     }
 
-            if !targets[index].session.feeds.isEmpty {
-                feedAhead(publication.topic, to: targets[index].session, now: now, wall: wall)
-            }
     /// Gives a message to the member of a shared subscription whose turn it is.
     private func share(
         _ publication: inout Publication, with group: SharedGroup, stored: inout StoredMessage?, now: MonotonicTime,
         wall: Timestamp
     ) {
-        guard let member = group.pick(qos: publication.qos, topic: publication.topic) else {
-            drop(.queueFull, for: nil, topic: publication.topicText)
-            return
-        }
+        // Without a word, as for any other subscriber that is away (QoS 0) or may not receive it.
+        guard let member = group.pick(qos: publication.qos, topic: publication.topic) else { return }
         deliver(
             &publication, to: member, retain: publication.retain && member.retainAsPublished, stored: &stored, now: now,
             wall: wall)

@@ -251,7 +251,7 @@ final class SessionSimulation {
         for churner in churners { faults += churner.faults }
         for watcher in watchers { faults += watcher.faults }
         for mortal in mortals { faults += mortal.judge(arrived: auditor.arrived[mortal.topic] ?? [], now: now) }
-        if isHarmless, box.broker.statistics.dropped > 0 { faults.append("the broker has dropped messages") }
+        if box.broker.statistics.dropped > 0 { faults.append("the broker has dropped messages: \(box.broker.statistics.drops)") }
     }
 
     /// What still has to come to rest.

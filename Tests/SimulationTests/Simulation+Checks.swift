@@ -9,7 +9,7 @@ extension Simulation {
         faults += upstream.faults
         for publisher in publishers { faults += publisher.faults }
         for subscriber in subscribers { faults += subscriber.faults }
-        if box.broker.statistics.dropped > 0 { faults.append("the broker has dropped messages") }
+        if box.broker.statistics.dropped > 0 { faults.append("the broker has dropped messages: \(box.broker.statistics.drops)") }
         for lane in box.route.lanes { check(lane) }
         if order == .strict, box.route.lanes.count > 1 { faults.append("strict order in several lanes") }
     }
