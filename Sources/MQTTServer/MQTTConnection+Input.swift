@@ -144,8 +144,8 @@ extension MQTTConnection {
     /// - Parameter authenticationData: what enhanced authentication ended with; nil without a method.
     func accept(_ packet: ConnectPacket, authenticationData: [UInt8]? = nil, now: MonotonicTime, wall: Timestamp) {
         phase = .connected
-        if let limits = shared.access?.publishLimits, !limits.isNone { meter = PublishMeter(limits, now: now) }
         if shared.broker.connect(self, packet: packet, authenticationData: authenticationData, now: now, wall: wall) {
+            meter = shared.access?.meter(of: self, now: now)
             if topicAliasMaximum > 0 { topicAliases = TopicAliases(maximum: topicAliasMaximum) }
             log(.debug, "connected")
         } else {

@@ -8,6 +8,8 @@ import NIOCore
 extension MQTTConnection {
     /// The shortest time for which reading stops: a pause for each message would cost more than the message.
     private static let shortestPause = Duration.milliseconds(20)
+    /// The longest time for which nothing is read from a client that has no Keep Alive.
+    private static let longestPause = Duration.seconds(60)
 
     /// A PUBLISH has come.
     ///
@@ -20,14 +22,16 @@ extension MQTTConnection {
             shared.broker.close(self, reason: .messageRateTooHigh, now: now, wall: wall)
             return false
         }
-        let time = max(pause, MQTTConnection.shortestPause)
-        isPaused = true
+        // A PINGREQ behind what is held is answered in time; the rest of the debt counts for the next message.
+        let longest = keepAliveInterval.map { $0 / 2 } ?? MQTTConnection.longestPause
+        let time = min(max(pause, MQTTConnection.shortestPause), longest)
+        self.pause(.rate)
         // Its keep-alive counts from when it is heard again.
         touch(at: now + time)
         let bound = NIOLoopBound(self, eventLoop: shared.eventLoop)
         shared.eventLoop.scheduleTask(in: .nanoseconds(time.wholeNanoseconds)) {
             guard case .connected = bound.value.phase else { return }
-            bound.value.resume()
+            bound.value.resume(.rate)
         }
         return true
     }

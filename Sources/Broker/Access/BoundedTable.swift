@@ -1,21 +1,21 @@
 /// A table that forgets: of about the last `limit` keys that were used. What has not been touched for longest goes first,
 /// half of the table at a time, so that nothing has to be searched or ordered.
-struct BoundedTable<Key: Hashable, Value> {
+public struct BoundedTable<Key: Hashable, Value> {
     private var young: [Key: Value] = [:]
     private var old: [Key: Value] = [:]
     private let limit: Int
 
     /// - Parameter limit: the most keys, at least 2.
-    init(limit: Int) {
+    public init(limit: Int) {
         precondition(limit >= 2)
         self.limit = limit
     }
 
-    var count: Int { young.count + old.count }
+    public var count: Int { young.count + old.count }
 
-    var isEmpty: Bool { young.isEmpty && old.isEmpty }
+    public var isEmpty: Bool { young.isEmpty && old.isEmpty }
 
-    subscript(key: Key) -> Value? {
+    public subscript(key: Key) -> Value? {
         mutating get {
             if let value = young[key] { return value }
             guard let value = old.removeValue(forKey: key) else { return nil }
@@ -35,7 +35,7 @@ struct BoundedTable<Key: Hashable, Value> {
         young = [:]
     }
 
-    mutating func removeAll() {
+    public mutating func removeAll() {
         young = [:]
         old = [:]
     }

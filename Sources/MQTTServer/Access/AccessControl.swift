@@ -7,9 +7,10 @@ import MQTTCodec
 ///
 /// Belongs to the server's event loop.
 public final class AccessControl {
-    /// Asked one after the other, until one knows the client.
-    public var authenticators: [any Authenticator]
-    public var publishLimits: PublishLimits
+    /// By listener: asked one after the other, until one knows the client.
+    public var authenticators: [String: [any Authenticator]]
+    public private(set) var publishLimits: PublishLimits
+    private var meters = PublishMeters()
     var admission: Admission
     private var authenticating = ConnectQueue()
     private unowned let broker: Broker
@@ -121,9 +122,16 @@ public final class AccessControl {
         self.publishLimits = publishLimits
     }
 
+        if publishLimits != self.publishLimits { meters.removeAll() }
     /// A login failed.
     ///
     /// - Returns: how long the answer waits.
+    /// What measures the messages of a client that has connected; nil if it may publish as fast as it can.
+    func meter(of connection: MQTTConnection, now: MonotonicTime) -> PublishMeter? {
+        guard let session = connection.session else { return nil }
+        return meters.meter(publishLimits, of: session.clientIdentifier, at: connection.networkAddress, now: now)
+    }
+
     func failed(_ credentials: Credentials, now: MonotonicTime) -> Duration {
         defer { reportBans() }
         return admission.failed(credentials, now: now)

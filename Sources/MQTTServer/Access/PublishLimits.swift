@@ -21,7 +21,7 @@ public struct PublishLimits: Sendable, Equatable {
     var isNone: Bool { messages == nil && bytes == nil }
 }
 
-/// Measures what one client publishes.
+/// Measures what one client publishes, over all its connections.
 final class PublishMeter {
     private var messages: TokenBucket?
     private var bytes: TokenBucket?
@@ -41,4 +41,33 @@ final class PublishMeter {
         let forBytes = bytes?.spend(Double(count), now: now) ?? .zero
         return max(forMessages, forBytes)
     }
+}
+
+/// The meters of the clients that came last: whoever connects again goes on with what he has spent.
+struct PublishMeters {
+    /// A client is known by its identifier and by where it comes from: nobody spends for another one by using his name.
+    private struct Key: Hashable {
+        var clientIdentifier: String
+        var site: NetworkAddress?
+    }
+
+    /// Clients that are remembered.
+    static let maximumCount = 20_000
+
+    private var meters = BoundedTable<Key, PublishMeter>(limit: PublishMeters.maximumCount)
+
+    /// - Returns: nil if the limits are none.
+    mutating func meter(
+        _ limits: PublishLimits, of clientIdentifier: String, at address: NetworkAddress?, now: MonotonicTime
+    ) -> PublishMeter? {
+        guard !limits.isNone else { return nil }
+        let key = Key(clientIdentifier: clientIdentifier, site: address?.site)
+        if let known = meters[key] { return known }
+        let meter = PublishMeter(limits, now: now)
+        meters[key] = meter
+        return meter
+    }
+
+    /// The limits are others now.
+    mutating func removeAll() { meters.removeAll() }
 }
