@@ -217,7 +217,7 @@ extension MQTTConnection {
             endAuthentication()
             refuse(error, version: version)
         case .connected:
-            log(.notice, "closed a connection that broke the protocol", "\(error)")
+            log(.notice, "closed a connection that broke the protocol", "\(error)", reason: error.reasonCode)
             // [MQTT-4.13.1-1], [MQTT-4.13.2-1], [MQTT-4.8.0-1 v3.1.1]
             shared.broker.close(self, reason: error.reasonCode, detail: error.reason, now: now, wall: wall)
         case .closed:
@@ -229,7 +229,7 @@ extension MQTTConnection {
     ///
     /// - Parameter version: what it asks for; nil if even that cannot be read.
     private func refuse(_ error: DecodeError, version: ProtocolVersion?) {
-        log(.notice, "refused a connection", "\(error)")
+        log(.notice, "refused a connection", "\(error)", reason: error.reasonCode)
         var buffer = ByteBuffer()
         let packet = ConnackPacket(sessionPresent: false, reasonCode: error.reasonCode)
         // [MQTT-3.1.2-2], [MQTT-3.1.2-2 v3.1.1] a version that we do not speak is told with the return code that all versions know.

@@ -104,7 +104,7 @@ extension MQTTConnection {
         case .pingresp: Ping.writeResponse(into: &output)
         case .disconnect(let reason):
             encodeDisconnect(reason, into: &output)
-            log(.info, "closed", "reason \(reason.rawValue)")
+            log(.info, "closed", reason: reason)
             return true
         }
         return false

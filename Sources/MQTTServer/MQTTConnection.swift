@@ -259,7 +259,7 @@ final class MQTTConnection: Client, ChannelDuplexHandler {
         if !isDirect { super.send(outbound) } else if encode(outbound) { endsAfterOutput = true }
     }
 
-    // MARK: End and log
+    // MARK: End
 
     /// Closes the channel; what arrives from here on is ignored.
     func end() {
@@ -280,15 +280,5 @@ final class MQTTConnection: Client, ChannelDuplexHandler {
     func dropUnconnected() {
         log(.info, "closed a connection that sent no CONNECT")
         end()
-    }
-
-    func log(_ level: Logger.Level, _ message: StaticString, _ detail: @autoclosure () -> String = "") {
-        guard shared.logger.logLevel <= level else { return }
-        var metadata: Logger.Metadata = ["listener": "\(settings.name)"]
-        if let address = context?.channel.remoteAddress { metadata["peer"] = "\(address)" }
-        if let session { metadata["client"] = "\(session.clientIdentifier)" }
-        let detail = detail()
-        if !detail.isEmpty { metadata["detail"] = "\(detail)" }
-        shared.logger.log(level: level, "\(message)", metadata: metadata)
     }
 }

@@ -15,6 +15,7 @@ public final class ServerContext {
     /// Who may connect; nil if everybody may.
     public var access: AccessControl?
     public internal(set) var traffic = Traffic()
+    var refusalLog = RefusalLog()
     /// Those that are open, or have connections yet.
     public private(set) var listeners: [OpenListener] = []
     /// Output buffers that nobody uses now.
@@ -104,6 +105,17 @@ public final class ServerContext {
         for listener in listeners { listener.tick(now: now) }
         listeners.removeAll { !$0.isOpen && $0.connectionCount == 0 }
         access?.tick(now: now)
+        for summary in refusalLog.takeSummaries(now: now) { log(summary) }
+    }
+
+    private func log(_ summary: RefusalLog.Summary) {
+        guard let message = summary.message else {
+            logger.notice("refused connections, of many kinds", metadata: ["count": "\(summary.count)"])
+            return
+        }
+        var metadata: Logger.Metadata = ["count": "\(summary.count)", "what": "\(message)"]
+        if let site = summary.site { metadata["from"] = "\(site)" }
+        logger.notice("the same again", metadata: metadata)
     }
 
     /// Closes those of a port that is gone.

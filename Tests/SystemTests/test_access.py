@@ -227,3 +227,72 @@ def test_a_reload_changes_users_and_rules_for_those_who_are_connected(guarded, l
     client = Client(broker.port, "5.0", "again", user="bob", password="bob!")
     client.connect(expected=BAD_USER_NAME_OR_PASSWORD)
     client.drop()
+
+
+def test_a_listener_has_users_of_its_own(guarded, version, tmp_path):
+    port = free_port()
+    users = tmp_path / "technicians"
+    users.touch()
+    subprocess.run(["mosquitto_passwd", "-b", users, "tess", "fixit"], check=True, capture_output=True)
+    broker = guarded(
+        f'default-access = "allow"\n[[listener]]\nname = "service"\nport = {port}\npassword-file = "{users}"\n'
+    )
+
+    def comes_in(at, user, password):
+        client = Client(at, version, f"{user}-{at}", user=user, password=password)
+        try:
+            client.connect()
+        except AssertionError:
+            return client.connect_reason.value
+        finally:
+            client.drop()
+        return "in"
+
+    assert comes_in(port, "tess", "fixit") == "in"
+    assert comes_in(broker.port, "ann", "nna!") == "in"
+    assert comes_in(port, "ann", "nna!") == BAD_USER_NAME_OR_PASSWORD
+    assert comes_in(broker.port, "tess", "fixit") == BAD_USER_NAME_OR_PASSWORD
+
+
+def test_a_listener_without_passwords_in_the_open_takes_none(guarded, keep):
+    port = free_port()
+    broker = guarded(
+        f'default-access = "allow"\n[[listener]]\nname = "service"\nport = {port}\npassword-methods = "scram-sha-256"\n'
+    )
+    keep(Client(broker.port, "5.0", "ann", user="ann", password="nna!")).connect()
+    Client(port, "5.0", "ann-2", user="ann", password="nna!").connect(expected=NOT_AUTHORIZED)
+
+
+def test_somebody_who_is_refused_again_and_again_does_not_fill_the_log(martlet, version):
+    broker = martlet()
+    for _ in range(50):
+        with RawConnection(broker.port) as connection:
+            connection.send(b"GET / HTTP/1.1\r\n\r\n")
+            connection.read_until_closed()
+    assert sum("refused a connection" in line for line in broker.log().splitlines()) == 1
+
+
+def test_behind_a_proxy_the_address_is_the_one_that_it_says(martlet):
+    port = free_port()
+    broker = martlet(
+        f'[[listener]]\nname = "proxied"\nport = {port}\nproxy-protocol = true\n'
+        '[[access-rule]]\naccess = "allow"\naddress = "192.0.2.0/24"\ntopic = "field/#"\n'
+    )
+
+    def publishes(header, topic):
+        with RawConnection(port) as connection:
+            connection.send(header)
+            connection.connect("5.0", "c")
+            connection.send(raw_mqtt.publish_packet("5.0", topic, b"x", qos=1, identifier=1))
+            body = connection.expect(raw_mqtt.PUBACK).body
+            return body[2] if len(body) > 2 else 0
+
+    version_2 = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xc0\0\2\7\x7f\0\0\1\xc0\0\x22\xb3"
+    assert publishes(version_2, "field/a") in (0, 16)
+    assert publishes(version_2, "other") == NOT_AUTHORIZED
+    assert publishes(b"PROXY TCP4 192.0.2.7 127.0.0.1 49152 1883\r\n", "field/a") in (0, 16)
+    assert publishes(b"PROXY TCP4 198.51.100.7 127.0.0.1 49152 1883\r\n", "field/a") == NOT_AUTHORIZED
+    with RawConnection(port) as connection:
+        connection.send(raw_mqtt.connect_packet("5.0", "without"))
+        assert connection.read() is None
+    assert "PROXY header" in broker.log()

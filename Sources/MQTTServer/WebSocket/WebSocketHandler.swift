@@ -1,3 +1,5 @@
+import Broker
+import Core
 import Logging
 import NIOCore
 
@@ -142,6 +144,8 @@ final class WebSocketHandler: ChannelDuplexHandler {
 
     private func log(_ level: Logger.Level, _ message: StaticString, _ detail: String, _ context: ChannelHandlerContext) {
         guard shared.logger.logLevel <= level else { return }
+        let site = context.channel.remoteAddress.flatMap { NetworkAddress($0) }?.site
+        guard shared.refusalLog.admits("\(message)", from: site, now: SystemClock.monotonic()) else { return }
         var metadata: Logger.Metadata = ["listener": "\(settings.name)", "detail": "\(detail)"]
         if let address = context.channel.remoteAddress { metadata["peer"] = "\(address)" }
         shared.logger.log(level: level, "\(message)", metadata: metadata)
