@@ -16,13 +16,24 @@ extension MartletConfiguration {
         return AccessRules(rules: accessRules.map(\.brokerValue), defaultAccess: access)
     }
 
-    /// The users of `[authentication]`; what is wrong with the file goes to `errors`.
-    func readPasswordFile(_ errors: inout [ConfigurationError]) -> PasswordFile? {
-        guard let path = authentication.passwordFile, authentication.source.isSound("password-file") else { return nil }
+    /// Who can prove that he knows a password; what is wrong with a file goes to `errors`.
+    func readPasswordFiles(_ errors: inout [ConfigurationError]) -> PasswordUsers {
+        var users = PasswordUsers()
+        users.common = readPasswordFile(authentication.passwordFile, authentication.source, &errors)
+        for listener in listeners {
+            users.own[listener.name] = readPasswordFile(listener.passwordFile, listener.source, &errors)
+        }
+        return users
+    }
+
+    private func readPasswordFile(
+        _ path: String?, _ source: TableSource, _ errors: inout [ConfigurationError]
+    ) -> PasswordFile? {
+        guard let path, source.isSound("password-file") else { return nil }
         do throws(PasswordFileError) {
             return try PasswordFile(path: resolve(path: path))
         } catch {
-            errors.append(ConfigurationError(authentication.source["password-file"], error.description))
+            errors.append(ConfigurationError(source["password-file"], error.description))
             return nil
         }
     }
@@ -52,6 +63,14 @@ extension MartletConfiguration {
         limits.policy = protection.publishPolicy == .disconnect ? .disconnect : .slowDown
         return limits
     }
+}
+
+/// The password files of a configuration, as they were read.
+struct PasswordUsers {
+    /// Of `[authentication]`; nil if there is none.
+    var common: PasswordFile?
+    /// By listener, of those that have one of their own.
+    var own: [String: PasswordFile] = [:]
 }
 
 extension MartletConfiguration.AccessRule {

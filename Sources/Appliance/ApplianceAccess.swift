@@ -30,12 +30,25 @@ final class ApplianceAccess {
 
     private func configure(_ plan: AppliancePlan) {
         control.replace(limits: plan.configuration.admissionLimits, publishLimits: plan.configuration.publishLimits)
-        guard let file = plan.passwordFile else {
-            control.authenticators = []
-            return
+        let users = plan.passwordUsers
+        for file in [users.common].compactMap({ $0 }) + users.own.values {
+            for warning in file.warnings { logger.warning("password file", metadata: ["detail": "\(warning)"]) }
         }
-        for warning in file.warnings { logger.warning("password file", metadata: ["detail": "\(warning)"]) }
-        control.authenticators = [PasswordAuthenticator(file: file, queue: hashing), ScramAuthenticator(file: file)]
+        // Listeners with the same users remember the same passwords.
+        let common = users.common.map(authenticators)
+        control.authenticators = plan.configuration.listeners.reduce(into: [:]) { result, listener in
+            guard let both = users.own[listener.name].map(authenticators) ?? common else { return }
+            result[listener.name] = listener.passwordMethods.map { method -> any Authenticator in
+                switch method {
+                case .password: both.password
+                case .scramSHA256: both.scram
+                }
+            }
+        }
+    }
+
+    private func authenticators(_ file: PasswordFile) -> (password: PasswordAuthenticator, scram: ScramAuthenticator) {
+        (PasswordAuthenticator(file: file, queue: hashing), ScramAuthenticator(file: file))
     }
 
     /// Puts the rules, users and limits of another plan in place of those that hold. Whoever could not come in today is

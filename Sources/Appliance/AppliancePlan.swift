@@ -14,8 +14,7 @@ public struct AppliancePlan: Sendable {
     let rules: [CompiledRule]
     let bridges: [BridgeConfiguration]
     let buses: [ModbusBus]
-    /// nil if the configuration names none.
-    let passwordFile: PasswordFile?
+    let passwordUsers: PasswordUsers
 
     /// - Throws: every mistake, at its place in the file.
     public init(_ configuration: MartletConfiguration) throws(ConfigurationErrors) {
@@ -42,7 +41,7 @@ public struct AppliancePlan: Sendable {
         buses = configuration.modbusBuses(&errors)
         rules = configuration.compileRules(&errors)
         bridges = configuration.bridgeConfigurations(&errors)
-        passwordFile = configuration.readPasswordFile(&errors)
+        passwordUsers = configuration.readPasswordFiles(&errors)
     }
 
     /// Where the databases are, relative to the working directory or absolute.

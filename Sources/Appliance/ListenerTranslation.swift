@@ -65,7 +65,7 @@ extension MartletConfiguration {
     /// What connections of a listener have to know.
     func settings(of listener: Listener) -> ListenerSettings {
         // Where somebody can be asked, nobody comes in without a name unless the file says so.
-        listener.settings(allowsAnonymous: listener.allowAnonymous ?? (!listener.isReachable && !authentication.isConfigured))
+        listener.settings(allowsAnonymous: listener.allowAnonymous ?? (!listener.isReachable && !takesPasswords(listener)))
     }
 }
 

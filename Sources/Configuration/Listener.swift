@@ -5,6 +5,13 @@ extension MartletConfiguration {
             case tcp, websocket, unix
         }
 
+        /// How clients prove that they know a password.
+        public enum PasswordMethod: String, Sendable, CaseIterable {
+            /// They show it in CONNECT.
+            case password
+            case scramSHA256 = "scram-sha-256"
+        }
+
         public var name = "local"
         public var transport = Transport.tcp
         /// Without a meaning for a Unix socket, as ``port``.
@@ -16,6 +23,10 @@ extension MartletConfiguration {
         public var websocketPath = "/mqtt"
         /// nil: whoever need not come over the network may connect without a name.
         public var allowAnonymous: Bool?
+        /// Users of this listener alone; nil for those of `[authentication]`. As written; see
+        /// ``MartletConfiguration/resolve(path:)``.
+        public var passwordFile: String?
+        public var passwordMethods = PasswordMethod.allCases
         public var topicPrefix: String?
         /// nil for no limit but the broker's.
         public var maxConnections: Int?
@@ -74,7 +85,15 @@ extension MartletConfiguration.Listener: ConfigurationTable {
         )
         Key(
             "allow-anonymous", \.allowAnonymous, .boolean, example: false,
-            help: "Whether clients may connect without saying who they are. When not set: only on loopback and Unix sockets, and only without [authentication]."
+            help: "Whether clients may connect without saying who they are. When not set: only on loopback and Unix sockets, and only without a password-file."
+        )
+        Key(
+            "password-file", \.passwordFile, .path, example: "field-users",
+            help: "Users of this listener, in place of those of [authentication]. Relative to this file's folder."
+        )
+        Key(
+            "password-methods", \.passwordMethods, .list(of: .choice(PasswordMethod.self), limit: 2),
+            help: "How clients prove that they know their password: with it in CONNECT, or by SCRAM-SHA-256."
         )
         Key(
             "topic-prefix", \.topicPrefix, .topicLevels, example: "site/7",
@@ -151,6 +170,7 @@ extension MartletConfiguration.Listener: ConfigurationTable {
                 $0.tls.clientCertificate = .required
                 $0.tls.clientCAFile = "clients-ca.crt"
                 $0.tls.crlFile = "revoked.crl"
+                $0.passwordFile = "field-users"
                 $0.tls.userFromCertificate = .commonName
                 $0.tls.minVersion = .v13
                 $0.tls.ciphers = "ECDHE+AESGCM:ECDHE+CHACHA20"

@@ -32,7 +32,7 @@ extension MartletConfiguration {
         findings.report(
             listener.source["address"],
             "address \"\(listener.address)\" can be reached from other machines, and nothing says who may connect there: "
-                + "name a password-file in [authentication], ask for client certificates or shared keys, write "
+                + "name a password-file here or in [authentication], ask for client certificates or shared keys, write "
                 + "allow-anonymous = true if anyone may connect there, or use 127.0.0.1"
         )
     }
@@ -50,9 +50,12 @@ extension MartletConfiguration {
         )
     }
 
+    /// Whether there is a password file for the listener's clients.
+    public func takesPasswords(_ listener: Listener) -> Bool { listener.passwordFile != nil || authentication.isConfigured }
+
     /// Whether clients of the listener can say who they are.
     private func authenticates(_ listener: Listener) -> Bool {
-        authentication.isConfigured || listener.tls.clientCertificate == .required
+        takesPasswords(listener) || listener.tls.clientCertificate == .required
             || (listener.tls.pskFile != nil && listener.tls.certificateFile == nil)
     }
 

@@ -21,7 +21,7 @@ struct AuthenticationTests {
     ) -> ServerHarness {
         let server = ServerHarness(settings: settings)
         server.context.access = AccessControl(
-            broker: server.broker, logger: server.context.logger, authenticators: authenticators, limits: limits,
+            broker: server.broker, logger: server.context.logger, authenticators: [settings.name: authenticators], limits: limits,
             publishLimits: publish)
         return server
     }
@@ -50,7 +50,7 @@ struct AuthenticationTests {
     @Test("the next authenticator is asked when one does not know the user")
     func several() throws {
         let other = FakeAuthenticator(users: ["bob": "hidden"])
-        server.context.access?.authenticators.append(other)
+        server.context.access?.authenticators["test", default: []].append(other)
         let peer = try server.open()
         try peer.send(Packets.connect("c", user: "bob", password: "hidden"))
         #expect(try peer.take(version: .v5) == ["CONNACK 0 0"])
@@ -148,7 +148,7 @@ struct AuthenticationTests {
         (.commonName, "pump"), (.subject, "CN=pump,O=Works"), (.sanDNS, "pump.local"), (.sanURI, "urn:pump"),
     ] as [(ListenerSettings.CertificateUser, String)])
     func certificates(kind: ListenerSettings.CertificateUser, name: String) {
-        let access = AccessControl(broker: server.broker, logger: server.context.logger, authenticators: [fake])
+        let access = AccessControl(broker: server.broker, logger: server.context.logger, authenticators: ["test": [fake]])
         let settings = ListenerSettings(name: "test", allowsAnonymous: false, userFromCertificate: kind)
         var credentials = Credentials(listener: "test", address: nil, clientIdentifier: "c")
         credentials.certificate = Self.certificate
@@ -162,7 +162,7 @@ struct AuthenticationTests {
 
     @Test("a certificate without the name is refused, and one that gives none is proof enough")
     func certificateWithoutName() {
-        let access = AccessControl(broker: server.broker, logger: server.context.logger, authenticators: [fake])
+        let access = AccessControl(broker: server.broker, logger: server.context.logger, authenticators: ["test": [fake]])
         var credentials = Credentials(listener: "test", address: nil, clientIdentifier: "c")
         credentials.certificate = Self.certificate
         let mail = ListenerSettings(name: "test", allowsAnonymous: false, userFromCertificate: .sanEmail)

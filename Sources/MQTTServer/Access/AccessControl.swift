@@ -22,7 +22,7 @@ public final class AccessControl {
     static let maximumAuthenticating = 10_000
 
     public init(
-        broker: Broker, logger: Logger, authenticators: [any Authenticator] = [], limits: AdmissionLimits = AdmissionLimits(),
+        broker: Broker, logger: Logger, authenticators: [String: [any Authenticator]] = [:], limits: AdmissionLimits = AdmissionLimits(),
         publishLimits: PublishLimits = PublishLimits()
     ) {
         self.broker = broker
@@ -43,8 +43,11 @@ public final class AccessControl {
         case asked([any Authenticator])
     }
 
+    func authenticators(of settings: ListenerSettings) -> [any Authenticator] { authenticators[settings.name] ?? [] }
+
     /// How a client that shows these credentials proves who it is.
     func way(of credentials: Credentials, settings: ListenerSettings) -> Way {
+        let authenticators = authenticators(of: settings)
         if let method = credentials.method {
             // [MQTT-4.12.0-1] a method that is not supported.
             guard let authenticator = authenticators.first(where: { $0.method == method }) else {
@@ -74,7 +77,7 @@ public final class AccessControl {
 
     /// Whether nothing can come of looking at a client that shows nothing: it is on this machine, and nothing is configured.
     func isTrusted(_ settings: ListenerSettings, isLocal: Bool) -> Bool {
-        authenticators.isEmpty && admission.isIdle && isLocal && settings.allowsAnonymous
+        authenticators(of: settings).isEmpty && admission.isIdle && isLocal && settings.allowsAnonymous
             && settings.userFromCertificate == .none && !settings.userFromPSK && broker.accessRules?.isTrivial ?? true
     }
 
@@ -88,7 +91,7 @@ public final class AccessControl {
         case .certificate: return (settings.userFromCertificate != ListenerSettings.CertificateUser.none) == hasName
         case .psk: return settings.userFromPSK == hasName
         case .password, .scram, .other:
-            return authenticators.contains { $0.stillKnows(principal, of: identity.credentials) }
+            return authenticators(of: settings).contains { $0.stillKnows(principal, of: identity.credentials) }
         }
     }
 
@@ -119,19 +122,19 @@ public final class AccessControl {
     /// Changes the limits; bans stay.
     public func replace(limits: AdmissionLimits, publishLimits: PublishLimits) {
         admission.limits = limits
+        if publishLimits != self.publishLimits { meters.removeAll() }
         self.publishLimits = publishLimits
     }
 
-        if publishLimits != self.publishLimits { meters.removeAll() }
-    /// A login failed.
-    ///
-    /// - Returns: how long the answer waits.
     /// What measures the messages of a client that has connected; nil if it may publish as fast as it can.
     func meter(of connection: MQTTConnection, now: MonotonicTime) -> PublishMeter? {
         guard let session = connection.session else { return nil }
         return meters.meter(publishLimits, of: session.clientIdentifier, at: connection.networkAddress, now: now)
     }
 
+    /// A login failed.
+    ///
+    /// - Returns: how long the answer waits.
     func failed(_ credentials: Credentials, now: MonotonicTime) -> Duration {
         defer { reportBans() }
         return admission.failed(credentials, now: now)
