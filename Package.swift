@@ -50,7 +50,7 @@ let package = Package(
             ].map { .embedInCode("\($0).toml") }, swiftSettings: settings),
 
         // What the tests of several targets share
-        .target(name: "TestSupport", dependencies: ["COpenSSL"], path: "Tests/TestSupport", swiftSettings: settings),
+        .target(name: "TestSupport", dependencies: ["COpenSSL", "Core"], path: "Tests/TestSupport", swiftSettings: settings),
 
         // Layer 1: the nouns
         .target(name: "Core", swiftSettings: settings),

@@ -16,6 +16,18 @@ private final class CountingClient: Client {
 
 @Suite("Memory of a routing step", .enabled(if: martlet_counts_allocations()))
 struct AllocationTests {
+    /// What a QoS 1 delivery and its acknowledgement allocate in a build that is not optimized, where generic containers box
+    /// what is moved in and out of them. An optimized build allocates nothing for them:
+    ///
+    ///     swift test -c release -Xswiftc -enable-testing --filter AllocationTests
+    private static let unoptimized: UInt64 = {
+        #if DEBUG
+            return 4
+        #else
+            return 0
+        #endif
+    }()
+
     private let broker = Broker(limits: BrokerLimits(), seed: 7)
     private let now = MonotonicTime(nanoseconds: 1_000_000_000)
     private let wall = Timestamp(milliseconds: 1_700_000_000_000)
@@ -79,9 +91,9 @@ struct AllocationTests {
         let receivers = (0..<20).map { connect("r\($0)", "t", qos: .atLeastOnce) }
         let allocations = allocations(10_000, qos: .atLeastOnce, from: publisher, acknowledgedBy: receivers)
         #expect(receivers.allSatisfy { $0.count == 10_200 })
-        withKnownIssue("an entry of a queue and its acknowledgement allocate, in a build that is not optimized") {
-            #expect(allocations <= 10_000 + 100 * 20, "\(allocations) allocations of 200,000 deliveries in 100 turns")
-        }
+        #expect(
+            allocations <= 10_000 + 100 * 20 + 200_000 * AllocationTests.unoptimized,
+            "\(allocations) allocations of 200,000 deliveries in 100 turns")
     }
 
     // MARK: Matching

@@ -1,17 +1,12 @@
-/// A random number generator that gives the same numbers for the same seed (Sebastiano Vigna's SplitMix64). A test that
-/// uses one says its seed when it fails.
+import Core
+
+/// A random number generator that gives the same numbers for the same seed. A test that uses one says its seed when it fails.
 public struct SeededRandom: RandomNumberGenerator, Sendable {
-    private var state: UInt64
+    private var generator: SplitMix64
 
-    public init(seed: UInt64) { state = seed }
+    public init(seed: UInt64) { generator = SplitMix64(seed: seed) }
 
-    public mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var word = state
-        word = (word ^ (word >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        word = (word ^ (word >> 27)) &* 0x94D0_49BB_1331_11EB
-        return word ^ (word >> 31)
-    }
+    public mutating func next() -> UInt64 { generator.next() }
 
     /// A number from 0 to less than `bound`, which is at least 1.
     public mutating func below(_ bound: Int) -> Int { Int.random(in: 0..<bound, using: &self) }
