@@ -75,7 +75,8 @@ extension MartletConfiguration.Listener {
             name: name, transport: serverTransport, topicPrefix: topicPrefix.map(TopicPrefix.init(levels:)),
             allowsAnonymous: allowsAnonymous, maximumConnections: maxConnections ?? .max,
             maximumPacketSize: maxPacketSize ?? .max, connectTimeout: connectTimeout, maximumUnconnected: maxUnconnected,
-            userFromCertificate: tls.userFromCertificate.serverValue, userFromPSK: tls.userFromPSK)
+            userFromCertificate: tls.userFromCertificate.serverValue, userFromPSK: tls.userFromPSK,
+            hasProxy: proxyProtocol)
     }
 
     private var serverTransport: ListenerSettings.Transport {

@@ -32,6 +32,7 @@ extension MartletConfiguration {
         public var maxConnections: Int?
         /// nil for the broker's.
         public var maxPacketSize: Int?
+        public var proxyProtocol = false
         public var connectTimeout = Duration.seconds(10)
         public var maxUnconnected = 2000
         public var tls = TLS()
@@ -100,6 +101,11 @@ extension MartletConfiguration.Listener: ConfigurationTable {
             help: "Levels that are put before all topics of the listener's clients, and removed on the way to them."
         )
         Key(
+            "proxy-protocol", \.proxyProtocol, .boolean, when: isNetwork,
+            help: "Whether a proxy stands before it that begins each connection with the client's address (PROXY protocol, version "
+                + "1 or 2). Nobody but the proxy may then be able to connect."
+        )
+        Key(
             "max-connections", \.maxConnections, .integer(1...1_000_000), example: 1000,
             help: "Connections of this listener at one time; one more is closed at once. No limit but the broker's when not set."
         )
@@ -164,13 +170,13 @@ extension MartletConfiguration.Listener: ConfigurationTable {
                 $0.name = "field"
                 $0.address = "192.0.2.1"
                 $0.port = 8883
+                $0.passwordFile = "field-users"
                 $0.topicPrefix = "field"
                 $0.tls.certificateFile = "server.crt"
                 $0.tls.keyFile = "server.key"
                 $0.tls.clientCertificate = .required
                 $0.tls.clientCAFile = "clients-ca.crt"
                 $0.tls.crlFile = "revoked.crl"
-                $0.passwordFile = "field-users"
                 $0.tls.userFromCertificate = .commonName
                 $0.tls.minVersion = .v13
                 $0.tls.ciphers = "ECDHE+AESGCM:ECDHE+CHACHA20"

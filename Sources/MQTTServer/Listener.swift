@@ -103,11 +103,13 @@ extension OpenListener {
                 .writeBufferWaterMark, value: ChannelOptions.Types.WriteBufferWaterMark(low: 64 * 1024, high: 256 * 1024))
         }
         let pipeline = channel.pipeline.syncOperations
+        let connection = MQTTConnection(listener: self)
+        if settings.hasProxy { try pipeline.addHandler(ProxyProtocolHandler(connection: connection)) }
         if let tls { try pipeline.addHandler(TLSHandler(context: tls)) }
         if case .webSocket(let path) = settings.transport {
             try pipeline.addHandler(WebSocketHandler(listener: self, path: path))
         }
-        try pipeline.addHandler(MQTTConnection(listener: self))
+        try pipeline.addHandler(connection)
     }
 }
 

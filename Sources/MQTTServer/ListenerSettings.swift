@@ -32,10 +32,14 @@ public final class ListenerSettings: Sendable {
     /// Whether the identity of a shared key is the user name.
     public let userFromPSK: Bool
 
+    /// Whether each connection begins with what a proxy says of its client.
+    public let hasProxy: Bool
+
     public init(
         name: String, transport: Transport = .tcp, topicPrefix: TopicPrefix? = nil, allowsAnonymous: Bool = true,
         maximumConnections: Int = .max, maximumPacketSize: Int = .max, connectTimeout: Duration = .seconds(10),
-        maximumUnconnected: Int = 2_000, userFromCertificate: CertificateUser = .none, userFromPSK: Bool = false
+        maximumUnconnected: Int = 2_000, userFromCertificate: CertificateUser = .none, userFromPSK: Bool = false,
+        hasProxy: Bool = false
     ) {
         self.name = name
         self.transport = transport
@@ -47,5 +51,6 @@ public final class ListenerSettings: Sendable {
         self.maximumUnconnected = maximumUnconnected
         self.userFromCertificate = userFromCertificate
         self.userFromPSK = userFromPSK
+        self.hasProxy = hasProxy
     }
 }

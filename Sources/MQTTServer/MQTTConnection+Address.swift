@@ -1,15 +1,24 @@
 import Broker
 import NIOCore
 
-/// Where the client is.
 extension MQTTConnection {
+    /// Where the client is; nil for a Unix socket.
+    var networkAddress: NetworkAddress? { source.flatMap { NetworkAddress($0) } }
+}
+
+extension NetworkAddress {
     /// nil for a Unix socket.
-    var networkAddress: NetworkAddress? {
+    init?(_ address: SocketAddress) {
         // As Linux lays them out: family and port, then the address; of IPv6 behind the flow.
-        switch context?.channel.remoteAddress {
-        case .v4(let address): withUnsafeBytes(of: address.address) { NetworkAddress(bytes: $0[4..<8]) }
-        case .v6(let address): withUnsafeBytes(of: address.address) { NetworkAddress(bytes: $0[8..<24]) }
-        case .unixDomainSocket, nil: nil
+        switch address {
+        case .v4(let address):
+            guard let own = withUnsafeBytes(of: address.address, { NetworkAddress(bytes: $0[4..<8]) }) else { return nil }
+            self = own
+        case .v6(let address):
+            guard let own = withUnsafeBytes(of: address.address, { NetworkAddress(bytes: $0[8..<24]) }) else { return nil }
+            self = own
+        case .unixDomainSocket:
+            return nil
         }
     }
 }

@@ -61,6 +61,8 @@ final class MQTTConnection: Client, ChannelDuplexHandler {
     var authentication: Authentication?
     /// Where it waits as long as its login has not been answered.
     var authenticationPlace: ConnectQueue.Place?
+    /// Where the client is: the other end of the connection, or what a proxy there says. nil before that is known.
+    private(set) var source: SocketAddress?
     /// Where it counts as one of the connections from there; nil where nobody counts.
     private var countedAddress: NetworkAddress?
     /// nil if it may publish as fast as it can.
@@ -82,7 +84,7 @@ final class MQTTConnection: Client, ChannelDuplexHandler {
     override var maximumInboundPacketSize: Int { settings.maximumPacketSize }
 
     override var peerAddress: String? {
-        guard let address = context?.channel.remoteAddress, let host = address.ipAddress, let port = address.port else { return nil }
+        guard let address = source, let host = address.ipAddress, let port = address.port else { return nil }
         return host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
     }
 
@@ -118,15 +120,25 @@ final class MQTTConnection: Client, ChannelDuplexHandler {
             // It was reset before it was accepted: nobody could say from where it comes.
             return end()
         }
-        if let access = shared.access, access.countsAddresses, let address = networkAddress {
-            guard access.admission.opened(from: address) else {
-                log(.info, "closed a connection: there are as many from its address as there may be")
-                return end()
-            }
-            countedAddress = address
-        }
+        // What a proxy says comes with its first bytes.
+        if !settings.hasProxy, !comes(from: context.channel.remoteAddress) { return }
         listener.expectConnect(self, now: SystemClock.monotonic())
         context.fireChannelActive()
+    }
+
+    /// It is known where the client is.
+    ///
+    /// - Returns: false if there are too many from there, and the connection ends.
+    func comes(from address: SocketAddress?) -> Bool {
+        source = address
+        guard let access = shared.access, access.countsAddresses, let address = networkAddress else { return true }
+        guard access.admission.opened(from: address) else {
+            log(.info, "closed a connection: there are as many from its address as there may be")
+            end()
+            return false
+        }
+        countedAddress = address
+        return true
     }
 
     func channelInactive(context: ChannelHandlerContext) {
@@ -193,6 +205,8 @@ final class MQTTConnection: Client, ChannelDuplexHandler {
         take(buffer, isContinued: isContinued)
     }
 
+    func pause(_ reason: Pauses) { pauses.insert(reason) }
+
     /// Goes on with what was held after a pause. Within the handling of a packet, that goes on by itself.
     func resume(_ reason: Pauses) {
         pauses.remove(reason)
@@ -204,8 +218,6 @@ final class MQTTConnection: Client, ChannelDuplexHandler {
         }
         if let context { readOn(context) }
     }
-
-    func pause(_ reason: Pauses) { pauses.insert(reason) }
 
     private func take(_ buffer: ByteBuffer, isContinued: Bool) {
         var buffer = buffer
@@ -242,6 +254,8 @@ final class MQTTConnection: Client, ChannelDuplexHandler {
         if isReadHeld, let context { readOn(context) }
     }
 
+    override func goOn() { resume(.disk) }
+
     override func deliver(_ publication: inout Publication, _ delivery: Delivery) {
         // What has another name for the client goes through the outbox.
         if isDirect, settings.topicPrefix == nil {
@@ -254,8 +268,6 @@ final class MQTTConnection: Client, ChannelDuplexHandler {
     override func send(_ outbound: Outbound) {
         // The end of the connection comes after the last write: `writeOutbox` finds it in the outbox.
         if case .disconnect = outbound { return super.send(outbound) }
-    override func goOn() { resume(.disk) }
-
         if !isDirect { super.send(outbound) } else if encode(outbound) { endsAfterOutput = true }
     }
 

@@ -10,6 +10,7 @@ import pytest
 from harness import raw_mqtt
 from harness.broker import Martlet
 from harness.mqtt_client import Client
+from harness.ports import free_port
 from harness.programs import lines_of, mosquitto_pub, mosquitto_sub, wait_subscribed
 from harness.raw_mqtt import RawConnection
 from harness.waiting import eventually
