@@ -67,7 +67,7 @@ struct StoreShareTests {
     @Test("many clients have equal parts of half of what may wait")
     func many() {
         let clients = (0..<100).map { connect("\($0)") }
-        for client in clients { publish(client, bytes: 3_000) }
+        for client in clients { publish(client, bytes: 3_300) }
         #expect(clients.allSatisfy { harness.broker.isBeyondStoreShare($0) })
         #expect(!harness.broker.isBacklogged)
         let light = connect("light")
