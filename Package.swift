@@ -39,6 +39,7 @@ let package = Package(
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
         .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
         .target(name: "CAllocator"),
         .target(name: "CTOML"),
         // The profiles of boards, compiled in.
@@ -69,7 +70,7 @@ let package = Package(
         .testTarget(
             name: "SecurityTests", dependencies: ["COpenSSL", "Core", "Security", "TestSupport", byteBuffer, embedded],
             swiftSettings: settings),
-        .target(name: "Store", dependencies: ["Core", "CSQLite"], swiftSettings: settings),
+        .target(name: "Store", dependencies: ["Core", "CSQLite", "CZstd"], swiftSettings: settings),
         .target(name: "CStorageFaults", dependencies: ["CSQLite"], path: "Tests/CStorageFaults"),
         .testTarget(name: "StoreTests", dependencies: ["Core", "Store", "CStorageFaults", "TestSupport"], swiftSettings: settings),
 

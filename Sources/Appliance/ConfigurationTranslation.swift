@@ -57,7 +57,8 @@ extension MartletConfiguration {
         }
         return CacheLimits(
             maximumBytes: maximumBytes, maximumAge: cache.maxAge, routes: routes,
-            defaultPolicy: RoutePolicy(whenFull: .init(cache.whenFull)))
+            defaultPolicy: RoutePolicy(whenFull: .init(cache.whenFull)),
+            compression: cache.compression == .zstd ? .zstd : .none)
     }
 }
 

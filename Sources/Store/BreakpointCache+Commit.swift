@@ -122,7 +122,7 @@ extension BreakpointCache {
         var lane = change.lanes[index]
         let key = CacheKey.key(lane: lane.number, sequence: first)
         let count = Int64(encoder.count)
-        encoder.finish(key: key)
+        encoder.finish(key: key, compression: limits.compression == .zstd ? compression : nil)
         let block = CacheBlockHead(
             key: key, last: first + count - 1, oldest: encoder.oldest, newest: encoder.newest, before: lane.after,
             own: CacheSums(blocks: 1, messages: count, bytes: Int64(encoder.bytes.count) + BreakpointCache.rowBytes))
@@ -130,6 +130,7 @@ extension BreakpointCache {
 
         lane.after = lane.after + block.own
         lane.last = block.last
+        lane.tailKey = block.key
         if lane.head == nil { lane.head = block }
         change.lanes[index] = lane
         change.bytesAdded += block.own.bytes
@@ -138,9 +139,7 @@ extension BreakpointCache {
     }
 
     /// Adds a block's row, or puts it in the place of the one that has its key.
-    func insert(
-        _ block: CacheBlockHead, data: UnsafeRawBufferPointer, level: Int64? = nil, epoch: Int64? = nil
-    ) throws(StoreError) {
+    func insert(_ block: CacheBlockHead, data: UnsafeRawBufferPointer) throws(StoreError) {
         let insert = try database.statement("INSERT OR REPLACE INTO block VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
         try insert.bind(1, block.key)
         try insert.bind(2, block.last)
@@ -151,8 +150,8 @@ extension BreakpointCache {
         try insert.bind(7, block.before.bytes)
         try insert.bind(8, inPlace: data)
         try insert.bind(9, block.isWhole ? nil : block.own.messages)
-        try insert.bind(10, level)
-        try insert.bind(11, epoch)
+        try insert.bind(10, block.level == 0 ? nil : block.level)
+        try insert.bind(11, block.epoch)
         try insert.run()
     }
 

@@ -32,14 +32,39 @@ extension BreakpointCache {
 
     /// Reads what the blocks of a lane say of it.
     func loadBlocks(_ lane: inout CacheLane) throws(StoreError) {
-        lane.head = try firstBlock(ofLane: lane, from: lane.firstKey)
+        try setHead(&lane, firstBlock(ofLane: lane, from: lane.firstKey))
         lane.after = CacheSums()
+        lane.levels = nil
+        lane.tailKey = 0
         guard let head = lane.head, let tail = try lastBlock(ofLane: lane, upTo: lane.endKey) else { return }
         lane.last = max(lane.last, tail.last)
+        lane.tailKey = tail.key
         lane.after = tail.before + tail.own
         guard tail.before.isAtLeast(head.before), lane.sums.isPlausible else {
             throw damaged("a block of lane \(lane.name) makes no sense")
         }
+    }
+
+    /// Makes a block the lane's first one, without looking at the others.
+    func setHead(_ lane: inout CacheLane, _ head: CacheBlockHead?) throws(StoreError) {
+        lane.head = head
+        lane.headSequences = []
+        guard let head, !head.isWhole, var decoder = try decoder(of: head) else { return }
+        var sequences: [Int64] = []
+        decoder.walk { record in
+            sequences.append(record.sequence)
+            return true
+        }
+        lane.headSequences = sequences
+    }
+
+    /// A block to be walked over; nil when it is damaged.
+    func decoder(of block: CacheBlockHead) throws(StoreError) -> CacheBlockDecoder? {
+        let select = try database.statement("SELECT data FROM block WHERE id = ?")
+        try select.bind(1, block.key)
+        guard try select.step() else { return nil }
+        defer { select.reset() }
+        return select.withBytes(0) { CacheBlockDecoder($0, key: block.key, last: block.last, compression: compression) }
     }
 
     /// Writes a lane's row.
@@ -116,7 +141,9 @@ extension BreakpointCache {
     func firstBlock(ofLane lane: CacheLane, from key: Int64) throws(StoreError) -> CacheBlockHead? {
         let select = try database.statement(
             """
-            SELECT id, last, oldest, newest, blocks_before, messages_before, bytes_before, length(data), messages FROM block
+            SELECT id, last, oldest, newest, blocks_before, messages_before, bytes_before, length(data), messages, level,
+                epoch
+            FROM block
             WHERE id BETWEEN ? AND ? ORDER BY id LIMIT 1
             """)
         return try block(select, key, lane.endKey)
@@ -126,7 +153,9 @@ extension BreakpointCache {
     func lastBlock(ofLane lane: CacheLane, upTo key: Int64) throws(StoreError) -> CacheBlockHead? {
         let select = try database.statement(
             """
-            SELECT id, last, oldest, newest, blocks_before, messages_before, bytes_before, length(data), messages FROM block
+            SELECT id, last, oldest, newest, blocks_before, messages_before, bytes_before, length(data), messages, level,
+                epoch
+            FROM block
             WHERE id BETWEEN ? AND ? ORDER BY id DESC LIMIT 1
             """)
         return try block(select, lane.firstKey, key)

@@ -47,14 +47,14 @@ extension BreakpointCache {
         for route in Set(change.lanes.map(\.route)) {
             let policy = limits.policy(ofRoute: route)
             guard policy.gives, let maximum = policy.maximumBytes else { continue }
-            while change.bytesGiven < most, change.bytes(ofRoute: route) > maximum {
-                guard try give(&change, route: route, policy) else { break }
+            while change.bytesGiven < most, case let excess = change.bytes(ofRoute: route) - maximum, excess > 0 {
+                guard try give(&change, route: route, policy, excess: excess) else { break }
             }
         }
         guard let priority = change.neededFor else { return }
-        while change.bytesGiven < most, change.totalBytes > limits.maximumBytes {
+        while change.bytesGiven < most, case let excess = change.totalBytes - limits.maximumBytes, excess > 0 {
             guard let route = firstToGive(upTo: priority, change),
-                try give(&change, route: route, limits.policy(ofRoute: route))
+                try give(&change, route: route, limits.policy(ofRoute: route), excess: excess)
             else { return }
         }
     }
@@ -74,8 +74,20 @@ extension BreakpointCache {
         return first.map { change.lanes[$0.lane].route }
     }
 
-    /// A route gives some of what it has; false when it has nothing.
-    private func give(_ change: inout CacheChange, route: String, _ policy: RoutePolicy) throws(StoreError) -> Bool {
+    /// A route gives some of what it has; false when it has nothing, or has given what one commit has time for.
+    ///
+    /// - Parameter excess: bytes that are too many.
+    private func give(
+        _ change: inout CacheChange, route: String, _ policy: RoutePolicy, excess: Int64
+    ) throws(StoreError) -> Bool {
+        if policy.whenFull == .thin {
+            if change.bytesThinned < max(BreakpointCache.maximumThinnedBytes, 4 * change.bytesAdded) {
+                if try thin(&change, route: route) { return true }
+            } else if excess < min(policy.maximumBytes ?? .max, limits.maximumBytes) / 16 {
+                // The next commits go on.
+                return false
+            }
+        }
         guard let index = change.oldestLane(ofRoute: route) else { return false }
         try dropHead(&change, lane: index, .size)
         return true
@@ -87,7 +99,7 @@ extension BreakpointCache {
         let bytes = lane.bytes
         change.report.add(
             CacheLoss(
-                lane: lane.name, messages: head.last - max(head.first - 1, lane.acknowledged), reason: reason,
+                lane: lane.name, messages: lane.waitingOfHead, reason: reason,
                 oldest: Timestamp(milliseconds: head.oldest), newest: Timestamp(milliseconds: head.newest)))
         lane.acknowledged = max(lane.acknowledged, head.last)
         try advance(&lane, to: firstBlock(ofLane: lane, from: head.key + 1))
@@ -99,7 +111,7 @@ extension BreakpointCache {
     /// Makes `head` the lane's first block; those before it are to be deleted.
     func advance(_ lane: inout CacheLane, to head: CacheBlockHead?) throws(StoreError) {
         guard let old = lane.head else { return }
-        lane.head = head
+        try setHead(&lane, head)
         guard lane.spare != CacheSums() else { return }
         guard let head else { return lane.spare = CacheSums() }
         // What the blocks that leave were written with, less what they have: that much fewer is counted too much now.

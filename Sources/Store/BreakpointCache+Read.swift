@@ -29,7 +29,7 @@ extension BreakpointCache {
                 into: &reading.messages, bytes: &bytes, maximumCount: maximumCount, maximumBytes: maximumBytes, now: now)
             reading.nextSequence = max(reading.nextSequence, decoder.nextSequence)
             if decoder.isDamaged {
-                reading.damagedMessages += decoder.last - decoder.nextSequence + 1
+                reading.damagedMessages += decoder.remaining
                 reading.nextSequence = decoder.last + 1
             } else if !decoder.isAtEnd {
                 readers[lane.number] = decoder
@@ -74,7 +74,7 @@ extension BreakpointCache {
         let key = row.integer(0)
         let last = row.integer(1)
         reading.nextSequence = max(reading.nextSequence, CacheKey.sequence(of: key))
-        let decoder = row.withBytes(2) { CacheBlockDecoder($0, key: key, last: last) }
+        let decoder = row.withBytes(2) { CacheBlockDecoder($0, key: key, last: last, compression: compression) }
         row.reset()
         if let decoder { return decoder }
         // The last sequence in the row may be what is wrong, so the next row says where reading goes on.

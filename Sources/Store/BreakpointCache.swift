@@ -17,6 +17,7 @@ final class BreakpointCache {
     /// Numbers of lanes that were removed and whose blocks are not all deleted yet.
     var forgotten: [Int64] = []
     var encoder = CacheBlockEncoder()
+    let compression = BlockCompression()
     /// Where reading stands in each lane, so that the next read goes on inside a block.
     var readers: [Int64: CacheBlockDecoder] = [:]
     /// What was lost outside of commits: it goes into the next one's report.

@@ -9,6 +9,8 @@ struct CacheChange {
     var bytesAdded: Int64 = 0
     /// Bytes given up so far: a commit does not take for ever, whatever the limits have become.
     var bytesGiven: Int64 = 0
+    /// Bytes of blocks that were read to be thinned.
+    var bytesThinned: Int64 = 0
     /// Indexes of lanes that lose blocks at their head.
     var shortened: Set<Int> = []
     /// Indexes of lanes that are forgotten.
@@ -30,8 +32,11 @@ struct CacheChange {
     }
 
     /// The lane of a route whose first block goes first: the one that was made first.
-    func oldestLane(ofRoute route: String) -> Int? {
-        lanes.indices.filter { lanes[$0].route == route && lanes[$0].head != nil }.min {
+    func oldestLane(ofRoute route: String) -> Int? { lanesByAge(ofRoute: route).first }
+
+    /// The lanes of a route that have blocks, the one that was made first before the others.
+    func lanesByAge(ofRoute route: String) -> [Int] {
+        lanes.indices.filter { lanes[$0].route == route && lanes[$0].head != nil }.sorted {
             let (a, b) = (lanes[$0].generation, lanes[$1].generation)
             return a != b ? a < b : isOlder($0, than: $1)
         }

@@ -42,17 +42,17 @@ struct CacheBlockHead: Equatable {
     let before: CacheSums
     /// The block alone, as it is.
     let own: CacheSums
+    /// How often it was thinned.
+    var level: Int64 = 0
+    /// Whose clock its times are (``ClockEpoch``); nil: one that was right.
+    var epoch: Int64?
 
     var first: Int64 { CacheKey.sequence(of: key) }
     /// Whether it has a message for every sequence from its first to its last.
     var isWhole: Bool { own.messages == last - first + 1 }
 
-    /// What ``init(row:)`` reads.
-    static let columns = """
-        id, last, oldest, newest, blocks_before, messages_before, bytes_before, length(data), messages
-        """
-
-    /// Reads a row of these ``columns``; nil when its numbers make no sense.
+    /// Reads a row of id, last, oldest, newest, blocks_before, messages_before, bytes_before, length(data), messages, level and
+    /// epoch; nil when its numbers make no sense.
     init?(row: Statement) {
         key = row.integer(0)
         last = row.integer(1)
@@ -62,19 +62,34 @@ struct CacheBlockHead: Equatable {
         let first = CacheKey.sequence(of: key)
         let messages = row.optionalInteger(8) ?? (last &- first &+ 1)
         own = CacheSums(blocks: 1, messages: messages, bytes: row.integer(7) &+ BreakpointCache.rowBytes)
-        guard key > 0, last >= first, last <= CacheKey.maximumSequence, oldest <= newest, before.isPlausible,
+        level = row.integer(9)
+        epoch = row.optionalInteger(10)
+        guard key > 0, last >= first, (0...CacheLane.maximumLevel).contains(level), last <= CacheKey.maximumSequence, oldest <= newest, before.isPlausible,
             (0...last - first + 1).contains(messages)
         else { return nil }
     }
 
-    init(key: Int64, last: Int64, oldest: Int64, newest: Int64, before: CacheSums, own: CacheSums) {
+    init(
+        key: Int64, last: Int64, oldest: Int64, newest: Int64, before: CacheSums, own: CacheSums, level: Int64 = 0,
+        epoch: Int64? = nil
+    ) {
         self.key = key
         self.last = last
         self.oldest = oldest
         self.newest = newest
         self.before = before
         self.own = own
+        self.level = level
+        self.epoch = epoch
     }
+}
+
+/// Neighbouring blocks of a lane that were thinned equally often; the older ones never less often than the newer.
+struct CacheLevel {
+    let level: Int64
+    /// The key of the first block and the bytes that the lane had been given before it.
+    var firstKey: Int64
+    var bytesBefore: Int64
 }
 
 /// The state of one lane in memory. A commit works on a copy, which takes the original's place when it has succeeded.
@@ -87,6 +102,12 @@ struct CacheLane {
     var acknowledged: Int64 = 0
     var last: Int64 = 0
     var head: CacheBlockHead?
+    /// The sequences of the first block's messages when it has not one for every sequence.
+    var headSequences: [Int64] = []
+    /// The last block's key; 0 for none.
+    var tailKey: Int64 = 0
+    /// What was thinned how often, oldest first; nil until it is asked for.
+    var levels: [CacheLevel]?
     /// Over all blocks that the lane has had since its oldest one came, as they were written.
     var after = CacheSums()
     /// What ``after`` and ``CacheBlockHead/before`` count too much between them: what blocks of the lane have lost since
@@ -108,15 +129,38 @@ struct CacheLane {
     var bytes: Int64 { sums.bytes }
 
     /// Messages that wait for their acknowledgement.
-    var messages: Int64 {
-        guard let head else { return 0 }
-        return sums.messages - max(0, min(acknowledged, head.last) - head.first + 1)
+    var messages: Int64 { sums.messages - acknowledgedOfHead }
+
+    /// Messages of the first block that were acknowledged.
+    private var acknowledgedOfHead: Int64 {
+        guard let head, acknowledged >= head.first else { return 0 }
+        if head.isWhole { return min(acknowledged, head.last) - head.first + 1 }
+        let through = acknowledged
+        return Int64(headSequences.partition(upTo: through))
     }
+
+    /// Messages of the first block that were not acknowledged.
+    var waitingOfHead: Int64 { head.map { $0.own.messages - acknowledgedOfHead } ?? 0 }
+
+    /// A block of this level is not thinned further: of 65,536 messages of a topic one is left.
+    static let maximumLevel: Int64 = 16
 
     var status: LaneStatus {
         LaneStatus(
             lane: name, firstSequence: head.map { max($0.first, acknowledged + 1) }, lastSequence: last,
             acknowledgedSequence: acknowledged, messages: messages, bytes: bytes, blocks: sums.blocks,
             oldestPublishedAt: head.map { Timestamp(milliseconds: $0.oldest) })
+    }
+}
+
+extension [Int64] {
+    /// How many of its numbers, which rise, are no greater than `limit`.
+    fileprivate func partition(upTo limit: Int64) -> Int {
+        var (low, high) = (startIndex, endIndex)
+        while low < high {
+            let middle = low + (high - low) / 2
+            if self[middle] <= limit { low = middle + 1 } else { high = middle }
+        }
+        return low
     }
 }

@@ -12,18 +12,27 @@ public struct CacheLimits: Sendable, Hashable {
     public var defaultPolicy: RoutePolicy
     /// Bytes after which a commit starts another block, at most 4 MiB; a greater message has a block of its own.
     public let blockBytes: Int
+    /// How blocks are compressed from now on; what is stored is read either way.
+    public var compression: Compression
+
+    public enum Compression: String, Sendable, Hashable, CaseIterable {
+        case none
+        /// A block's records as one zstd frame, where that saves more than a tenth of them.
+        case zstd
+    }
 
     static let maximumBlockBytes = 4 << 20
 
     public init(
         maximumBytes: Int64 = 1 << 30, maximumAge: Duration? = .seconds(30 * 86_400), routes: [String: RoutePolicy] = [:],
-        defaultPolicy: RoutePolicy = RoutePolicy(), blockBytes: Int = 256 << 10
+        defaultPolicy: RoutePolicy = RoutePolicy(), blockBytes: Int = 256 << 10, compression: Compression = .none
     ) {
         self.maximumBytes = maximumBytes
         self.maximumAge = maximumAge
         self.routes = routes
         self.defaultPolicy = defaultPolicy
         self.blockBytes = min(max(1, blockBytes), CacheLimits.maximumBlockBytes)
+        self.compression = compression
     }
 
     /// Earlier times (ms) come from a clock that was not set yet; such messages have no age.

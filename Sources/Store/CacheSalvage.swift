@@ -89,8 +89,7 @@ struct CacheSalvage {
                 while let id = next, bytes < CacheSalvage.batchBytes {
                     if let block = readBlock(id, copied) {
                         try block.data.withUnsafeBufferPointer { data throws(StoreError) in
-                            try target.insert(
-                                block.head, data: UnsafeRawBufferPointer(data), level: block.level, epoch: block.epoch)
+                            try target.insert(block.head, data: UnsafeRawBufferPointer(data))
                         }
                         copied.after = copied.after + block.head.own
                         copied.last = max(copied.last, block.head.last)
@@ -122,8 +121,6 @@ struct CacheSalvage {
     private struct Block {
         var head: CacheBlockHead
         var data: [UInt8]
-        var level: Int64?
-        var epoch: Int64?
     }
 
     /// A block that is whole, with the sums of the new file.
@@ -135,13 +132,15 @@ struct CacheSalvage {
         let (last, oldest, newest) = (select.integer(0), select.integer(1), select.integer(2))
         let data = select.withBytes(3) { Array($0) }
         guard last > lane.last || lane.head == nil, oldest <= newest, last <= CacheKey.maximumSequence,
-            let decoder = data.withUnsafeBytes({ CacheBlockDecoder($0, key: id, last: last) })
+            let decoder = data.withUnsafeBytes({ CacheBlockDecoder($0, key: id, last: last, compression: target.compression) })
         else { return nil }
         let own = CacheSums(blocks: 1, messages: decoder.count, bytes: Int64(data.count) + BreakpointCache.rowBytes)
         return Block(
-            head: CacheBlockHead(key: id, last: last, oldest: oldest, newest: newest, before: lane.after, own: own),
-            data: data, level: extra("SELECT level FROM block WHERE id = ?", id),
-            epoch: extra("SELECT epoch FROM block WHERE id = ?", id))
+            head: CacheBlockHead(
+                key: id, last: last, oldest: oldest, newest: newest, before: lane.after, own: own,
+                level: extra("SELECT level FROM block WHERE id = ?", id) ?? 0,
+                epoch: extra("SELECT epoch FROM block WHERE id = ?", id)),
+            data: data)
     }
 
     /// A column that a file of the first layout does not have.

@@ -5,10 +5,17 @@ public struct CachedMessage: Sendable {
     /// 1 for the first message that the lane ever held; goes on over restarts and is never used twice.
     public let sequence: Int64
     public let message: Message
+    /// What the store has added to the message's `publishedAt`, in ms: it was stored by a clock that had not been set, and
+    /// what that clock was wrong by is known now. Times in the payload are as they were.
+    public let timeCorrection: Int64
+    /// Whether the message was stored by a clock that had not been set, and nobody knows what it was wrong by.
+    public let isTimeUncertain: Bool
 
-    public init(sequence: Int64, message: Message) {
+    public init(sequence: Int64, message: Message, timeCorrection: Int64 = 0, isTimeUncertain: Bool = false) {
         self.sequence = sequence
         self.message = message
+        self.timeCorrection = timeCorrection
+        self.isTimeUncertain = isTimeUncertain
     }
 }
 

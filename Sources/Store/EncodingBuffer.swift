@@ -46,6 +46,15 @@ struct EncodingBuffer: ~Copyable {
         count += bytes.count
     }
 
+    /// Appends what `body` writes into the space that it is given, and returns its size; nothing when it returns nil.
+    mutating func append(atMost limit: Int, _ body: (UnsafeMutableRawBufferPointer) -> Int?) -> Int? {
+        reserve(limit)
+        guard let size = body(UnsafeMutableRawBufferPointer(start: start + count, count: limit)), (0...limit).contains(size)
+        else { return nil }
+        count += size
+        return size
+    }
+
     /// Four or eight bytes, little-endian.
     mutating func append<T: FixedWidthInteger>(littleEndian value: T) {
         withUnsafeBytes(of: value.littleEndian) { append($0) }
@@ -67,6 +76,12 @@ struct EncodingBuffer: ~Copyable {
     /// A signed number that is short when it is near zero.
     mutating func append(zigzag value: Int64) {
         append(varint: UInt64(bitPattern: value << 1 ^ value >> 63))
+    }
+
+    /// Overwrites a byte that was appended earlier.
+    mutating func set(_ byte: UInt8, at offset: Int) {
+        precondition(offset >= 0 && offset < count)
+        start.storeBytes(of: byte, toByteOffset: offset, as: UInt8.self)
     }
 
     /// Overwrites four bytes that were appended earlier.

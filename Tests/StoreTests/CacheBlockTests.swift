@@ -96,7 +96,7 @@ struct CacheBlockTests {
 
     @Test("a topic longer than MQTT allows is damage, even under a right check sum")
     func impossibleTopic() {
-        var block: [UInt8] = [CacheBlock.version, 1, 0, 0, 0, 1, 0]
+        var block: [UInt8] = [CacheBlock.Version.whole, 1, 0, 0, 0, 1, 0]
         block += [0xF0, 0xA2, 0x04] + [UInt8](repeating: 0x61, count: 70_000)  // 70,000 as a varint
         block += [0, 0]
         let checkSum = block.withUnsafeBytes { CacheBlock.checkSum(key: 1, $0) }

@@ -7,9 +7,11 @@ import Testing
 @Suite("Damaged blocks")
 struct CacheDamageTests {
     private let directory = TemporaryDirectory()
+    /// Does not sync, which nothing here is about.
+    private let disk = Faults()
 
     private func open() throws -> BreakpointCache {
-        try BreakpointCache(path: directory.file("cache.db"), limits: CacheLimits())
+        try BreakpointCache(path: directory.file("cache.db"), limits: CacheLimits(), vfs: disk.name)
     }
 
     private func key(_ sequence: Int64) -> Int64 { CacheKey.key(lane: 1, sequence: sequence) }
@@ -56,7 +58,7 @@ struct CacheDamageTests {
     func sums(seed: UInt64) throws {
         let directory = TemporaryDirectory()
         var random = SeededRandom(seed: seed)
-        var cache = try BreakpointCache(path: directory.file("cache.db"), limits: CacheLimits())
+        var cache = try BreakpointCache(path: directory.file("cache.db"), limits: CacheLimits(), vfs: disk.name)
         for block in 0..<30 { _ = try cache.append("cloud", block * 10 + 1...block * 10 + 10) }
         for _ in 0..<12 {
             let damaged = Int.random(in: 0..<30, using: &random) * 10 + 1
@@ -68,7 +70,7 @@ struct CacheDamageTests {
             }
             if random.next() % 4 == 0 {
                 cache.close()
-                cache = try BreakpointCache(path: directory.file("cache.db"), limits: CacheLimits())
+                cache = try BreakpointCache(path: directory.file("cache.db"), limits: CacheLimits(), vfs: disk.name)
             }
             let status = try #require(try cache.status().lanes.first)
             #expect(status.messages == Int64(try cache.readAll("cloud").messages.count), "seed \(seed)")
@@ -96,7 +98,7 @@ struct CacheDamageTests {
 struct CacheSalvageTests {
     /// A cache of 400 blocks of 10 messages, closed; the bytes of its file.
     private func makeFile(in directory: TemporaryDirectory) throws -> [UInt8] {
-        let cache = try BreakpointCache(path: directory.file("cache.db"), limits: CacheLimits())
+        let cache = try BreakpointCache(path: directory.file("cache.db"), limits: CacheLimits(), vfs: disk.name)
         for block in 0..<400 { _ = try cache.append("cloud#1", block * 10 + 1...block * 10 + 10, size: 60) }
         _ = try cache.append("other", 1...10)
         _ = try cache.acknowledge("cloud#1", through: 15)

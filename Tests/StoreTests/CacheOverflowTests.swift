@@ -6,9 +6,11 @@ import Testing
 @Suite("Cache limits")
 struct CacheOverflowTests {
     private let directory = TemporaryDirectory()
+    /// Does not sync, which nothing here is about.
+    private let disk = Faults()
 
     private func open(_ limits: CacheLimits) throws -> BreakpointCache {
-        try BreakpointCache(path: directory.file("cache.db"), limits: limits)
+        try BreakpointCache(path: directory.file("cache.db"), limits: limits, vfs: disk.name)
     }
 
     private func limits(_ maximum: Int64, _ whenFull: RoutePolicy.WhenFull) -> CacheLimits {
