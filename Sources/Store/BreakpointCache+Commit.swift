@@ -11,10 +11,12 @@ extension BreakpointCache {
     func commit(
         _ appends: [LaneAppend], acknowledgements: [LaneAcknowledgement], removals: [String] = [], now: Moment
     ) throws(StoreError) -> CacheReport {
-        let mustDrop = limitsAreNew || !forgotten.isEmpty || lanes.contains { isTooOld($0, at: now.wall) }
+        let clockHasChanged = noteTime(now)
+        let mustDrop = limitsAreNew || clockHasChanged || !forgotten.isEmpty || lanes.contains { isTooOld($0, at: now) }
         let removals = removals.filter { laneIndex[$0] != nil }
-        guard mustDrop || !acknowledgements.isEmpty || !removals.isEmpty || appends.contains(where: { !$0.messages.isEmpty })
-        else { return takeUnreported() }
+        // A batch with nothing for the cache writes nothing: the disk may be full.
+        let hasAppends = appends.contains { !$0.messages.isEmpty }
+        guard mustDrop || !acknowledgements.isEmpty || !removals.isEmpty || hasAppends else { return takeUnreported() }
         if journal.mode != journalInUse {
             try database.setJournalMode(journal.mode)
             journalInUse = journal.mode
@@ -24,6 +26,8 @@ extension BreakpointCache {
         if limitsAreNew { change.neededFor = RoutePolicy.priorities.upperBound }
         var forgotten = forgotten
         try database.transaction { () throws(StoreError) in
+            change.presentEpoch = try updateClock(now, hasChanged: clockHasChanged, isAdding: hasAppends)
+            change.clock = clock
             for lane in removals { try remove(lane, &change) }
             for acknowledgement in acknowledgements { try apply(acknowledgement, to: &change) }
             for append in appends where !append.messages.isEmpty { try write(append, to: &change, now: now) }
@@ -78,18 +82,36 @@ extension BreakpointCache {
         var stored = Int(min(count, max(0, change.lanes[index].last - append.firstSequence + 1)))
         while stored < append.messages.count {
             let room = roomForBlock(ofLane: change.lanes[index], in: change)
+            let epoch = epoch(of: append.messages[stored], change, now)
+            let clock = moment(in: epoch, now)
             encoder.start()
             for message in append.messages[stored...] {
                 let bytes = encoder.byteCount + message.byteCount
-                if encoder.count > 0, bytes > limits.blockBytes || bytes > room - CacheBlock.trailerSize { break }
-                encoder.append(message, expiresAt: now.wallTime(of: message.expiresAt))
+                if encoder.count > 0 {
+                    if bytes > limits.blockBytes || bytes > room - CacheBlock.trailerSize { break }
+                    if self.epoch(of: message, change, now) != epoch { break }
+                }
+                encoder.append(message, expiresAt: clock.wallTime(of: message.expiresAt))
             }
             guard encoder.byteCount + CacheBlock.trailerSize <= room else {
                 return lose(append.messages[stored...], of: append.lane, &change)
             }
-            try insertBlock(first: append.firstSequence + Int64(stored), into: &change, lane: index)
+            try insertBlock(first: append.firstSequence + Int64(stored), epoch: epoch, into: &change, lane: index)
             stored += encoder.count
         }
+    }
+
+    /// Whose clock a message's time is: it may have been published before the clock was set, and be stored after that.
+    private func epoch(of message: Message, _ change: CacheChange, _ now: Moment) -> Int64? {
+        if clock.epochs.isEmpty { return change.presentEpoch }
+        return clock.earlierEpoch(ofBoot: boot, for: message.publishedAt, at: now)?.number ?? change.presentEpoch
+    }
+
+    /// A moment as an epoch's clock would have given it.
+    private func moment(in epoch: Int64?, _ now: Moment) -> Moment {
+        guard let epoch = epoch.flatMap({ clock.epochs[$0] }) else { return now }
+        return Moment(
+            wall: Timestamp(milliseconds: CacheClock.monotonic(now) &+ epoch.offset), monotonic: now.monotonic)
     }
 
     /// Bytes that the next block of a lane may have beside its row.
@@ -118,14 +140,17 @@ extension BreakpointCache {
     }
 
     /// Adds the encoder's block to a lane.
-    private func insertBlock(first: Int64, into change: inout CacheChange, lane index: Int) throws(StoreError) {
+    private func insertBlock(
+        first: Int64, epoch: Int64?, into change: inout CacheChange, lane index: Int
+    ) throws(StoreError) {
         var lane = change.lanes[index]
         let key = CacheKey.key(lane: lane.number, sequence: first)
         let count = Int64(encoder.count)
         encoder.finish(key: key, compression: limits.compression == .zstd ? compression : nil)
         let block = CacheBlockHead(
             key: key, last: first + count - 1, oldest: encoder.oldest, newest: encoder.newest, before: lane.after,
-            own: CacheSums(blocks: 1, messages: count, bytes: Int64(encoder.bytes.count) + BreakpointCache.rowBytes))
+            own: CacheSums(blocks: 1, messages: count, bytes: Int64(encoder.bytes.count) + BreakpointCache.rowBytes),
+            epoch: epoch)
         try insert(block, data: encoder.bytes)
 
         lane.after = lane.after + block.own

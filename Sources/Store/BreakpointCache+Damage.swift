@@ -37,13 +37,14 @@ extension BreakpointCache {
 
     /// The times that a block's row gives for its messages.
     private func times(of key: Int64, orElse now: Timestamp) throws(StoreError) -> (oldest: Timestamp, newest: Timestamp) {
-        let select = try database.statement("SELECT oldest, newest FROM block WHERE id = ?")
+        let select = try database.statement("SELECT oldest, newest, epoch FROM block WHERE id = ?")
         try select.bind(1, key)
         guard try select.step() else { return (now, now) }
         defer { select.reset() }
         let (oldest, newest) = (select.integer(0), select.integer(1))
         guard oldest <= newest else { return (now, now) }
-        return (Timestamp(milliseconds: oldest), Timestamp(milliseconds: newest))
+        let epoch = select.optionalInteger(2)
+        return (time(oldest, epoch), time(newest, epoch))
     }
 
     /// Copies a block into the table of the damaged ones.

@@ -133,6 +133,7 @@ extension BreakpointCache {
         return lanes.map { lane in
             var status = lane.status
             status.isFull = isFull(lane.route, in: change)
+            status.oldestPublishedAt = lane.head.map { time($0.oldest, $0.epoch) }
             return status
         }
     }

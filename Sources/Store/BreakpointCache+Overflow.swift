@@ -29,18 +29,28 @@ extension BreakpointCache {
         return room(forRoute: route, in: change) < limits.margin(of: limit)
     }
 
-    func isTooOld(_ lane: CacheLane, at now: Timestamp) -> Bool {
-        guard let head = lane.head,
-            let limit = limits.oldestAllowed(limits.policy(ofRoute: lane.route), at: now)
+    /// Whether the file holds more than it may, over all or of a route that gives.
+    var isOverLimits: Bool {
+        let change = CacheChange(lanes: lanes)
+        return totalBytes > limits.maximumBytes
+            || lanes.contains { lane in
+                let policy = limits.policy(ofRoute: lane.route)
+                return policy.gives && change.bytes(ofRoute: lane.route) > policy.maximumBytes ?? .max
+            }
+    }
+
+    func isTooOld(_ lane: CacheLane, at now: Moment) -> Bool {
+        guard let head = lane.head, let limit = limits.policy(ofRoute: lane.route).maximumAge ?? limits.maximumAge,
+            let age = clock.age(of: head, boot: boot, at: now)
         else { return false }
-        return head.newest < limit && head.newest >= CacheLimits.earliestPlausibleTime
+        return age > limit.wholeMilliseconds
     }
 
     /// Drops what is too old and what there is no room for.
     func holdLimits(_ change: inout CacheChange, now: Moment) throws(StoreError) {
         let most = max(BreakpointCache.maximumGivenBytes, 2 * change.bytesAdded)
         for index in change.lanes.indices {
-            while change.bytesGiven < most, isTooOld(change.lanes[index], at: now.wall) {
+            while change.bytesGiven < most, isTooOld(change.lanes[index], at: now) {
                 try dropHead(&change, lane: index, .age)
             }
         }
@@ -93,6 +103,11 @@ extension BreakpointCache {
         return true
     }
 
+    /// A time of a block, corrected if that is known.
+    func time(_ milliseconds: Int64, _ epoch: Int64?) -> Timestamp {
+        Timestamp(milliseconds: milliseconds &+ clock.correction(of: epoch))
+    }
+
     private func dropHead(_ change: inout CacheChange, lane index: Int, _ reason: CacheLoss.Reason) throws(StoreError) {
         var lane = change.lanes[index]
         guard let head = lane.head else { return }
@@ -100,7 +115,7 @@ extension BreakpointCache {
         change.report.add(
             CacheLoss(
                 lane: lane.name, messages: lane.waitingOfHead, reason: reason,
-                oldest: Timestamp(milliseconds: head.oldest), newest: Timestamp(milliseconds: head.newest)))
+                oldest: time(head.oldest, head.epoch), newest: time(head.newest, head.epoch)))
         lane.acknowledged = max(lane.acknowledged, head.last)
         try advance(&lane, to: firstBlock(ofLane: lane, from: head.key + 1))
         change.shortened.insert(index)

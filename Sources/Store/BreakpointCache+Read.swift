@@ -48,7 +48,7 @@ extension BreakpointCache {
         let sequence = reading.nextSequence
         let key = CacheKey.key(lane: lane.number, sequence: sequence)
         let select = try database.statement(
-            "SELECT id, last, data FROM block WHERE id BETWEEN ? AND ? ORDER BY id DESC LIMIT 1")
+            "SELECT id, last, data, epoch FROM block WHERE id BETWEEN ? AND ? ORDER BY id DESC LIMIT 1")
         try select.bind(1, lane.firstKey)
         try select.bind(2, key)
         if try select.step() {
@@ -56,7 +56,7 @@ extension BreakpointCache {
             select.reset()
         }
         let following = try database.statement(
-            "SELECT id, last, data FROM block WHERE id BETWEEN ? AND ? ORDER BY id LIMIT 1")
+            "SELECT id, last, data, epoch FROM block WHERE id BETWEEN ? AND ? ORDER BY id LIMIT 1")
         try following.bind(1, key)
         try following.bind(2, lane.endKey)
         guard try following.step() else {
@@ -75,8 +75,13 @@ extension BreakpointCache {
         let last = row.integer(1)
         reading.nextSequence = max(reading.nextSequence, CacheKey.sequence(of: key))
         let decoder = row.withBytes(2) { CacheBlockDecoder($0, key: key, last: last, compression: compression) }
+        let epoch = row.optionalInteger(3)
         row.reset()
-        if let decoder { return decoder }
+        if var decoder {
+            decoder.timeCorrection = clock.correction(of: epoch)
+            decoder.isTimeUncertain = clock.isUncertain(epoch)
+            return decoder
+        }
         // The last sequence in the row may be what is wrong, so the next row says where reading goes on.
         let select = try database.statement("SELECT min(id) FROM block WHERE id BETWEEN ? AND ?")
         try select.bind(1, key + 1)

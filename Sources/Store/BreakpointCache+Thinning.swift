@@ -176,8 +176,8 @@ extension BreakpointCache {
         }
         finishBlock(first, lane, &result)
         result.loss.messages = lost.count
-        result.loss.oldest = Timestamp(milliseconds: lost.oldest)
-        result.loss.newest = Timestamp(milliseconds: lost.newest)
+        result.loss.oldest = time(lost.oldest, first.epoch)
+        result.loss.newest = time(lost.newest, first.epoch)
         return result
     }
 

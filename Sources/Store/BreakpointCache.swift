@@ -8,10 +8,10 @@ internal import Core
 final class BreakpointCache {
     let database: Database
     var limits: CacheLimits {
-        didSet { limitsAreNew = true }
+        didSet { limitsAreNew = isOverLimits }
     }
-    /// Whether the next commit has to see if the file holds more than it may.
-    var limitsAreNew = true
+    /// Whether the limits have become smaller than what the file holds: the next commits make room, whoever has to give it.
+    var limitsAreNew = false
     var lanes: [CacheLane] = []
     var laneIndex: [String: Int] = [:]
     /// Numbers of lanes that were removed and whose blocks are not all deleted yet.
@@ -22,6 +22,9 @@ final class BreakpointCache {
     var readers: [Int64: CacheBlockDecoder] = [:]
     /// What was lost outside of commits: it goes into the next one's report.
     var unreported = CacheReport()
+    var clock = CacheClock()
+    /// This boot of the machine: the monotonic clock starts anew with every one.
+    let boot: String
     var journal = JournalPolicy()
     var journalInUse = Database.JournalMode.wal
 
@@ -29,13 +32,18 @@ final class BreakpointCache {
     /// What a block's row takes beside its bytes.
     static let rowBytes: Int64 = 48
 
-    init(path: String, limits: CacheLimits, vfs: String? = nil, checkIntegrity: Bool = false) throws(StoreError) {
+    init(
+        path: String, limits: CacheLimits, boot: String = "", vfs: String? = nil, checkIntegrity: Bool = false
+    ) throws(StoreError) {
         self.limits = limits
+        self.boot = boot
         database = try Database(path: path, layout: BreakpointCache.layout, vfs: vfs)
         if checkIntegrity { try database.checkIntegrity() }
         try database.migrate(BreakpointCache.migrations)
         try database.compactIfMostlyFree()
+        try loadClock()
         try loadLanes()
+        limitsAreNew = isOverLimits
     }
 
     func close() { database.close() }
@@ -81,6 +89,7 @@ final class BreakpointCache {
                     data BLOB NOT NULL
                 );
                 """),
+        clockMigration,
     ]
 
     /// The state of the cache and of its file.

@@ -13,6 +13,9 @@ struct CacheChange {
     var bytesThinned: Int64 = 0
     /// Indexes of lanes that lose blocks at their head.
     var shortened: Set<Int> = []
+    /// The epoch of the commit's clock; nil when the time is known.
+    var presentEpoch: Int64?
+    var clock = CacheClock()
     /// Indexes of lanes that are forgotten.
     var removed: Set<Int> = []
     /// The greatest priority that has been given room in this commit: nothing of a greater one makes room for it.
@@ -42,9 +45,13 @@ struct CacheChange {
         }
     }
 
+    private func oldestTime(_ lane: Int) -> Int64 {
+        lanes[lane].head.map { $0.oldest &+ clock.correction(of: $0.epoch) } ?? .max
+    }
+
     /// Whether a lane's first block is older than another's; of the same age it is the one of the greater lane.
     func isOlder(_ lane: Int, than other: Int) -> Bool {
-        let (oldest, otherOldest) = (lanes[lane].head?.oldest ?? .max, lanes[other].head?.oldest ?? .max)
+        let (oldest, otherOldest) = (oldestTime(lane), oldestTime(other))
         return oldest != otherOldest ? oldest < otherOldest : lanes[lane].bytes > lanes[other].bytes
     }
 }

@@ -40,13 +40,6 @@ public struct CacheLimits: Sendable, Hashable {
 
     public func policy(ofRoute route: String) -> RoutePolicy { routes[route] ?? defaultPolicy }
 
-    /// Blocks of a route whose newest message is earlier are too old; nil when none is.
-    func oldestAllowed(_ policy: RoutePolicy, at now: Timestamp) -> Int64? {
-        guard let age = policy.maximumAge ?? maximumAge else { return nil }
-        let (limit, overflow) = now.milliseconds.subtractingReportingOverflow(age.wholeMilliseconds)
-        return overflow ? nil : limit
-    }
-
     /// A limit counts as reached when less is left than this: the next commit's block may not fit.
     func margin(of limit: Int64) -> Int64 { min(Int64(blockBytes), limit / 16) }
 }

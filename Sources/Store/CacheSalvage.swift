@@ -40,6 +40,7 @@ struct CacheSalvage {
     mutating func run() throws(StoreError) {
         defer { source.close() }
         isComplete = true
+        try copyClock()
         for lane in readableLanes() {
             var lane = lane
             var key = lane.firstKey
@@ -72,6 +73,21 @@ struct CacheSalvage {
             lanes.append(lane)
         }
         return lanes
+    }
+
+    /// The epochs that the blocks' times belong to.
+    private func copyClock() throws(StoreError) {
+        guard let select = try? source.statement("SELECT number, boot, distance, correction FROM epoch") else { return }
+        try target.database.transaction { () throws(StoreError) in
+            while (try? select.step()) == true {
+                let insert = try target.database.statement("INSERT OR REPLACE INTO epoch VALUES (?, ?, ?, ?)")
+                try insert.bind(1, select.integer(0))
+                try insert.bind(2, select.text(1))
+                try insert.bind(3, select.integer(2))
+                try insert.bind(4, select.optionalInteger(3))
+                try insert.run()
+            }
+        }
     }
 
     /// Copies blocks in one transaction; false when the disk is full.

@@ -130,6 +130,9 @@ extension Database {
     /// Rows that the last statement has added, changed or deleted.
     var changes: Int32 { sqlite3_changes(connection) }
 
+    /// Rows that were added, changed or deleted since the file was opened.
+    var totalChanges: Int32 { sqlite3_total_changes(connection) }
+
     var isInTransaction: Bool { sqlite3_get_autocommit(connection) == 0 }
 }
 

@@ -5,10 +5,14 @@ public import Core
 public struct Moment: Sendable, Hashable {
     public var wall: Timestamp
     public var monotonic: MonotonicTime
+    /// Whether the wall clock is right, as ``Core/ClockWatch`` sees it. While it is not, its times are kept with what is
+    /// needed to correct them later.
+    public var isTimeKnown: Bool
 
-    public init(wall: Timestamp, monotonic: MonotonicTime) {
+    public init(wall: Timestamp, monotonic: MonotonicTime, isTimeKnown: Bool = true) {
         self.wall = wall
         self.monotonic = monotonic
+        self.isTimeKnown = isTimeKnown
     }
 
     /// The wall-clock time of a monotonic one; nil for ``Core/MonotonicTime/distantFuture``.

@@ -43,13 +43,15 @@ extension BreakpointCache {
         of lane: CacheLane, publishedBefore limit: Timestamp?
     ) throws(StoreError) -> (last: Int64, oldest: Int64, newest: Int64)? {
         guard var head = lane.head else { return nil }
+        func oldest(_ block: CacheBlockHead) -> Int64 { time(block.oldest, block.epoch).milliseconds }
+        func newest(_ block: CacheBlockHead) -> Int64 { time(block.newest, block.epoch).milliseconds }
         guard let limit else {
             let tail = try lastBlock(ofLane: lane, upTo: lane.endKey) ?? head
-            return (lane.last, head.oldest, max(head.newest, tail.newest))
+            return (lane.last, oldest(head), max(newest(head), newest(tail)))
         }
         var span: (last: Int64, oldest: Int64, newest: Int64)?
-        while head.newest < limit.milliseconds {
-            span = (head.last, min(span?.oldest ?? .max, head.oldest), max(span?.newest ?? .min, head.newest))
+        while newest(head) < limit.milliseconds {
+            span = (head.last, min(span?.oldest ?? .max, oldest(head)), max(span?.newest ?? .min, newest(head)))
             guard let next = try firstBlock(ofLane: lane, from: head.key + 1) else { break }
             head = next
         }

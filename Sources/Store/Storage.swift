@@ -12,6 +12,8 @@ public actor Storage {
     /// As of the start, or the last ``setLimits(_:)``.
     public private(set) var limits: CacheLimits
     private let vfs: String?
+    /// This boot of the machine.
+    private let boot: String
     /// nil from a failed commit to the next call, which opens the file anew and so knows what is really on disk.
     private var sessions: SessionStore?
     private var cache: BreakpointCache?
@@ -24,6 +26,9 @@ public actor Storage {
 
     /// Files that were found damaged while opening, and were set aside.
     public nonisolated let alarms: [StorageAlarm]
+
+    /// The latest time that the cache had seen, within an hour, when it was opened; nil for a new one. For ``Core/ClockWatch``.
+    public nonisolated let latestTime: Timestamp?
 
     static let sessionsFile = "sessions.db"
     static let cacheFile = "cache.db"
@@ -42,18 +47,23 @@ public actor Storage {
         try self.init(directory: path, limits: limits, now: now, vfs: nil)
     }
 
-    init(directory path: String, limits: CacheLimits, now: Timestamp, vfs: String?) throws(StoreError) {
+    init(
+        directory path: String, limits: CacheLimits, now: Timestamp, vfs: String?, boot: String = StorageDirectory.boot
+    ) throws(StoreError) {
         let directory = try StorageDirectory(path: path)
         var alarms: [StorageAlarm] = []
         sessions = try Storage.openFile(Storage.sessionsFile, directory, now, &alarms) { path, check throws(StoreError) in
             try SessionStore(path: path, vfs: vfs, checkIntegrity: check)
         }
-        cache = try Storage.openCacheFile(directory, limits, vfs, now, &alarms)
+        let cache = try Storage.openCacheFile(directory, limits, boot, vfs, now, &alarms)
+        latestTime = cache.clock.latest == .min ? nil : Timestamp(milliseconds: cache.clock.latest)
+        self.cache = cache
         directory.makeReserve()
         try directory.sync()
         self.directory = directory
         self.limits = limits
         self.vfs = vfs
+        self.boot = boot
         self.alarms = alarms
         executor = ThreadExecutor(name: "store")
     }
@@ -180,6 +190,14 @@ public actor Storage {
         }
     }
 
+    /// Stores what the times of messages were wrong by that were stored before the time was known. From then on they are
+    /// read corrected (``CachedMessage/timeCorrection``); what was read before should be read again. A commit with a known
+    /// time does the same.
+    public func timeBecameKnown(at now: Moment) throws(StoreError) {
+        let cache = try openCache()
+        try use(Storage.cacheFile) { () throws(StoreError) in try cache.timeBecameKnown(at: now) }
+    }
+
     /// The state of one lane; nil when it has never had a message.
     public func laneStatus(_ lane: String) throws(StoreError) -> LaneStatus? {
         let cache = try openCache()
@@ -268,7 +286,8 @@ extension Storage {
         if let cache { return cache }
         let directory = try openDirectory()
         try directory.prepareFile(Storage.cacheFile)
-        let opened = try BreakpointCache(path: directory.file(Storage.cacheFile), limits: limits, vfs: vfs)
+        let opened = try BreakpointCache(
+            path: directory.file(Storage.cacheFile), limits: limits, boot: boot, vfs: vfs)
         cache = opened
         return opened
     }
@@ -284,19 +303,19 @@ extension Storage {
     }
 
     private func openCache(_ now: Timestamp, _ alarms: inout [StorageAlarm]) throws(StoreError) -> BreakpointCache {
-        let opened = try Storage.openCacheFile(try openDirectory(), limits, vfs, now, &alarms)
+        let opened = try Storage.openCacheFile(try openDirectory(), limits, boot, vfs, now, &alarms)
         cache = opened
         return opened
     }
 
     /// Opens the cache; of one that is damaged, what can be read comes into the new one.
     private static func openCacheFile(
-        _ directory: StorageDirectory, _ limits: CacheLimits, _ vfs: String?, _ now: Timestamp,
+        _ directory: StorageDirectory, _ limits: CacheLimits, _ boot: String, _ vfs: String?, _ now: Timestamp,
         _ alarms: inout [StorageAlarm]
     ) throws(StoreError) -> BreakpointCache {
         let known = alarms.count
         let opened = try openFile(cacheFile, directory, now, &alarms) { path, check throws(StoreError) in
-            try BreakpointCache(path: path, limits: limits, vfs: vfs, checkIntegrity: check)
+            try BreakpointCache(path: path, limits: limits, boot: boot, vfs: vfs, checkIntegrity: check)
         }
         // An empty file has nothing, and would be written to.
         guard alarms.count > known, let aside = alarms.last?.setAsideAs, StorageDirectory.hasContent(aside),
@@ -306,7 +325,7 @@ extension Storage {
         do throws(StoreError) { try salvage.run() } catch {}
         opened.close()
         alarms[alarms.count - 1].salvagedMessages = salvage.messages > 0 ? salvage.messages : nil
-        return try BreakpointCache(path: directory.file(cacheFile), limits: limits, vfs: vfs)
+        return try BreakpointCache(path: directory.file(cacheFile), limits: limits, boot: boot, vfs: vfs)
     }
 
     /// Opens a file; one that is damaged is renamed first.

@@ -38,6 +38,16 @@ final class StorageDirectory {
 
     func file(_ name: String) -> String { path + "/" + name }
 
+    /// What the kernel calls this boot of the machine; empty where it does not say.
+    static let boot: String = {
+        let descriptor = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return "" }
+        defer { Glibc.close(descriptor) }
+        var bytes = [UInt8](repeating: 0, count: 64)
+        let count = Glibc.read(descriptor, &bytes, bytes.count)
+        return String(decoding: bytes.prefix(max(0, count)).prefix { $0 > 0x20 }, as: UTF8.self)
+    }()
+
     /// Makes an empty file (0600) unless it is there, so that SQLite gives its journals the same permissions.
     func prepareFile(_ name: String) throws(StoreError) {
         let descriptor = open(file(name), O_RDWR | O_CREAT | O_CLOEXEC, 0o600)

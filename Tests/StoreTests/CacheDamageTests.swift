@@ -98,6 +98,8 @@ struct CacheDamageTests {
 struct CacheSalvageTests {
     /// A cache of 400 blocks of 10 messages, closed; the bytes of its file.
     private func makeFile(in directory: TemporaryDirectory) throws -> [UInt8] {
+        let disk = Faults()
+        defer { withExtendedLifetime(disk) {} }
         let cache = try BreakpointCache(path: directory.file("cache.db"), limits: CacheLimits(), vfs: disk.name)
         for block in 0..<400 { _ = try cache.append("cloud#1", block * 10 + 1...block * 10 + 10, size: 60) }
         _ = try cache.append("other", 1...10)
@@ -106,7 +108,7 @@ struct CacheSalvageTests {
         return directory.read("cache.db")
     }
 
-    @Test("a page that is gone costs its own blocks and no others", arguments: 1...30)
+    @Test("a page that is gone costs its own blocks and no others", arguments: 1...20)
     func onePage(seed: UInt64) async throws {
         let directory = TemporaryDirectory()
         var bytes = try makeFile(in: directory)
@@ -116,7 +118,9 @@ struct CacheSalvageTests {
         let page = try #require(leaves.randomElement(using: &random))
         for index in 0..<1024 { bytes[page * 1024 + index] = 0xFF }
         directory.write(bytes, to: "cache.db")
-        let storage = try Storage(directory: directory.path, now: start.wall)
+        let disk = Faults()
+        defer { withExtendedLifetime((disk, directory)) {} }
+        let storage = try Storage(directory: directory.path, limits: CacheLimits(), now: start.wall, vfs: disk.name)
         var alarms = storage.alarms
         var sequences: [Int64] = []
         var next: Int64 = 0
