@@ -64,12 +64,16 @@ public final class Appliance: Sendable {
         sink.setLevel(Logger.Level(rawValue: plan.configuration.appliance.logLevel.rawValue) ?? .notice)
         let log = logger("appliance")
         let (storage, cache) = try await openStorage(log)
+        let clock = ApplianceClock(latest: storage.latestTime)
+        if !clock.now().isTimeKnown {
+            log.warning("the clock is not set; what is stored until it is will be corrected then")
+        }
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         defer { group.shutdownGracefully { _ in } }
         let snapshot: SessionSnapshot
         var lanes: [LaneStatus] = []
         do throws(StoreError) {
-            snapshot = try await storage.load(at: Moment.now())
+            snapshot = try await storage.load(at: clock.now())
             lanes = try await storage.status().cache.lanes
         } catch {
             throw .storage("\(error)")
@@ -80,7 +84,7 @@ public final class Appliance: Sendable {
                 "the cache holds messages for a bridge that is not configured; they stay until they are too old",
                 metadata: ["bridge": "\(lane.lane)", "messages": "\(lane.messages)", "bytes": "\(lane.bytes)"])
         }
-        let core = await makeCore(group.next(), snapshot: snapshot, lanes: lanes, cache: cache)
+        let core = await makeCore(group.next(), snapshot: snapshot, lanes: lanes, cache: cache, clock: clock)
         var open = try await open(plan.configuration, plan.listeners, core, group: group, beside: OpenPorts())
         open.control = await openControl(core, storage: storage, group: group, log)
         let ports = open.listeners.compactMap { $0.channel.localAddress?.port }
@@ -112,7 +116,8 @@ public final class Appliance: Sendable {
     }
 
     private func makeCore(
-        _ eventLoop: any EventLoop, snapshot: SessionSnapshot, lanes: [LaneStatus], cache: (size: CacheSize, base: CachePlan)
+        _ eventLoop: any EventLoop, snapshot: SessionSnapshot, lanes: [LaneStatus], cache: (size: CacheSize, base: CachePlan),
+        clock: ApplianceClock
     ) async -> ApplianceCore {
         let plan = plan
         let loggers = ApplianceCore.Loggers(
@@ -122,7 +127,7 @@ public final class Appliance: Sendable {
         return await eventLoop.run {
             ApplianceCore(
                 plan: plan, eventLoop: eventLoop, loggers: loggers, snapshot: snapshot, lanes: lanes, cache: cache,
-                keepsLatest: keepsLatest)
+                clock: clock, keepsLatest: keepsLatest)
         }
     }
 
@@ -134,6 +139,7 @@ public final class Appliance: Sendable {
         await withTaskGroup(of: Void.self) { tasks in
             tasks.addTask { await core.commitAll(to: storage) }
             tasks.addTask { await core.readAll(from: storage) }
+            tasks.addTask { await core.correctTimes(in: storage) }
             for driver in core.drivers {
                 tasks.addTask { await core.poll(driver) }
                 tasks.addTask { await core.carryOutCommands(driver) }

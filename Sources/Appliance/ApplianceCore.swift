@@ -44,6 +44,8 @@ final class ApplianceCore: @unchecked Sendable {
 
     private let readings: Mailbox<DeviceReading>
     private let commits = AsyncStream.makeStream(of: BrokerLoop.PendingCommit.self)
+    private let clock: ApplianceClock
+    private let clockSettings = AsyncStream.makeStream(of: Void.self)
     private let reads = AsyncStream.makeStream(of: CacheReadRequest.self)
     private let commandQueues: [String: AsyncStream<CommandClient.Command>]
     private let commandInputs: [String: AsyncStream<CommandClient.Command>.Continuation]
@@ -53,9 +55,10 @@ final class ApplianceCore: @unchecked Sendable {
     /// - Parameter keepsLatest: whether ``snapshot(buses:)`` will be asked for the points' values.
     init(
         plan: AppliancePlan, eventLoop: any EventLoop, loggers: Loggers, snapshot: SessionSnapshot,
-        lanes: [LaneStatus], cache: (size: CacheSize, base: CachePlan), keepsLatest: Bool
+        lanes: [LaneStatus], cache: (size: CacheSize, base: CachePlan), clock: ApplianceClock, keepsLatest: Bool
     ) {
         self.plan = plan
+        self.clock = clock
         self.eventLoop = eventLoop
         self.loggers = loggers
         let now = SystemClock.monotonic()
@@ -144,9 +147,19 @@ final class ApplianceCore: @unchecked Sendable {
 
         let context = context
         var freeMemory = FreeMemory()
+        let clockSettings = clockSettings.continuation
         let tick = NIOLoopBound({ () -> Void in
-            let now = SystemClock.monotonic()
-            let wall = SystemClock.wall()
+            let moment = clock.now()
+            let (now, wall) = (moment.monotonic, moment.wall)
+            switch clock.takeChange() {
+            case .none: break
+            case .becameKnown:
+                loggers.store.notice("the time is known now; what was stored before is corrected")
+                clockSettings.yield()
+            case .becameUnknown: loggers.store.warning("the clock was set to a time that cannot be; times are not known")
+            case .stepped(let milliseconds):
+                loggers.store.notice("the clock was set", metadata: ["by": "\(milliseconds) ms"])
+            }
             broker.tick(now: now, wall: wall)
             context.tick(now: now)
             for bridge in loop.bridges { bridge.tick() }
@@ -169,7 +182,7 @@ final class ApplianceCore: @unchecked Sendable {
     func commitAll(to storage: Storage) async {
         for await pending in commits.stream {
             do throws(StoreError) {
-                let report = try await storage.commit(pending.batch, now: .now())
+                let report = try await storage.commit(pending.batch, now: clock.now())
                 eventLoop.execute { self.loop.commitDone(report) }
             } catch {
                 let replaced = await ApplianceCore.replaceDamagedFiles(of: storage, after: error)
@@ -184,7 +197,7 @@ final class ApplianceCore: @unchecked Sendable {
             do throws(StoreError) {
                 let reading = try await storage.read(
                     lane: read.lane, from: read.from, maximumCount: read.maximumCount, maximumBytes: read.maximumBytes,
-                    now: .now())
+                    now: clock.now())
                 eventLoop.execute { request.completion.value(reading) }
             } catch {
                 loggers.store.error("cannot read the cache", metadata: ["bridge": "\(read.lane)", "error": "\(error)"])
@@ -193,6 +206,18 @@ final class ApplianceCore: @unchecked Sendable {
                     self.loop.filesReplaced(replaced)
                     request.completion.value(nil)
                 }
+            }
+        }
+    }
+
+    /// Has the store correct the times of what it took in before the time was known, whenever that becomes known.
+    func correctTimes(in storage: Storage) async {
+        for await _ in clockSettings.stream {
+            do throws(StoreError) {
+                try await storage.timeBecameKnown(at: clock.now())
+            } catch {
+                // The next commit does it.
+                loggers.store.error("cannot correct times in the cache", metadata: ["error": "\(error)"])
             }
         }
     }
@@ -333,6 +358,7 @@ final class ApplianceCore: @unchecked Sendable {
     func stopOutput() {
         commits.continuation.finish()
         reads.continuation.finish()
+        clockSettings.continuation.finish()
     }
 
     // MARK: Status
