@@ -113,11 +113,12 @@ final class ApplianceCore: @unchecked Sendable {
         for rule in rules { rule.start(now: now, wall: wall) }
 
         let reads = reads.continuation
-        let environment = BridgeEnvironment(
+        var environment = BridgeEnvironment(
             read: { read, completion in
                 reads.yield(CacheReadRequest(read: read, completion: NIOLoopBound(completion, eventLoop: eventLoop)))
             }, scheduleTurn: { loop.scheduleTurn() })
-        let makeBridge = { (configuration: BridgeConfiguration, lanes: [LaneStatus]) in
+        environment.secretDirectory = plan.configuration.dataDirectory
+        let makeBridge = { [environment] (configuration: BridgeConfiguration, lanes: [LaneStatus]) in
             Bridge(
                 configuration: configuration, stored: lanes, broker: broker, eventLoop: eventLoop,
                 environment: environment, logger: loggers.bridge, seed: UInt64.random(in: 0...UInt64.max))

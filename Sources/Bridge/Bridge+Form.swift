@@ -24,12 +24,32 @@ extension Bridge {
                 subscribe(to: requests)
             case .reconnect(let reason):
                 connection?.close(.form(reason))
+            case .keepSecret(let secret):
+                keep(secret)
             case .warn(let text):
                 warn(text)
             }
         }
         connection?.flush()
         environment.scheduleTurn()
+    }
+
+    /// The file that a form's secret is kept in; nil if the form keeps none.
+    var keptSecretPath: String? {
+        guard form?.keepsSecret == true, let directory = environment.secretDirectory else { return nil }
+        return KeptSecret.path(directory: directory, bridge: configuration.name)
+    }
+
+    private func keep(_ secret: [UInt8]) {
+        guard let form, let path = keptSecretPath else { return }
+        KeptSecret.write(secret, path, eventLoop: eventLoop).assumeIsolated().whenComplete { result in
+            // Another form may have taken its place.
+            guard self.form === form else { return }
+            switch result {
+            case .success: self.carryOut(form.secretKept(nil, now: self.moment))
+            case .failure(let error): self.carryOut(form.secretKept("\(error)", now: self.moment))
+            }
+        }
     }
 
     /// The same words are said once a minute at most.

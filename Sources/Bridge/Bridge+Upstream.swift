@@ -14,10 +14,14 @@ extension Bridge: UpstreamOwner {
         let attempt = self.attempt
         let server = server
         logger.debug("connecting", metadata: ["server": "\(server.place)"])
-        UpstreamBootstrap.prepare(configuration, server: server, eventLoop: eventLoop).assumeIsolated().whenComplete { result in
+        let kept = keptSecretPath.map { KeptSecret.read($0, eventLoop: eventLoop) } ?? eventLoop.makeSucceededFuture(nil)
+        UpstreamBootstrap.prepare(configuration, server: server, eventLoop: eventLoop).and(kept).assumeIsolated().whenComplete {
+            result in
             guard attempt == self.attempt, !self.isStopped else { return }
             switch result {
-            case .success(let ready): self.open(ready, attempt: attempt)
+            case .success((let ready, let kept)):
+                self.form?.keptSecret = kept
+                self.open(ready, attempt: attempt)
             case .failure(let error):
                 self.upstreamClosed(error as? UpstreamFailure ?? .connection(.unreachable(ClientEndpoint.text(error))))
             }

@@ -14,6 +14,7 @@ extension MartletConfiguration.Bridge {
         /// As written; see ``MartletConfiguration/resolve(path:)``.
         public var secretFile = ""
         public var signMethod = SignMethod.sha256
+        public var activates = false
         public var batchSize = 1
         public var batchAge = Duration.zero
         public var loginBatchSize = 50
@@ -37,6 +38,10 @@ extension MartletConfiguration.Bridge.EnOS: ConfigurationTable {
             help: "File with the gateway's secret on a line, and a line \"PRODUCT/DEVICE SECRET\" for each device behind it."
         )
         Key("sign-method", \.signMethod, .choice(SignMethod.self), help: "How logins are signed.")
+        Key(
+            "activation", \.activates, .boolean,
+            help: "Whether secret-file has the product's secret in place of the gateway's, which EnOS gives at the first connection."
+        )
         Key(
             "batch-size", \.batchSize, .integer(1...1000), unit: "posts",
             help: "Posts joined into one message of the gateway's; 1 sends each under its own device's topic."

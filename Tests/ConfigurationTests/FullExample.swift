@@ -290,6 +290,7 @@ let fullExample = #"""
       device-key = "box-1"
       secret-file = "enos.secrets"
       sign-method = "sha1"
+      activation = true
       batch-size = 100
       batch-age = "1s"
       login-batch-size = 20

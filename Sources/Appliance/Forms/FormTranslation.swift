@@ -19,6 +19,7 @@ extension MartletConfiguration {
         var configuration = EnOSConfiguration(
             gateway: DeviceIdentifier(productKey: table.productKey, deviceKey: table.deviceKey))
         configuration.signMethod = table.signMethod == .sha256 ? .sha256 : .sha1
+        configuration.activates = table.activates
         configuration.batchSize = table.batchSize
         configuration.loginBatchSize = table.loginBatchSize
         configuration.maximumOnline = table.maxOnline

@@ -76,6 +76,9 @@ public enum FormEffect: Sendable, Equatable {
     case subscribe([SubscribePacket.Request])
     /// The connection is to be made anew; the text says why.
     case reconnect(String)
+    /// A secret that the upstream has given, to be kept where ``UpstreamForm/keptSecret`` comes from. What became of it is told
+    /// to ``UpstreamForm/secretKept(_:now:)``.
+    case keepSecret([UInt8])
     /// Something that the log should say: an upstream that refuses what it is sent, a command that nobody answered.
     case warn(String)
 }
@@ -125,6 +128,17 @@ open class UpstreamForm {
     public init() {}
 
     // MARK: The connection
+
+    /// Whether the form has the box keep a secret for it.
+    open var keepsSecret: Bool { false }
+
+    /// The secret that was kept last, up to date before each ``prepare(_:secret:now:)``; nil if there is none.
+    public var keptSecret: [UInt8]?
+
+    /// A secret of ``FormEffect/keepSecret(_:)`` is on disk, or not.
+    ///
+    /// - Parameter failure: why not, in words.
+    open func secretKept(_ failure: String?, now: Moment) -> [FormEffect] { [] }
 
     /// Fills what the form knows better than the configuration into a CONNECT: client identifier, user, password, will.
     ///

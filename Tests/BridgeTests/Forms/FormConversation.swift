@@ -34,6 +34,9 @@ final class FormConversation<Form: UpstreamForm> {
         effects += form.subscribed(now: now)
     }
 
+    /// What the form has answered to a call of the test's own.
+    func carryOut(_ effects: [FormEffect]) { self.effects += effects }
+
     func wait(_ duration: Duration) {
         now.monotonic += duration
         now.wall.milliseconds += duration.wholeMilliseconds
@@ -95,6 +98,7 @@ final class FormConversation<Form: UpstreamForm> {
             case .publishUpstream(let publish): "up \(Self.text(publish))"
             case .publishLocal(let publish): "local \(Self.text(publish))"
             case .subscribe(let requests): "subscribe \(requests.map(\.filter).joined(separator: " "))"
+            case .keepSecret(let secret): "keep \(String(decoding: secret, as: UTF8.self))"
             case .reconnect(let why): "reconnect: \(why)"
             case .warn(let what): "warn: \(what)"
             }

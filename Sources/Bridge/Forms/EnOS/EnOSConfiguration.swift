@@ -11,6 +11,8 @@ public struct EnOSConfiguration: Sendable, Equatable {
     /// The box's own keys, those of a gateway device.
     public var gateway: DeviceIdentifier
     public var signMethod = EnOSSignature.Method.sha256
+    /// Whether the secret's file has the product's secret in place of the gateway's, which the platform then gives once.
+    public var activates = false
     /// Posts that are joined into one message, 1…1000; 1 sends each under its own device's topic.
     public var batchSize = 1
     /// Devices that one login request names, 1…200; 1 uses the request for a single device.

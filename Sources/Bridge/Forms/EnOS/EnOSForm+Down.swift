@@ -69,6 +69,8 @@ extension EnOSForm {
         case "combine/enable", "combine/disable", "combine/delete":
             let topic = String(decoding: topic, as: UTF8.self)
             return lifeCycle(String(tail.dropFirst("combine/".count)), payload, replyTopic: topic + "_reply", now: now)
+        case EnOSActivation.tail:
+            return activated(payload, replyTopic: String(decoding: topic, as: UTF8.self) + "_reply", now: now)
         default:
             return []
         }

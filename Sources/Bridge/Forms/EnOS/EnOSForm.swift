@@ -32,6 +32,8 @@ public final class EnOSForm: UpstreamForm {
     var commands = PendingCommands<EnOSCommand>()
     var unanswered = EnOSUnanswered()
     var log = FirstWords()
+    /// On a connection that is there for nothing but the gateway's own secret.
+    var activation: EnOSActivation?
     /// Answers of the platform that were not 200, by their code.
     public internal(set) var refusals: [Int: UInt64] = [:]
 
@@ -52,6 +54,8 @@ public final class EnOSForm: UpstreamForm {
     public override func prepare(_ packet: inout ConnectPacket, secret: [UInt8]?, now: Moment) throws(FormError) {
         guard let secret else { throw FormError("EnOS needs a password-file with the gateway's secret") }
         let secrets = try EnOSSecrets(secret)
+        // A secret that could not be kept yet is not forgotten with its connection.
+        activation = configuration.activates && keptSecret == nil ? activation ?? EnOSActivation() : nil
         sessions.update(secrets.devices.filter { $0.identifier != gateway })
         clientIdentifier = packet.clientIdentifier
         let signed = configuration.compression == .gzip ? "\(clientIdentifier){compress=GZIP}" : clientIdentifier
@@ -60,18 +64,23 @@ public final class EnOSForm: UpstreamForm {
         packet.cleanStart = true
         packet.properties = Properties()
         packet.clientIdentifier =
-            "\(signed)|securemode=2,signmethod=\(configuration.signMethod.rawValue),timestamp=\(timestamp)|"
+            "\(signed)|securemode=\(activation == nil ? 2 : 3),signmethod=\(configuration.signMethod.rawValue),timestamp=\(timestamp)|"
         packet.userName = "\(gateway.deviceKey)&\(gateway.productKey)"
         packet.password = Array(
             EnOSSignature.sign(
-                clientIdentifier: signed, device: gateway, timestamp: timestamp, secret: secrets.gateway,
-                method: configuration.signMethod
+                clientIdentifier: signed, device: gateway, timestamp: timestamp,
+                secret: configuration.activates ? keptSecret ?? secrets.gateway : secrets.gateway, method: configuration.signMethod
             ).utf8)
     }
 
+    public override var keepsSecret: Bool { configuration.activates }
+
+    public override func secretKept(_ failure: String?, now: Moment) -> [FormEffect] { activationKept(failure, now: now) }
+
     public override var subscriptions: [SubscribePacket.Request] {
-        let session = "/ext/session/\(gateway.productKey)/\(gateway.deviceKey)/combine/"
-        let own = ["login_reply", "login/batch_reply", "enable", "disable", "delete"]
+        let session = "/ext/session/\(gateway.productKey)/\(gateway.deviceKey)/"
+        if activation != nil { return [request(session + EnOSActivation.tail)] }
+        let own = ["login_reply", "login/batch_reply", "enable", "disable", "delete"].map { "combine/\($0)" }
         return own.map { request(session + $0) } + deviceSubscriptions(gateway)
     }
 
@@ -93,7 +102,7 @@ public final class EnOSForm: UpstreamForm {
     }
 
     public override func subscribed(now: Moment) -> [FormEffect] {
-        guard isConnected, !isReady else { return [] }
+        guard isConnected, !isReady, activation == nil else { return [] }
         isReady = true
         return logins(now: now)
     }
@@ -108,6 +117,7 @@ public final class EnOSForm: UpstreamForm {
     }
 
     public override func tick(now: Moment) -> [FormEffect] {
+        if activation != nil { return activationDue(now: now) }
         guard isConnected else { return [] }
         var effects: [FormEffect] = []
         if !isReady, now.monotonic >= readyAt { effects += subscribed(now: now) }
