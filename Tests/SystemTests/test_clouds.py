@@ -214,6 +214,26 @@ def test_a_command_that_nobody_answers_is_answered_by_the_box(enos, line):
     assert json.loads(platform.receive_at(f"{service}_reply").payload)["code"] == 6305
 
 
+def test_a_gateway_is_given_its_secret_once(enos, connect, line):
+    platform = enos("activation = true")
+    assert "|securemode=3," in line.connect().client
+    wait_for_subscription(line, "/ext/session/gateway/box/thing/activate/info")
+    platform.activate("own-secret")
+    second = line.connect(1)
+    timestamp = second.client.rstrip("|").rpartition("=")[2]
+    assert "|securemode=2," in second.client
+    assert second.password.decode() == enos_sign("box", "gateway", "box", timestamp, "own-secret")
+    client = connect(at=platform.box)
+    client.publish(topic("meter", "m1", "measurepoint/post"), post(1, 1_700_000_000_001), 1)
+    platform.wait_for_posts(1)
+    kept = platform.box.directory / "data" / "bridge-cloud.secret"
+    assert kept.read_text() == "own-secret" and kept.stat().st_mode & 0o777 == 0o600
+    platform.box.crash()
+    connections = len(line.connects)
+    platform.box.start()
+    assert "|securemode=2," in line.connect(connections).client
+
+
 def test_enos_compressed_both_ways(enos, connect, line):
     platform = enos('compression = "gzip"', compressed=True)
     client = connect(at=platform.box)

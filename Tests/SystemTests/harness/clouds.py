@@ -138,7 +138,7 @@ class EnOS(Platform):
 
     def take(self, message):
         _, kind, *rest = message.topic.split("/")
-        if message.topic.endswith("_reply") and "/combine/" not in message.topic and "/service/" not in message.topic:
+        if message.topic.endswith("_reply") and "/service/" not in message.topic and "/activate/" not in message.topic:
             return
         payload = message.payload
         if self._compressed and payload[:2] == b"\x1f\x8b":
@@ -193,6 +193,14 @@ class EnOS(Platform):
         else:
             self.posts.append((device, verb, body["params"]["measurepoints"], body["params"]["time"]))
         self.answer(f"{topic}_reply", {"id": body["id"], "code": 200, "data": {}})
+
+    def activate(self, secret):
+        """Gives the gateway its own secret, as the platform does once, and waits for the answer."""
+        product, device = self.gateway.split("/")
+        topic = f"/ext/session/{self.gateway}/thing/activate/info"
+        params = {"assetId": "a1", "productKey": product, "deviceKey": device, "deviceSecret": secret}
+        self.send(topic, {"id": "1", "version": "1.0", "method": "thing.activate.info", "params": params})
+        assert json.loads(self.receive_at(f"{topic}_reply").payload) == {"id": "1", "code": 200, "data": {}, "message": ""}
 
     def wait_for_posts(self, count, timeout=DEFAULT_TIMEOUT):
         eventually(lambda: len(self.posts) >= count, f"{count} posts, of which {len(self.posts)} came", timeout)
