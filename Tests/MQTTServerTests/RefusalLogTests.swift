@@ -15,20 +15,24 @@ struct RefusalLogTests {
         var log = RefusalLog()
         let written = (0..<1_000).count { _ in log.admits("refused", from: one, now: start) }
         #expect(written == 1)
-        #expect(log.takeSummaries(now: start + .seconds(59)).isEmpty)
-        #expect(log.takeSummaries(now: start + .seconds(60)) == [.init(message: "refused", site: one, count: 999)])
-        #expect(log.admits("refused", from: one, now: start + .seconds(61)))
-        #expect(log.takeSummaries(now: start + .seconds(62)).isEmpty)
+        let early = log.takeSummaries(now: start + .seconds(59))
+        #expect(early == [])
+        let summaries = log.takeSummaries(now: start + .seconds(60))
+        #expect(summaries == [.init(message: "refused", site: one, count: 999)])
+        let isWrittenAgain = log.admits("refused", from: one, now: start + .seconds(61))
+        #expect(isWrittenAgain)
+        let later = log.takeSummaries(now: start + .seconds(62))
+        #expect(later == [])
     }
 
     @Test("other lines and other addresses are other lines")
     func others() {
         var log = RefusalLog()
-        #expect(log.admits("refused", from: one, now: start))
-        #expect(log.admits("refused", from: other, now: start))
-        #expect(log.admits("closed", from: one, now: start))
-        #expect(log.admits("refused", from: nil, now: start))
-        #expect(!log.admits("refused", from: other, now: start))
+        let lines: [(String, NetworkAddress?)] = [
+            ("refused", one), ("refused", other), ("closed", one), ("refused", nil), ("refused", other),
+        ]
+        let written = lines.map { log.admits($0.0, from: $0.1, now: start) }
+        #expect(written == [true, true, true, true, false])
     }
 
     @Test("whoever has many addresses gets no more lines than there may be, and is counted all the same")
@@ -37,6 +41,7 @@ struct RefusalLogTests {
         let addresses = (0..<1_000).map { NetworkAddress(bytes: [10, 0, UInt8($0 / 250), UInt8($0 % 250)])! }
         let written = addresses.count { log.admits("refused", from: $0, now: start) }
         #expect(written == RefusalLog.maximumLines)
-        #expect(log.takeSummaries(now: start + .seconds(60)) == [.init(message: nil, site: nil, count: 900)])
+        let summaries = log.takeSummaries(now: start + .seconds(60))
+        #expect(summaries == [.init(message: nil, site: nil, count: 900)])
     }
 }
