@@ -1,6 +1,7 @@
 import Glibc
 import NIOCore
 import NIOPosix
+import Security
 
 /// A secret that an upstream has given the box, in a file of the data directory that its owner alone may read.
 enum KeptSecret {
@@ -8,10 +9,12 @@ enum KeptSecret {
 
     /// nil if there is none.
     static func read(_ path: String, eventLoop: any EventLoop) -> EventLoopFuture<[UInt8]?> {
-        NIOThreadPool.singleton.runIfActive(eventLoop: eventLoop) {
-            if access(path, F_OK) != 0, errno == ENOENT { return nil }
-            return try UpstreamBootstrap.readPassword(path)
-        }
+        NIOThreadPool.singleton.runIfActive(eventLoop: eventLoop) { try read(path) }
+    }
+
+    static func read(_ path: String) throws -> [UInt8]? {
+        if access(path, F_OK) != 0, errno == ENOENT { return nil }
+        return try SecretFile.read(path)
     }
 
     /// Done when the secret is on disk.

@@ -88,7 +88,7 @@ struct EnOSActivationTests {
         let path = KeptSecret.path(directory: folder.path, bridge: "cloud")
         try KeptSecret.write(Array("first, which is longer".utf8), path)
         try KeptSecret.write(Array("second".utf8), path)
-        #expect(try UpstreamBootstrap.readPassword(path) == Array("second".utf8))
+        #expect(try KeptSecret.read(path) == Array("second".utf8))
         var status = stat()
         #expect(stat(path, &status) == 0 && status.st_mode & 0o777 == 0o600)
         #expect(access("\(path).new", F_OK) != 0)

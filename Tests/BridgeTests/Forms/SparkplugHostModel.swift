@@ -164,6 +164,7 @@ final class SparkplugNode {
                 "local \(String(decoding: publish.topic, as: UTF8.self)) \(String(decoding: publish.payload, as: UTF8.self))"
             case .subscribe: "subscribe"
             case .reconnect: "reconnect"
+            case .keepSecret: "keep secret"
             case .warn(let text): "warn \(text)"
             }
         }
