@@ -115,6 +115,8 @@ extension TLSError {
     /// Where the file that the error is about is named; nil if it is about none of them.
     func position(among files: [(path: String, position: SourcePosition)]) -> SourcePosition? {
         let text = description
+        // Where more than one is named, the first is the one to mend.
+        if let first = files.first(where: { text.hasPrefix("\($0.path):") }) { return first.position }
         // The longest, because one path may be the beginning of another; the first, because a certificate is tried before
         // what goes with it.
         var best: (path: String, position: SourcePosition)?

@@ -79,6 +79,7 @@ extension Bridge: UpstreamOwner {
         let now = environment.monotonicTime()
         reconnection.connected(now: now)
         lastFailure = nil
+        upstream.forgetFailures()
         counts.connections &+= 1
         isRetainAvailable = packet.properties.retainAvailable ?? true
         logger.notice(
@@ -210,8 +211,8 @@ extension Bridge: UpstreamOwner {
     func upstreamClosed(_ failure: UpstreamFailure) {
         connectionLost()
         guard !isStopped, !triesWithoutBridgeBit(after: failure) else { return }
-        // Said once, then quietly until there is a connection again.
-        let level: Logger.Level = lastFailure == nil ? .warning : .debug
+        // Each is said once, then quietly until there is a connection again.
+        let level: Logger.Level = upstream.isNew(failure) ? .warning : .debug
         lastFailure = failure
         if failure != .returning {
             logger.log(level: level, "not connected", metadata: ["server": "\(server.place)", "error": "\(failure)"])

@@ -10,8 +10,15 @@ struct UpstreamState {
     var serversWithoutBridgeBit: Set<Int> = []
     /// The CONNECT of the attempt under way has the bridge bit, and was not accepted yet.
     var isBridgeBitAsked = false
+    /// Failures that were logged since the last connection, so that each is said once.
+    private var failures: Set<String> = []
     /// What was said of the files, so that it is said once.
     var warnings: [String] = []
+
+    /// Whether a failure was not said since the last connection.
+    mutating func isNew(_ failure: UpstreamFailure) -> Bool { failures.count < 16 && failures.insert(failure.description).inserted }
+
+    mutating func forgetFailures() { failures.removeAll() }
 
     init(_ configuration: BridgeConfiguration) { servers = ServerChoice(count: configuration.servers.count) }
 }

@@ -38,6 +38,8 @@ struct FilePrinter {
 
     /// A table that is commented out. Keys are explained where they first appear.
     mutating func example(_ block: TableBlock) {
+        // One that need not be there is shown where it says something.
+        if !block.isRepeated, block.children.isEmpty, block.lines.allSatisfy({ $0.value == nil || $0.isDefault }) { return }
         let indent = indent(of: block)
         text += "\n"
         if explained.insert(block.path).inserted { comment(block.help, indent: indent) }

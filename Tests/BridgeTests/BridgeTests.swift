@@ -151,7 +151,26 @@ struct BridgeTests {
         try fixture.upstream(PacketBytes.publish("site/7/sys/a", "1", qos: .exactlyOnce, identifier: 9, dup: true))
         try fixture.upstream(PacketBytes.acknowledgement(.pubrel, 9))
         #expect(local.received == ["/sys/a=1"])
+        // What is known of it has to be on disk.
+        #expect(try fixture.sent().isEmpty)
+        fixture.commit()
         #expect(try fixture.sent().map(\.type) == [.pubrec, .pubrec, .pubcomp])
+    }
+
+    @Test("an upstream QoS 2 message is known again on the next connection of its session")
+    func resumesExactlyOnce() throws {
+        let fixture = try fixture()
+        let local = fixture.subscribe("/sys/#")
+        try fixture.start()
+        try fixture.upstream(PacketBytes.publish("site/7/sys/a", "1", qos: .exactlyOnce, identifier: 9))
+        fixture.commit()
+        fixture.bridge.stop()
+        try fixture.start(PacketBytes.connack(sessionPresent: true))
+        _ = try fixture.sent()
+        try fixture.upstream(PacketBytes.publish("site/7/sys/a", "1", qos: .exactlyOnce, identifier: 9, dup: true))
+        fixture.commit()
+        #expect(local.received == ["/sys/a=1"])
+        #expect(try fixture.sent().map(\.type) == [.pubrec])
     }
 
     @Test("without a session upstream, an identifier seen before means a new message")

@@ -8,6 +8,7 @@ let fullExample = #"""
     log-level = "debug"
 
     [broker]
+    max-hops = 4
     max-packet-size = "2MiB"
     max-connections = 5000
     max-sessions = 6000
@@ -237,6 +238,7 @@ let fullExample = #"""
       ciphers = "ECDHE+AESGCM"
       cipher-suites = "TLS_AES_128_GCM_SHA256"
       alpn = ["x-amzn-mqtt-ca"]
+      insecure-no-verification = false
       [bridge.birth]
       topic = "site/7/state"
       payload = "online"
@@ -359,6 +361,19 @@ let fullExample = #"""
       batch-size = 10
       batch-age = "2s"
       command-timeout = "20s"
+
+    [[bridge]]
+    name = "old"
+    host = "old.example.com"
+    transport = "tls"
+    client-identifier = "box-1"
+    protocol = "3.1.1"
+    bridge-bit = false
+      [bridge.tls]
+      psk-file = "old.psk"
+      psk-identity = "box-1"
+      [[bridge.forward]]
+      filter = "alarms/#"
 
     [cache]
     size = "512MiB"

@@ -39,7 +39,7 @@ struct PrinterTests {
                 #expect(page.contains("| `\(line[..<equals.lowerBound])` |"), "\(line) is missing")
             }
         }
-        #expect(page.contains("| `port` | integer | `1883` | 1…65535 | TCP port. |"))
+        #expect(page.contains("| `port` | integer | not set | 1…65535 | TCP port. When not set: 1883"))
         #expect(page.contains("| `host` | host | required | name or IP address |"))
         #expect(page.contains("Not allowed: password must not be in this file"))
     }

@@ -111,6 +111,7 @@ topic plant/# both 1
 bridge_protocol_version {version}
 remote_clientid mosquitto-bridge
 restart_timeout 1
+notifications false
 """
     near = mosquitto(options=options)
     nodes = [Node(near, keep), Node(far, keep)]

@@ -45,7 +45,7 @@ def upstream(mosquitto):
 
 @pytest.fixture
 def cloud(upstream, keep):
-    return keep(Client(upstream.port, "3.1.1", "cloud", max_inflight=50)).connect()
+    return keep(Client(upstream.port, "3.1.1", "cloud", max_inflight=10)).connect()
 
 
 @pytest.fixture

@@ -71,8 +71,13 @@ public final class TLSHandler: ChannelDuplexHandler {
     }
 
     public func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        let words = isEndedForWantOfCertificate ? TLSError.handshake(TLSReason.certificateWanted) : error
-        context.fireErrorCaught(words)
+        if isEndedForWantOfCertificate {
+            context.fireErrorCaught(TLSError.handshake(TLSReason.certificateWanted))
+        } else if error is IOError, engine?.state == .handshaking {
+            context.fireErrorCaught(TLSError.handshake("the peer closed the connection"))
+        } else {
+            context.fireErrorCaught(error)
+        }
     }
 
     /// With TLS 1.3 a client's handshake ends before the server looks at the certificate that it has not got, and the reset
