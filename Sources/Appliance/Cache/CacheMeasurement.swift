@@ -12,31 +12,51 @@ struct CacheMeasurement {
         var commits: Int
         /// Bytes written that are enough before that: several write-ahead logs.
         var writtenBytes: Int64
+        /// A disk on which each commit takes long is not tried for longer.
+        var time = Duration.seconds(20)
 
+        /// In memory, where it takes a second or two.
         static let thorough = Effort(commits: 8000, writtenBytes: 24 << 20)
+        /// On the disk, where each commit waits for it.
+        static let onDisk = Effort(commits: 400, writtenBytes: 24 << 20)
         /// For the start of a box, where only the size in the cache matters.
         static let quick = Effort(commits: 100, writtenBytes: 1 << 20)
     }
 
     var recordsPerCommit = 0.0
+    /// Bytes that the disk got, in whole blocks, for each that was written; nil if it was tried in memory.
+    var diskRatio: Double?
     var load = CachePlan.Load()
 
     /// - Parameters:
-    ///   - directory: an empty one, best in memory; the files stay in it.
+    ///   - directory: one that is not there yet; the files stay in it.
     ///   - commitInterval: what comes within it is one commit.
     static func run(
         _ traffic: PlannedTraffic, limits: CacheLimits, commitInterval: Duration, directory: String, effort: Effort
     ) async throws(StoreError) -> CacheMeasurement {
         var limits = limits
         limits.maximumBytes = 1 << 40
+        let storage = try Storage(directory: directory, limits: limits, now: SystemClock.wall())
+        do throws(StoreError) {
+            let measurement = try await fill(storage, traffic, commitInterval: commitInterval, effort: effort)
+            await storage.close()
+            return measurement
+        } catch {
+            await storage.close()
+            throw error
+        }
+    }
+
+    private static func fill(
+        _ storage: Storage, _ traffic: PlannedTraffic, commitInterval: Duration, effort: Effort
+    ) async throws(StoreError) -> CacheMeasurement {
         var simulation = TrafficSimulation(traffic, commitInterval: commitInterval)
-        let storage = try Storage(directory: directory, limits: limits, now: simulation.wall)
-        defer { Task { await storage.close() } }
         var counts = (commits: 0, records: 0, sent: 0)
         var cached = 0.0
         var acknowledgements: [LaneAcknowledgement] = []
-        let start = WrittenBytes.given ?? 0
-        while counts.commits < effort.commits, (WrittenBytes.given ?? 0) - start < effort.writtenBytes {
+        let start = WrittenBytes.now
+        let end = SystemClock.monotonic() + effort.time
+        while counts.commits < effort.commits, WrittenBytes.now.given - start.given < effort.writtenBytes, SystemClock.monotonic() < end {
             let last = simulation.wall
             let appends = simulation.nextCommit()
             guard !appends.isEmpty else { break }
@@ -63,7 +83,10 @@ struct CacheMeasurement {
         measurement.recordsPerCommit = records / Double(counts.commits)
         measurement.load.recordsPerSecond = traffic.recordsPerSecond
         measurement.load.cachedBytesPerRecord = cached / records
-        measurement.load.writtenBytesPerRecord = Double((WrittenBytes.given ?? 0) - start) / records
+        let written = WrittenBytes.now
+        let given = Double(written.given - start.given)
+        measurement.load.writtenBytesPerRecord = given / records
+        if written.toDisk > start.toDisk, given > 0 { measurement.diskRatio = Double(written.toDisk - start.toDisk) / given }
         measurement.load.sentBytesPerRecord = Double(counts.sent) / records
         return measurement
     }
@@ -87,10 +110,8 @@ private struct TrafficSimulation: ~Copyable {
         streams = traffic.streams
         window = max(1, commitInterval.wholeMilliseconds)
         changing = UInt64(max(1, min(1000, traffic.changing * 1000)))
-        // Devices that are polled equally often don't answer at the same moment.
-        var random = SplitMix64(seed: 2)
         let now = wall.milliseconds
-        due = traffic.streams.map { now + Int64(random.next() % UInt64(max(1, $0.interval.wholeMilliseconds))) }
+        due = traffic.streams.map { now + $0.offset.wholeMilliseconds % max(1, $0.interval.wholeMilliseconds) }
     }
 
     /// The next window in which anything comes; the records wait for their commit until its end.

@@ -41,7 +41,7 @@ final class CacheMonitor {
         self.logger = logger
         self.events = events
         records.update(0, at: now)
-        written.update(UInt64(clamping: WrittenBytes.toDisk ?? 0), at: now)
+        written.update(UInt64(clamping: WrittenBytes.now.toDisk), at: now)
         measureRecords()
     }
 
@@ -59,7 +59,7 @@ final class CacheMonitor {
     /// To be called about once a second.
     func tick(now: MonotonicTime, bridges: [Bridge]) {
         records.update(appended, at: now)
-        written.update(UInt64(clamping: WrittenBytes.toDisk ?? 0), at: now)
+        written.update(UInt64(clamping: WrittenBytes.now.toDisk), at: now)
         measureRecords()
         for bridge in bridges where !bridge.hasStopped {
             let lane = bridge.status.lane

@@ -11,7 +11,7 @@ public struct CachePlanReport: Sendable {
     let outage: Duration
     let devices: Int
     let points: Int
-    let recordsPerCommit: Double
+    let measurement: CacheMeasurement
     let commitInterval: Duration
     /// nil if the medium does not say.
     let wear: MediumWear?
@@ -28,7 +28,7 @@ public struct CachePlanReport: Sendable {
 
     init(
         plan: CachePlan, size: CacheSize, disk: DiskSpace?, board: BoardProfile, outage: Duration, traffic: PlannedTraffic,
-        recordsPerCommit: Double, commitInterval: Duration
+        measurement: CacheMeasurement, commitInterval: Duration
     ) {
         self.plan = plan
         self.size = size
@@ -37,7 +37,7 @@ public struct CachePlanReport: Sendable {
         self.outage = outage
         devices = traffic.devices
         points = traffic.points
-        self.recordsPerCommit = recordsPerCommit
+        self.measurement = measurement
         self.commitInterval = commitInterval
         wear = board.storage.dataDevice.flatMap { MediumWear.of(device: $0) }
     }
@@ -58,7 +58,7 @@ public struct CachePlanReport: Sendable {
             rows += [
                 (
                     "records",
-                    "\(Quantity.number(plan.load.recordsPerSecond)) a second, \(Quantity.number(recordsPerCommit)) in a commit"
+                    "\(Quantity.number(plan.load.recordsPerSecond)) a second, \(Quantity.number(measurement.recordsPerCommit)) in a commit"
                 ),
                 (
                     "a record",
@@ -108,7 +108,8 @@ public struct CachePlanReport: Sendable {
 
     private var written: String {
         let ratio = plan.load.writtenBytesPerRecord / max(1, plan.load.cachedBytesPerRecord)
-        return "\(Quantity.bytes(plan.writtenPerDay)) a day to the disk, \(Quantity.number(ratio)) bytes for each in the cache"
+        return (measurement.diskRatio == nil ? "at least " : "") + "\(Quantity.bytes(plan.writtenPerDay)) a day to the disk, "
+            + "\(Quantity.number(ratio)) bytes for each in the cache" + (measurement.diskRatio == nil ? "; it could only be tried in memory" : "")
     }
 
     private var endurance: String {
@@ -141,7 +142,7 @@ public struct CachePlanReport: Sendable {
         writer.member("devices", Double(devices))
         writer.member("points", Double(points))
         writer.member("recordsPerSecond", plan.load.recordsPerSecond)
-        writer.member("recordsPerCommit", recordsPerCommit)
+        writer.member("recordsPerCommit", measurement.recordsPerCommit)
         writer.member("cachedBytesPerRecord", plan.load.cachedBytesPerRecord)
         writer.member("sentBytesPerRecord", plan.load.sentBytesPerRecord)
         writer.member("writtenBytesPerRecord", plan.load.writtenBytesPerRecord)

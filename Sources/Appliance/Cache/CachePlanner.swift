@@ -26,12 +26,14 @@ public struct CachePlanner: Sendable {
 
     /// Measures and calculates. Takes some seconds.
     ///
-    /// - Parameter scratch: an empty directory for the measurement's files, best in memory.
-    /// - Throws: ``ApplianceError`` if nothing can be stored there.
-    public func report(_ assumptions: Assumptions, scratch: String) async throws(ApplianceError) -> CachePlanReport {
+    /// - Throws: ``ApplianceError`` if nothing can be stored in a folder beside the data directory, nor in memory.
+    public func report(_ assumptions: Assumptions) async throws(ApplianceError) -> CachePlanReport {
         let configuration = plan.configuration
         let traffic = PlannedTraffic(plan, changing: assumptions.changing, clients: assumptions.clientMessages)
-        let measurement = try await measure(traffic, scratch: scratch, .thorough)
+        var measurement = try await measure(traffic, in: { () throws(ScratchError) in try .inMemory() }, .thorough)
+        let onDisk = try await measure(traffic, in: diskScratch, .onDisk)
+        measurement.diskRatio = onDisk.diskRatio
+        measurement.load.writtenBytesPerRecord *= onDisk.diskRatio ?? 1
         let disk = assumptions.diskBytes.map { DiskSpace(total: $0, used: 0, available: $0) } ?? DiskSpace.of(directory: configuration.dataDirectory)
         let storage = plan.board.storage
         let size = CacheSize.of(
@@ -39,7 +41,17 @@ public struct CachePlanner: Sendable {
         let calculated = calculation(measurement.load, size: size, disk: disk, uplink: assumptions.uplinkBitsPerSecond)
         return CachePlanReport(
             plan: calculated, size: size, disk: disk, board: plan.board, outage: assumptions.outage, traffic: traffic,
-            recordsPerCommit: measurement.recordsPerCommit, commitInterval: configuration.cache.commitInterval)
+            measurement: measurement, commitInterval: configuration.cache.commitInterval)
+    }
+
+    /// A place beside the data directory, whose disk it is about; or in memory, if that cannot be written.
+    private func diskScratch() throws(ScratchError) -> ScratchDirectory {
+        var path = plan.configuration.dataDirectory
+        while !path.isEmpty, path != "/" {
+            if let scratch = try? ScratchDirectory(in: path) { return scratch }
+            path = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? ""
+        }
+        return try .inMemory()
     }
 
     /// How large the cache may be on this disk, and the plan of that without a load.
@@ -49,9 +61,8 @@ public struct CachePlanner: Sendable {
 
     /// Bytes a second that the planned traffic adds to the cache, where its size depends on that; else 0.
     func plannedRate() async -> Double {
-        guard case .duration = plan.configuration.cache.size, let scratch = try? ScratchDirectory.inMemory() else { return 0 }
-        defer { scratch.remove() }
-        let measurement = try? await measure(PlannedTraffic(plan), scratch: scratch.path, .quick)
+        guard case .duration = plan.configuration.cache.size else { return 0 }
+        let measurement = try? await measure(PlannedTraffic(plan), in: { () throws(ScratchError) in try .inMemory() }, .quick)
         return measurement?.load.cachedBytesPerSecond ?? 0
     }
 
@@ -73,14 +84,17 @@ public struct CachePlanner: Sendable {
     }
 
     private func measure(
-        _ traffic: PlannedTraffic, scratch: String, _ effort: CacheMeasurement.Effort
+        _ traffic: PlannedTraffic, in place: () throws(ScratchError) -> ScratchDirectory, _ effort: CacheMeasurement.Effort
     ) async throws(ApplianceError) -> CacheMeasurement {
+        let scratch: ScratchDirectory
+        do throws(ScratchError) { scratch = try place() } catch { throw .storage("the cache cannot be tried out: \(error)") }
+        defer { scratch.remove() }
         do throws(StoreError) {
             return try await CacheMeasurement.run(
                 traffic, limits: plan.configuration.cacheLimits(maximumBytes: 1 << 40),
-                commitInterval: plan.configuration.cache.commitInterval, directory: scratch, effort: effort)
+                commitInterval: plan.configuration.cache.commitInterval, directory: scratch.path + "/try", effort: effort)
         } catch {
-            throw .storage("the cache cannot be tried out in \(scratch): \(error)")
+            throw .storage("the cache cannot be tried out in \(scratch.path): \(error)")
         }
     }
 }

@@ -10,6 +10,8 @@ struct PlannedTraffic {
     /// Messages that come again and again: the posts of one read, or what clients publish.
     struct Stream {
         var interval: Duration
+        /// When the first one comes.
+        var offset = Duration.zero
         var points: [ModbusPoint] = []
         var codecs: [RegisterCodec] = []
         /// Of a client's message; nil for posts of ``points``.
@@ -38,16 +40,21 @@ struct PlannedTraffic {
     init(_ plan: AppliancePlan, changing: Double = 1, clients: (perSecond: Double, payloadBytes: Int) = (0, 0)) {
         self.changing = changing
         for bus in plan.buses {
-            for device in bus.devices { append(device, maxGap: device.maxGap ?? bus.maxGap, plan) }
+            // A bus begins with all its devices at once, and asks one after the other.
+            var offset = Duration.zero
+            for device in bus.devices {
+                append(device, maxGap: device.maxGap ?? bus.maxGap, plan, from: &offset, step: bus.transport.requestTime)
+            }
         }
         // Many streams of a hundred messages a second at most, because times are in milliseconds.
         let count = Int(min(10_000, (clients.perSecond / 100).rounded(.up)))
         let bridges = plan.bridges.filter { !$0.forwards.isEmpty }
         guard count > 0, !bridges.isEmpty else { return }
+        let interval = Int64(max(1, Double(count) * 1000 / clients.perSecond * changing))
         for number in 0..<count {
             streams.append(
                 Stream(
-                    interval: .milliseconds(Int64(max(1, Double(count) * 1000 / clients.perSecond * changing))),
+                    interval: .milliseconds(interval), offset: .milliseconds(interval * Int64(number) / Int64(count)),
                     payloadBytes: clients.payloadBytes,
                     routes: bridges.map {
                         (PlannedTraffic.lane($0, $0.forwards[0]), Array("clients/client-\(number)/data".utf8))
@@ -55,7 +62,9 @@ struct PlannedTraffic {
         }
     }
 
-    private mutating func append(_ device: ModbusDevice, maxGap: Int, _ plan: AppliancePlan) {
+    private mutating func append(
+        _ device: ModbusDevice, maxGap: Int, _ plan: AppliancePlan, from offset: inout Duration, step: Duration
+    ) {
         guard let topic = DeviceTopic.measurepointPost.name(of: device.identifier) else { return }
         let routes = PlannedTraffic.routes(of: Array(topic.text.utf8), plan)
         guard !routes.isEmpty else { return }
@@ -68,8 +77,9 @@ struct PlannedTraffic {
                 let points = Array(reads.points[block.points])
                 streams.append(
                     Stream(
-                        interval: interval, points: points, codecs: points.map { RegisterCodec($0) },
+                        interval: interval, offset: offset, points: points, codecs: points.map { RegisterCodec($0) },
                         routes: routes, raw: points.map { $0.type == .bool ? 0 : 2200 }))
+                offset += step
             }
         }
     }
@@ -101,6 +111,17 @@ struct PlannedTraffic {
             }
         }
         return routes
+    }
+}
+
+extension ModbusTransport {
+    /// About what a request and its answer take.
+    fileprivate var requestTime: Duration {
+        switch self {
+        case .tcp: .milliseconds(5)
+        // 60 characters of 11 bits.
+        case .rtu(let line): .milliseconds(660_000 / max(300, line.baudRate))
+        }
     }
 }
 

@@ -9,8 +9,9 @@ struct CachePlanCommand: AsyncParsableCommand {
         commandName: "plan",
         abstract: "Says how long the cache lasts, how long it takes to drain, and what it costs the disk.",
         discussion: """
-            The points that the file has on buses are made up and stored by the real cache, in memory, as they would come: what \
-            a record takes is measured, not assumed. The size is that of this machine's disk, unless --disk says otherwise.
+            The points that the file has on buses are made up and stored by the real cache as they would come, in memory and \
+            beside the data directory: what a record takes is measured, not assumed. The size is that of this machine's disk, unless --disk says \
+            otherwise.
             """)
 
     @Argument(help: "The configuration file.")
@@ -55,9 +56,7 @@ struct CachePlanCommand: AsyncParsableCommand {
             assumptions.diskBytes = disk.map { Int64($0 * 1e9) }
             assumptions.clientMessages = (rate, payload)
             assumptions.changing = changing
-            let scratch = try ScratchDirectory.inMemory()
-            defer { scratch.remove() }
-            var report = try await CachePlanner(plan).report(assumptions, scratch: scratch.path)
+            var report = try await CachePlanner(plan).report(assumptions)
             if let now = CachePlanCommand.measured(plan.dataDirectory) {
                 report.add(recordsPerSecond: now.recordsPerSecond, cachedBytesPerRecord: now.cachedBytesPerRecord)
             }
