@@ -1,6 +1,8 @@
 """A cache that is too small for an outage: what makes room for what."""
 
+import json
 import random
+import time
 
 import pytest
 
@@ -46,6 +48,7 @@ def outage(mosquitto, tmp_path, keep, connect):
         box = keep(martlet_bridge(tmp_path / "box", line.port, order="strict", forward=forward, cache='size = "2MiB"')).start()
         cloud = keep(Client(upstream.port, "5.0", "cloud")).connect()
         cloud.subscribe("site/7/#", 1)
+        cloud.subscribe("martlet/#", 1)
         client = connect("publisher", "5.0", at=box)
         # Nothing that could be compressed.
         filler = random.Random(1).randbytes(SIZE)
@@ -65,8 +68,14 @@ def outage(mosquitto, tmp_path, keep, connect):
         # Behind all of what waited, as soon as there is room for it.
         eventually(lambda: client.publish("plant/a", "value end ", 1).value == 0, "the last value to be taken")
         arrived = {"value": [], "alarm": []}
-        while (words := cloud.receive().payload.split(b" ", 2))[1] != b"end":
-            arrived[words[0].decode()].append(int(words[1]))
+        run.reports = []
+        run.cloud = cloud
+        while (message := cloud.receive()).payload != b"value end ":
+            if message.topic.startswith("martlet/"):
+                run.reports.append(message)
+                continue
+            kind, number, _ = message.payload.split(b" ", 2)
+            arrived[kind.decode()].append(int(number))
         return acknowledged, arrived
 
     return run
@@ -84,6 +93,22 @@ def test_the_oldest_values_make_room_for_alarms_and_for_newer_values(outage):
     values = arrived["value"]
     assert values == sorted(set(values)) and len(values) < ROOM
     assert values[-300:] == list(range(VALUES - 300, VALUES))
+
+
+def test_what_was_lost_is_reported_upstream_with_its_time_span(outage):
+    before = time.time()
+    acknowledged, arrived = outage("drop-oldest")
+    after = time.time()
+    lost = len(acknowledged["value"]) - len(arrived["value"])
+    reports = outage.reports
+    # They come at most every ten seconds.
+    while sum(json.loads(report.payload)["messages"] for report in reports) < lost:
+        reports.append(outage.cloud.receive_where(lambda message: message.topic.startswith("martlet/")))
+    for report in reports:
+        assert report.topic == "martlet/system-test/cache/lost"
+        said = json.loads(report.payload)
+        assert (said["bridge"], said["priority"], said["reason"]) == ("cloud", 2, "size")
+        assert before - 1 <= said["from"] / 1000 <= said["to"] / 1000 <= after + 1
 
 
 def test_the_newest_values_are_dropped_and_the_alarms_are_not(outage):
