@@ -216,6 +216,7 @@ final class ApplianceCore: @unchecked Sendable {
         for await _ in clockSettings.stream {
             do throws(StoreError) {
                 try await storage.timeBecameKnown(at: clock.now())
+                eventLoop.execute { for bridge in self.loop.bridges { bridge.rereadUnsent() } }
             } catch {
                 // The next commit does it.
                 loggers.store.error("cannot correct times in the cache", metadata: ["error": "\(error)"])

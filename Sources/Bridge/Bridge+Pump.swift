@@ -160,9 +160,10 @@ extension Bridge {
                 self.logger.error("cannot read the cache")
                 return
             }
+            let messages = reading.messages.map { self.timeCorrection.apply(to: $0) }
             self.routes[index].withLane(read.lane) {
                 $0.finishRead(
-                    reading.messages, nextSequence: reading.nextSequence, damaged: reading.damagedMessages,
+                    messages, nextSequence: reading.nextSequence, damaged: reading.damagedMessages,
                     now: self.environment.monotonicTime())
             }
             if reading.damagedMessages > 0 {
@@ -173,6 +174,13 @@ extension Bridge {
     }
 
     // MARK: Time
+
+    /// The times of what was taken in before the clock was set have been corrected on disk: what has not been sent is read
+    /// from there again.
+    public func rereadUnsent() {
+        for index in routes.indices { routes[index].rereadUnsent() }
+        pump()
+    }
 
     /// What is allowed only in a moment is sent in a moment.
     private func pumpAgain(_ now: MonotonicTime) {

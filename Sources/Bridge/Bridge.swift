@@ -43,6 +43,7 @@ public final class Bridge {
     var link: BridgeLane.Link?
     var backfillMeter = BackfillMeter()
     var sentMessage = SentMessage()
+    var timeCorrection = TimeCorrection()
     /// Pumps again before anything happens: a rate allows more by then, or a batch has waited long enough.
     var pumpTimer: Scheduled<Void>?
     var lingerUntil: MonotonicTime?

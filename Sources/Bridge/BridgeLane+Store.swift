@@ -129,6 +129,8 @@ extension BridgeLane {
         }
         cursor = min(cursor, buffer.count)
         bufferedThrough = buffer.last?.sequence ?? before
+        // What a read under way brings is as old as what was forgotten.
+        readUpTo = nil
     }
 
     /// The read failed; it is asked for again.

@@ -266,6 +266,10 @@ public struct BridgeRoute {
         return nil
     }
 
+    mutating func rereadUnsent() {
+        for index in lanes.indices { lanes[index].rereadUnsent() }
+    }
+
     mutating func withLane(_ name: String, _ body: (inout BridgeLane) -> Void) {
         guard let index = lanes.firstIndex(where: { $0.name == name }) else { return }
         body(&lanes[index])

@@ -2,6 +2,7 @@ import Broker
 import Core
 import MQTTCodec
 import NIOCore
+import Store
 import Testing
 
 @testable import Bridge
@@ -311,6 +312,22 @@ struct BridgeTests {
         #expect(fixture.bridge.status.counts.refused == 1)
         fixture.full([])
         #expect(puback("alarm/1") == .success)
+    }
+
+    @Test("the time in a post is corrected as the store has corrected its message, and only in a post")
+    func correctsTimes() {
+        var correction = TimeCorrection()
+        func corrected(_ topic: String, by milliseconds: Int64) -> String {
+            let message = Message.create(
+                topic: topic, payload: Array(#"{"params":{"measurepoints":{},"time":5000}}"#.utf8), qos: .atLeastOnce,
+                publishedAt: Timestamp(milliseconds: 5_000 + milliseconds))
+            let cached = CachedMessage(sequence: 1, message: message, timeCorrection: milliseconds)
+            return String(decoding: correction.apply(to: cached).message.payload, as: UTF8.self)
+        }
+        let post = "site/7/sys/p/d/thing/measurepoint/post"
+        #expect(corrected(post, by: 1_700_000_000_000).hasSuffix(#""time":1700000005000}}"#))
+        #expect(corrected(post, by: 0).hasSuffix(#""time":5000}}"#))
+        #expect(corrected("other", by: 1_700_000_000_000).hasSuffix(#""time":5000}}"#))
     }
 
     @Test("an upstream that acknowledges nothing is left and tried again")

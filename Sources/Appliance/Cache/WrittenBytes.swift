@@ -1,13 +1,13 @@
 import Glibc
 
 /// What this process has written: proc(5), /proc/self/io. 0 where the kernel does not say.
-struct WrittenBytes: Sendable {
+public struct WrittenBytes: Sendable {
     /// Bytes given to `write` and the like, whatever the file lies on.
-    var given: Int64 = 0
+    public var given: Int64 = 0
     /// Bytes that the process has caused to be written to a disk, which are whole blocks.
-    var toDisk: Int64 = 0
+    public var toDisk: Int64 = 0
 
-    static var now: WrittenBytes {
+    public static var now: WrittenBytes {
         var written = WrittenBytes()
         let descriptor = open("/proc/self/io", O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { return written }

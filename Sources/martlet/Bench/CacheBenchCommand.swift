@@ -45,17 +45,15 @@ struct CacheBenchCommand: AsyncParsableCommand {
         let storage = try Storage(
             directory: scratch.path + "/data", limits: CacheLimits(maximumBytes: 1 << 40, compression: compress ? .zstd : .none),
             now: SystemClock.wall())
-        let before = WrittenBytes.toDisk
+        let before = WrittenBytes.now.toDisk
         let into = try await fill(storage)
-        let written = WrittenBytes.toDisk.flatMap { now in before.map { now - $0 } }
+        let written = WrittenBytes.now.toDisk - before
         let kept = try await storage.status().cache.bytes
         report("in", into)
         if !fillOnly { report("out", try await drain(storage)) }
         await storage.close()
         let payloads = Double(max(1, into.payloadBytes))
-        if let written {
-            Console.print("written to disk per payload byte: \((Double(written) / payloads * 100).rounded() / 100)")
-        }
+        Console.print("written to disk per payload byte: \((Double(written) / payloads * 100).rounded() / 100)")
         Console.print("kept on disk per payload byte: \((Double(kept) / payloads * 100).rounded() / 100)")
     }
 
