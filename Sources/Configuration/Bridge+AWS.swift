@@ -63,7 +63,9 @@ extension MartletConfiguration.Bridge.AWS: ConfigurationTable {
         .example {
             $0.name = "aws"
             $0.host = "example-ats.iot.eu-central-1.amazonaws.com"
+            $0.port = 443
             $0.transport = .tls
+            $0.tls.alpn = ["x-amzn-mqtt-ca"]
             $0.tls.certificateFile = "box-1.pem"
             $0.tls.keyFile = "box-1.key"
             $0.clientIdentifier = "box-1"

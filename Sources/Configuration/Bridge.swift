@@ -212,6 +212,7 @@ extension MartletConfiguration.Bridge: ConfigurationTable {
                 $0.backfillBytesPerSecond = .kibibytes(64)
                 $0.backfillPrefix = "history"
                 $0.tls.caFile = "upstream-ca.pem"
+                $0.tls.serverName = "broker.example.com"
                 $0.birth = .example {
                     $0.topic = "site/7/state"
                     $0.payload = "online"
@@ -249,6 +250,16 @@ extension MartletConfiguration.Bridge: ConfigurationTable {
                 $0.clientIdentifier = "box-1"
                 $0.backfillTopic = "history/${topic[2]}"
                 $0.marksBackfill = true
+                $0.forward = [.example { $0.filter = "alarms/#" }]
+            },
+            .example {
+                $0.name = "old"
+                $0.host = "old.example.com"
+                $0.transport = .tls
+                $0.clientIdentifier = "box-1"
+                $0.protocol = .v311
+                $0.tls.pskFile = "old.psk"
+                $0.tls.pskIdentity = "box-1"
                 $0.forward = [.example { $0.filter = "alarms/#" }]
             },
             EnOS.example, Azure.example, AWS.example, Sparkplug.example, ThingsBoard.example,
