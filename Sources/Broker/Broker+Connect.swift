@@ -45,7 +45,9 @@ extension Broker {
         if let will = packet.will, let reason = refusal(of: will) { return refuse(client, packet, reason) }
         let permissions = permissions(of: client, clientIdentifier)
         if let will = packet.will, !mayPublishWill(on: will.topic, permissions) { return refuse(client, packet, .notAuthorized) }
+        var forgetsStored = false
         if let gone = sessions[clientIdentifier], gone.client == nil, gone.expiresAt <= now {
+            forgetsStored = gone.isPersistent
             publishDueWill(of: gone, now: now, wall: wall)
             end(gone, now: now, wall: wall)
         }
@@ -73,6 +75,7 @@ extension Broker {
         // [MQTT-3.1.4-4], [MQTT-3.1.2-5], [MQTT-3.1.2-6] `detach` may have ended the old session.
         let kept = isCleanStart ? nil : sessions[clientIdentifier]
         if isCleanStart, let ended = sessions[clientIdentifier] {
+            forgetsStored = ended.isPersistent
             publishDueWill(of: ended, now: now, wall: wall)
             end(ended, now: now, wall: wall)
         }
@@ -84,17 +87,14 @@ extension Broker {
         client.will = packet.will
         attach(client, to: session)
         let wasPersistent = session.isPersistent
-        // Until it is on disk that somebody is connected, a crash would have the session expire from when he was away.
-        let wasExpiring = wasPersistent && session.expiryInterval != .max
         session.expiryInterval = expiryInterval
         if session.isPersistent {
             // A session that is present is promised to be there after a power cut as well. [MQTT-3.1.2-7] so is its will.
             // On a full disk a session that is there already may be used all the same, its will as long as the box runs.
-            let isPromise = client.will != nil || wasExpiring || expiryInterval != .max
-            if !wasPersistent || isPromise && !refusesToStore { session.batch = batch }
+            if !wasPersistent || client.will != nil && !refusesToStore { session.batch = batch }
             operations.append(.putSession(record(of: session)))
         } else if wasPersistent {
-            delete(session)
+            operations.append(.deleteSession(session.number))
         }
         grant(permissions, to: client, of: session)
         // [MQTT-4.9.0-1]
@@ -117,11 +117,9 @@ extension Broker {
         // [MQTT-3.1.4-5] accepted; [MQTT-3.2.2-2], [MQTT-3.2.2-3] with the session, if there was one to go on with.
         let connack = ConnackPacket(sessionPresent: kept != nil, reasonCode: .success, properties: answer)
         // It promises nothing that is not on disk: a new session without a will holds nothing yet, and each SUBACK waits for
-        // its commit. But a session that is over must not come back after a power cut [MQTT-3.1.2-4].
+        // its commit. But a session that this one does away with must not come back after a power cut [MQTT-3.1.2-4].
         let promises = session.isPersistent && (kept != nil || client.will != nil)
-        // On a full disk that may last, so it is not waited for there.
-        let deletion = refusesToStore ? 0 : deletions[clientIdentifier] ?? 0
-        acknowledge(.connack(connack), to: client, after: max(deletion, promises ? session.batch : 0))
+        acknowledge(.connack(connack), to: client, after: forgetsStored ? batch : promises ? session.batch : 0)
         client.awaitsConnack = !client.gated.isEmpty
         noteConnected(client, packet: packet, sessionPresent: kept != nil, keepAlive: keepAlive)
         session.queue.restart()
@@ -212,9 +210,9 @@ extension Broker {
                 detach(client, .byBroker(.protocolError), publishWill: true, now: now, wall: wall)
                 return
             }
-            // The stored session goes when `detach` finds that nothing of it is to outlive the connection.
-            if interval == 0, session.expiryInterval > 0 { delete(session) }
             session.expiryInterval = min(interval, limits.maximumSessionExpiryInterval)
+            // The stored session goes when `detach` finds that nothing of it is to outlive the connection.
+            if interval == 0 { operations.append(.deleteSession(session.number)) }
         }
         client.isClosing = true
         // [MQTT-3.14.4-3], [MQTT-3.1.2-10] the will is dropped after a normal end only.
@@ -319,15 +317,9 @@ extension Broker {
             stored.references -= 1
             if stored.references == 0 { operations.append(.deleteMessage(number: stored.number)) }
         }
-        if wasStored { delete(session) }
+        if wasStored { operations.append(.deleteSession(session.number)) }
         session.feeds.removeAll()
         // Somebody may hold the session for a while: not its messages too.
         session.queue.removeAll()
-    }
-
-    /// A session is not kept in the store any more.
-    private func delete(_ session: Session) {
-        operations.append(.deleteSession(session.number))
-        deletions[session.clientIdentifier] = batch
     }
 }

@@ -47,8 +47,6 @@ public final class Broker {
     /// Number of the batch being filled.
     var batch: Int64 = 1
     var committedBatch: Int64 = 0
-    /// The batches that delete stored sessions, by client identifier, until they are on disk.
-    var deletions = ExactDictionary<Int64>()
     /// An in-process client has put something into the batch being filled.
     var isBatchTouched = false
     /// An acknowledgement or a delivery waits for the batch being filled.
@@ -173,7 +171,6 @@ public final class Broker {
     /// The batch with this number, and all before it, are on disk.
     public func committed(_ number: Int64, now: MonotonicTime) {
         committedBatch = max(committedBatch, number)
-        for (identifier, batch) in deletions where batch <= committedBatch { deletions.removeValue(forKey: identifier) }
         var clients: [Client] = []
         swap(&clients, &gated)
         for client in clients {

@@ -277,39 +277,4 @@ struct SessionTests {
         harness.settle()
         #expect(client.take().first?.text == "CONNACK 1 0")
     }
-
-    @Test("CONNACK of a session that is resumed waits until the disk knows of it: a crash does not let it expire from before")
-    func resumptionIsDurable() {
-        let harness = BrokerHarness()
-        let first = harness.connect("s", cleanStart: false, expiry: 60)
-        harness.settle()
-        harness.lose(first)
-        harness.settle()
-        harness.advance(.seconds(50))
-        let again = harness.connect("s", cleanStart: false, expiry: 60)
-        harness.flush()
-        #expect(again.take().isEmpty)
-        harness.settle()
-        #expect(again.take().map(\.text) == ["CONNACK 1 0"])
-        harness.advance(.seconds(30))
-        harness.restart()
-        harness.advance(.seconds(50))
-        let last = harness.connect("s", cleanStart: false, expiry: 60)
-        harness.settle()
-        #expect(last.take().map(\.text) == ["CONNACK 1 0"])
-    }
-
-    @Test("CONNACK of a session that never expires does not wait when it is resumed")
-    func lastingSessionDoesNotWait() {
-        var limits = BrokerLimits()
-        limits.maximumSessionExpiryInterval = .max
-        let harness = BrokerHarness(limits: limits)
-        let first = harness.connect("s", cleanStart: false, expiry: .max)
-        harness.settle()
-        harness.lose(first)
-        harness.settle()
-        let again = harness.connect("s", cleanStart: false, expiry: .max)
-        harness.flush()
-        #expect(again.take().map(\.text) == ["CONNACK 1 0"])
-    }
 }

@@ -244,17 +244,3 @@ def test_a_session_expiry_goes_on_over_a_crash(own_broker, connect):
     until(time.monotonic() + 2.5)
     own_broker.start()
     assert not connect("client", "5.0", at=own_broker, persistent=True).session_present
-
-
-@pytest.mark.martlet_only
-def test_a_session_that_was_resumed_expires_from_the_restart_and_not_from_before(own_broker, connect):
-    expiring = properties("CONNECT", SessionExpiryInterval=4)
-    client = connect("client", "5.0", at=own_broker, persistent=True, connect_properties=expiring)
-    client.subscribe("a", 1)
-    client.drop()
-    until(time.monotonic() + 2.5)
-    assert connect("client", "5.0", at=own_broker, persistent=True, connect_properties=expiring).session_present
-    own_broker.crash()
-    own_broker.start()
-    until(time.monotonic() + 2.5)
-    assert connect("client", "5.0", at=own_broker, persistent=True).session_present
