@@ -229,7 +229,7 @@ def test_user_name_and_password(tmp_path, keep, sub, root):
     published(*at(broker.port), "-t", root, "-m", "x", "-u", "ann", environment=environment)
     published("-L", f"mqtt://ann:s3cret@127.0.0.1:{broker.port}/{root}", "-m", "x")
     missing = pub(*at(broker.port), "-t", root, "-m", "x", "-u", "ann", "--password-file", tmp_path / "none")
-    assert missing.returncode == 1 and "none: No such file" in missing.stderr.decode()
+    assert missing.returncode == 1 and "none: cannot be opened: No such file" in missing.stderr.decode()
 
 
 @pytest.mark.parametrize(
