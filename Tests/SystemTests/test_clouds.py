@@ -281,7 +281,12 @@ def test_messages_go_to_azure_with_their_properties_and_history_is_marked(azure,
     client.publish(topic("meter", "m1", "measurepoint/post"), post(2, 1_700_000_000_002), 1)
     client.publish(topic("meter", "m1", "measurepoint/post"), post(3, 1_700_000_000_003), 1)
     line.open()
-    late = [hub.event() for _ in range(2)]
+    late = []
+    while len(late) < 2:
+        event = hub.event()
+        # The first comes again if its PUBACK was lost with the connection.
+        if event[1]["time"] != 1_700_000_000_001:
+            late.append(event)
     assert [body["time"] for _, body in late] == [1_700_000_000_002, 1_700_000_000_003]
     assert late[1][0]["backfill"] == "true" and late[1][1]["backfill"] is True
 
