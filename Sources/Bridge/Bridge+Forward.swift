@@ -51,7 +51,7 @@ extension Bridge {
         // What came from this upstream does not go back to it, whichever route matches.
         if let receiving = receiving?.session, message.publisher == UInt64(bitPattern: receiving.number) { return }
         var first: Message?
-        for forward in configuration.forwards where matches(forward.filter, message) {
+        for forward in configuration.forwards where message.withTopic({ forward.filter.matches($0) }) {
             if form != nil {
                 append(message.with(qos: forward.qos, retain: false), priority: forward.priority)
                 return
@@ -70,11 +70,7 @@ extension Bridge {
 
     /// Whether a local message with this topic is for a route that refuses what it has no room for.
     func refuses(_ topic: UnsafeRawBufferPointer) -> Bool {
-        configuration.forwards.contains { forward in
-            guard fullPriorities.contains(forward.priority) else { return false }
-            var text = forward.filter.text
-            return text.withUTF8 { TopicFilter.matches(filter: UnsafeRawBufferPointer($0), topic: topic) }
-        }
+        configuration.forwards.contains { fullPriorities.contains($0.priority) && $0.filter.matches(topic) }
     }
 
     /// Priorities that refuse, and have no room in the cache as of the last commit.
@@ -107,13 +103,6 @@ extension Bridge {
         guard !isStopped, let first = routes.first else { return }
         append(message, priority: first.priority)
         environment.scheduleTurn()
-    }
-
-    private func matches(_ filter: TopicFilter, _ message: Message) -> Bool {
-        var text = filter.text
-        return text.withUTF8 { filter in
-            message.withTopic { TopicFilter.matches(filter: UnsafeRawBufferPointer(filter), topic: $0) }
-        }
     }
 
     private func renamed(_ message: Message, qos: QoS, retain: Bool) -> Message {

@@ -69,9 +69,7 @@ extension Bridge {
 
     /// What an upstream topic is called here, by the first route that knows; nil if none does.
     private func localTopic(_ topic: UnsafeRawBufferPointer) -> [UInt8]? {
-        for route in configuration.receives {
-            var filter = route.filter.text
-            guard filter.withUTF8({ TopicFilter.matches(filter: UnsafeRawBufferPointer($0), topic: topic) }) else { continue }
+        for route in configuration.receives where route.filter.matches(topic) {
             // Deeper than the local broker takes counts as having no name: it would end the client.
             if route.mapping.map(topic, into: &receivedTopic),
                 receivedTopic.lazy.filter({ $0 == UInt8(ascii: "/") }).count < broker.limits.maximumTopicLevels

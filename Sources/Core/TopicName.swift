@@ -67,13 +67,14 @@ public struct TopicFilter: Sendable, Hashable, CustomStringConvertible {
 
     /// As ``matches(_:)`` for a topic known to be valid.
     public func matches(_ topic: String) -> Bool {
-        var filter = text
         var topic = topic
-        return filter.withUTF8 { filter in
-            topic.withUTF8 { topic in
-                TopicFilter.matches(filter: UnsafeRawBufferPointer(filter), topic: UnsafeRawBufferPointer(topic))
-            }
-        }
+        return topic.withUTF8 { matches(UnsafeRawBufferPointer($0)) }
+    }
+
+    /// As ``matches(_:)`` for the UTF-8 of a topic known to be valid.
+    public func matches(_ topic: UnsafeRawBufferPointer) -> Bool {
+        var filter = text
+        return filter.withUTF8 { TopicFilter.matches(filter: UnsafeRawBufferPointer($0), topic: topic) }
     }
 
     /// Whether a topic belongs to a filter, both valid. Allocates nothing.

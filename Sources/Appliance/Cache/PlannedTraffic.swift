@@ -94,12 +94,8 @@ struct PlannedTraffic {
         for bridge in plan.bridges {
             var names: [[UInt8]] = []
             for forward in bridge.forwards {
-                var filter = forward.filter.text
-                let isMatch = filter.withUTF8 { filter in
-                    topic.withUnsafeBytes { TopicFilter.matches(filter: UnsafeRawBufferPointer(filter), topic: $0) }
-                }
                 var name: [UInt8] = []
-                guard isMatch else { continue }
+                guard topic.withUnsafeBytes({ forward.filter.matches($0) }) else { continue }
                 if bridge.form != nil {
                     // A form names it later: until then it waits once, under its own name.
                     routes.append((lane(bridge, forward), topic))

@@ -73,9 +73,7 @@ public final class Permissions {
     private func decide(_ action: AccessActions, _ topic: UnsafeRawBufferPointer) -> Bool? {
         for rule in rules where rule.actions.contains(action) {
             guard let filter = rule.filter else { return rule.allows }
-            var text = filter.text
-            let fits = text.withUTF8 { TopicFilter.matches(filter: UnsafeRawBufferPointer($0), topic: topic) }
-            if fits { return rule.allows }
+            if filter.matches(topic) { return rule.allows }
         }
         return nil
     }
