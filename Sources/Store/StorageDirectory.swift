@@ -118,7 +118,7 @@ final class StorageDirectory {
     /// without content has a log.
     func hasLost(_ name: String) -> Bool {
         access(file("reserve"), F_OK) == 0 && access(file(name), F_OK) == 0
-            && StorageDirectory.sidecars.allSatisfy { size(name + $0) == 0 }
+            && !StorageDirectory.hasContent(file(name))
     }
 
     /// Renames a file and its journals to `name.damaged-milliseconds`; the new name.
