@@ -1,4 +1,5 @@
 import Core
+import MQTTCodec
 
 /// Makes of a message of the cache what is sent: with the marks and under the name that it has as back-fill.
 struct SentMessage {
@@ -38,13 +39,7 @@ struct SentMessage {
         }
     }
 
-    /// A user property (MQTT 5.0 §3.3.2.3.7).
     private mutating func append(_ name: String, _ value: String) {
-        properties.append(0x26)
-        for text in [name, value] {
-            properties.append(UInt8(truncatingIfNeeded: text.utf8.count >> 8))
-            properties.append(UInt8(truncatingIfNeeded: text.utf8.count))
-            properties.append(contentsOf: text.utf8)
-        }
+        ForwardedProperties.append(userProperty: name.utf8, value.utf8, to: &properties)
     }
 }

@@ -1,4 +1,5 @@
 import Core
+import MQTTCodec
 
 // Keeps messages from going round and round between brokers that are bridged in a ring.
 //
@@ -87,35 +88,20 @@ public struct MessageTrail {
 
     // MARK: Properties
 
-    /// A user property (MQTT 5.0 §2.2.2.2).
+    /// The user property.
     private static func encoded(_ value: [UInt8]) -> [UInt8] {
-        func field(_ bytes: [UInt8]) -> [UInt8] { [UInt8(bytes.count >> 8), UInt8(bytes.count & 0xFF)] + bytes }
-        return [0x26] + field(Array(property.utf8)) + field(value)
+        var bytes: [UInt8] = []
+        ForwardedProperties.append(userProperty: property.utf8, value, to: &bytes)
+        return bytes
     }
 
     /// Where the trail stands; nil if there is none.
-    private static func find(in properties: UnsafeRawBufferPointer) -> (whole: Range<Int>, value: Range<Int>)? {
+    private static func find(in properties: UnsafeRawBufferPointer) -> ForwardedProperties.Place? {
         var at = 0
-        /// A two-byte length and what it says, moved over.
-        func field() -> Range<Int>? {
-            guard at + 2 <= properties.count else { return nil }
-            let start = at + 2
-            let end = start + (Int(properties[at]) << 8 | Int(properties[at + 1]))
-            guard end <= properties.count else { return nil }
-            at = end
-            return start..<end
-        }
-        while at < properties.count {
-            let start = at
-            at += 1
-            switch properties[start] {
-            case 0x01: at += 1
-            case 0x03, 0x08, 0x09: guard field() != nil else { return nil }
-            case 0x26:
-                guard let key = field(), let value = field() else { return nil }
-                if value.count <= maximumLength, properties[key].elementsEqual(property.utf8) { return (start..<at, value) }
-            default: return nil
-            }
+        while let place = ForwardedProperties.place(at: at, in: properties) {
+            let isTrail = place.isUserProperty && properties[place.name].elementsEqual(property.utf8)
+            if isTrail, place.value.count <= maximumLength { return place }
+            at = place.whole.upperBound
         }
         return nil
     }
