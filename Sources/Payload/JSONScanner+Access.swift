@@ -26,6 +26,12 @@ extension JSONScanner {
         member(UnsafeRawBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount), of: object)
     }
 
+    /// The whole number that the member of `object` with that name is; nil if there is none or it is something else.
+    public func integer(_ name: StaticString, of object: Int) -> Int64? {
+        guard let member = member(name, of: object), case .int(let value)? = number(member) else { return nil }
+        return value
+    }
+
     /// The element of `array` at a position counted from 0.
     public func element(_ index: Int, of array: Int) -> Int? {
         guard index >= 0, array < nodeCount, self[array].kind == .array else { return nil }

@@ -71,6 +71,15 @@ public struct JSONWriter: ~Copyable {
         bytes.append(UInt8(ascii: "\""))
     }
 
+    /// What follows the `id` in a request's envelope, up to the value of `params`, which comes next.
+    public mutating func envelope(version: String, method: String) {
+        name("version")
+        string(version)
+        name("method")
+        string(method)
+        name("params")
+    }
+
     /// The shortest text that reads back exactly; `null` for NaN and infinity, which JSON does not have.
     public mutating func real(_ value: Double) {
         guard value.isFinite else { return null() }

@@ -27,11 +27,7 @@ enum CloudRecord {
                 writer.name("device")
                 writer.string(device.deviceKey)
                 writer.name("time")
-                if let own = scanner.member("time", of: params), case .int(let time)? = scanner.number(own) {
-                    writer.integer(time)
-                } else {
-                    writer.integer(input.message.publishedAt.milliseconds)
-                }
+                writer.integer(scanner.integer("time", of: params) ?? input.message.publishedAt.milliseconds)
                 backfill(input, &writer)
                 writer.name("measurepoints")
                 writer.raw(scanner.raw(points))

@@ -158,9 +158,7 @@ struct DevicePostReader: ~Copyable {
             return DevicePost.Item(name: name, value: value(node))
         }
         var item = DevicePost.Item(name: name, value: value(inner))
-        if case .int(let digit)? = scanner.member("quality", of: node).flatMap({ scanner.number($0) }) {
-            item.quality = UInt8(exactly: digit)
-        }
+        if let digit = scanner.integer("quality", of: node) { item.quality = UInt8(exactly: digit) }
         item.reason = scanner.member("reason", of: node).flatMap { scanner.string($0) }
         return item
     }

@@ -23,11 +23,7 @@ struct LocalCommand {
         writer.beginObject()
         writer.name("id")
         writer.string(identifier)
-        writer.name("version")
-        writer.string("1.0")
-        writer.name("method")
-        writer.string(method)
-        writer.name("params")
+        writer.envelope(version: "1.0", method: method)
         params(&writer)
         writer.endObject()
         return writer.finish()
@@ -51,9 +47,7 @@ struct LocalAnswer {
         } catch {
             return nil
         }
-        guard let member = scanner.member("code", of: JSONScanner.root), case .int(let code)? = scanner.number(member) else {
-            return nil
-        }
+        guard let code = scanner.integer("code", of: JSONScanner.root) else { return nil }
         identifier = MessageIdentifier.of(scanner).json
         self.code = Int(clamping: code)
         let text = scanner.member("message", of: JSONScanner.root).flatMap { scanner.string($0) } ?? ""

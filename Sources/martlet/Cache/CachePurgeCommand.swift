@@ -59,10 +59,7 @@ struct CachePurgeCommand: AsyncParsableCommand {
         json.withUnsafeBytes { bytes in
             var scanner = JSONScanner()
             do throws(JSONError) { try scanner.scan(bytes) } catch { return 0 }
-            guard let node = scanner.member("messages", of: JSONScanner.root), case .int(let count) = scanner.number(node) else {
-                return 0
-            }
-            return count
+            return scanner.integer("messages", of: JSONScanner.root) ?? 0
         }
     }
 }

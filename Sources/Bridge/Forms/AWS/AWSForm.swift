@@ -166,7 +166,7 @@ public final class AWSForm: UpstreamForm {
         case "update/rejected": return rejected("an update of the shadow")
         // 404: there is no shadow yet.
         case "get/rejected":
-            guard number("code", of: JSONScanner.root) == 404 else { return rejected("the request for the shadow") }
+            guard scanner.integer("code", of: JSONScanner.root) == 404 else { return rejected("the request for the shadow") }
             shadowDue = .distantFuture
             return []
         default: return []
@@ -188,21 +188,16 @@ public final class AWSForm: UpstreamForm {
 
     /// Messages may overtake each other: what is older than what was seen does not count.
     private func isNew() -> Bool {
-        guard let version = number("version", of: JSONScanner.root) else { return true }
+        guard let version = scanner.integer("version", of: JSONScanner.root) else { return true }
         guard version >= self.version else { return false }
         self.version = version
         return true
     }
 
     private func rejected(_ what: String) -> [FormEffect] {
-        let code = number("code", of: JSONScanner.root).map { " with \($0)" } ?? ""
+        let code = scanner.integer("code", of: JSONScanner.root).map { " with \($0)" } ?? ""
         let message = scanner.member("message", of: JSONScanner.root).flatMap { scanner.string($0) }.map { ": \($0.prefix(200))" }
         return log.warn("\(what)\(code)", "AWS IoT refuses \(what)\(code)\(message ?? "")")
-    }
-
-    private func number(_ name: StaticString, of node: Int) -> Int64? {
-        guard let member = scanner.member(name, of: node), case .int(let value)? = scanner.number(member) else { return nil }
-        return value
     }
 
     private func apply(_ tree: PointTree, _ now: Moment) -> [FormEffect] {
@@ -217,7 +212,6 @@ public final class AWSForm: UpstreamForm {
         payload += "},\"clientToken\":\"\(name)-\(lastToken)\"}".utf8
         return .publishUpstream(FormPublish(topic: "\(shadow)/update", payload: payload, qos: .atMostOnce))
     }
-
 
     // MARK: Local
 

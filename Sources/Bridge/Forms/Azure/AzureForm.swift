@@ -189,7 +189,7 @@ public final class AzureForm: UpstreamForm {
             return log.warn("twin", "the hub's twin cannot be read: \(error)")
         }
         let wanted = scanner.member("desired", of: JSONScanner.root)
-        version = wanted.flatMap { number("$version", of: $0) }
+        version = wanted.flatMap { scanner.integer("$version", of: $0) }
         let reported = scanner.member("reported", of: JSONScanner.root).flatMap { scanner.member("points", of: $0) }
         let tree = PointTree(scanner, wanted.flatMap { scanner.member("points", of: $0) })
         return apply(tree.difference(from: PointTree(scanner, reported)), now)
@@ -208,13 +208,8 @@ public final class AzureForm: UpstreamForm {
         } catch {
             return log.warn("desired", "a change of the desired properties cannot be read: \(error)")
         }
-        self.version = version ?? number("$version", of: JSONScanner.root)
+        self.version = version ?? scanner.integer("$version", of: JSONScanner.root)
         return apply(PointTree(scanner, scanner.member("points", of: JSONScanner.root)), now)
-    }
-
-    private func number(_ name: StaticString, of node: Int) -> Int64? {
-        guard let member = scanner.member(name, of: node), case .int(let value)? = scanner.number(member) else { return nil }
-        return value
     }
 
     private func apply(_ tree: PointTree, _ now: Moment) -> [FormEffect] {
@@ -228,5 +223,4 @@ public final class AzureForm: UpstreamForm {
                 topic: "$iothub/twin/PATCH/properties/reported/?$rid=\(request())", payload: DesiredPoints.report(outcome),
                 qos: .atMostOnce))
     }
-
 }

@@ -81,11 +81,7 @@ extension EnOSForm {
         writer.beginObject()
         writer.name("id")
         writer.quoted(identifier)
-        writer.name("version")
-        writer.string("1.1")
-        writer.name("method")
-        writer.string(method)
-        writer.name("params")
+        writer.envelope(version: "1.1", method: method)
         return writer
     }
 

@@ -44,8 +44,8 @@ struct SparkplugHost {
         } catch {
             return
         }
-        guard let online = scanner.member("online", of: JSONScanner.root), let time = scanner.member("timestamp", of: JSONScanner.root),
-            case .int(let milliseconds)? = scanner.number(time)
+        guard let online = scanner.member("online", of: JSONScanner.root),
+            let milliseconds = scanner.integer("timestamp", of: JSONScanner.root)
         else { return }
         let kind = scanner[online].kind
         guard kind == .true || kind == .false else { return }

@@ -209,7 +209,7 @@ extension ThingsBoardForm {
         } catch {
             return []
         }
-        guard case .int(let number)? = scanner.member("id", of: JSONScanner.root).flatMap({ scanner.number($0) }),
+        guard let number = scanner.integer("id", of: JSONScanner.root),
             let keys = attributeRequests.removeValue(forKey: number),
             let index = scanner.member("device", of: JSONScanner.root).flatMap({ scanner.string($0) }).flatMap({ self.index(named: $0) })
         else { return [] }
