@@ -62,7 +62,7 @@ final class CacheMonitor {
         written.update(UInt64(clamping: WrittenBytes.now.toDisk), at: now)
         measureRecords()
         for bridge in bridges where !bridge.hasStopped {
-            let lane = bridge.status.lane
+            let lane = bridge.statistics
             bridgeRates[bridge.configuration.name, default: (MeanRate(window: .seconds(10)), MeanRate(window: .seconds(10)))].in
                 .update(lane.appended, at: now)
             bridgeRates[bridge.configuration.name]?.out.update(lane.acknowledged, at: now)
@@ -125,14 +125,9 @@ final class CacheMonitor {
             return
         }
         let wall = SystemClock.wall()
-        var writer = JSONWriter()
-        writer.beginObject()
-        writer.name("time")
-        writer.integer(wall.milliseconds)
-        CacheEvent.lost(report).write(to: &writer)
-        writer.endObject()
+        let payload = EventPublisher.payload(at: wall) { CacheEvent.lost(report).write(to: &$0) }
         bridge.report(
             Message.create(
-                topic: "martlet/\(box)/cache/lost", payload: writer.finish(), qos: .atLeastOnce, publishedAt: wall))
+                topic: "martlet/\(box)/cache/lost", payload: payload, qos: .atLeastOnce, publishedAt: wall))
     }
 }

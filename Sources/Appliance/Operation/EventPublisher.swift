@@ -46,14 +46,20 @@ final class EventPublisher: BrokerObserver {
             return
         }
         let wall = SystemClock.wall()
+        let payload = EventPublisher.payload(at: wall, members)
+        if waiting.isEmpty { eventLoop.assumeIsolated().execute { self.publishWaiting() } }
+        waiting.append((topic, payload, wall))
+    }
+
+    /// What an event says: when it was, and its members.
+    static func payload(at wall: Timestamp, _ members: (inout JSONWriter) -> Void) -> [UInt8] {
         var writer = JSONWriter()
         writer.beginObject()
         writer.name("time")
         writer.integer(wall.milliseconds)
         members(&writer)
         writer.endObject()
-        if waiting.isEmpty { eventLoop.assumeIsolated().execute { self.publishWaiting() } }
-        waiting.append((topic, writer.finish(), wall))
+        return writer.finish()
     }
 
     private func publishWaiting() {
