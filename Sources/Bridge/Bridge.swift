@@ -184,7 +184,7 @@ public final class Bridge {
 
     /// Whether so much waits for the disk that publishers are to be held back.
     public var isBehind: Bool {
-        routes.reduce(0) { $0 + $1.uncommittedBytes } > BridgeLane.Limits().maximumUncommittedBytes / 2
+        routes.reduce(0) { $0 + $1.uncommittedBytes } > BridgeLane.Limits.uncommittedBytes / 2
     }
 
     /// Whether publishers are to be refused because the cache has no room for what they publish.

@@ -91,7 +91,7 @@ extension BridgeLane {
     /// The read that is to be made now, if any: while connected, when half of the buffer is free and the disk has more.
     /// There is one at a time; ``finishRead(_:nextSequence:damaged:)`` or ``readFailed()`` ends it.
     public mutating func takeRead() -> LaneRead? {
-        guard link != nil, readUpTo == nil, bufferedThrough < committedThrough,
+        guard link != nil, readUpTo == nil, isReadingFromDisk,
             bufferedBytes <= limits.maximumBufferedBytes / 2
         else { return nil }
         readUpTo = committedThrough

@@ -27,8 +27,9 @@ public struct BridgeLane {
         /// Bytes of committed messages held in memory; one message is held even if it is larger.
         public var maximumBufferedBytes = 4 << 20
         /// Bytes of messages that wait for their commit. At half of it QoS 0 messages are refused and counted, at all of it
-        /// every message: publishers of QoS 1 and 2 are held back before (``BridgeLane/isBehind``).
-        public var maximumUncommittedBytes = 64 << 20
+        /// every message: publishers of QoS 1 and 2 are held back before (``Bridge/isBehind``).
+        public var maximumUncommittedBytes = uncommittedBytes
+        static let uncommittedBytes = 64 << 20
         /// Messages of one page read from disk.
         public var pageCount = 2_000
         /// How long an acknowledgement may wait to be written when nothing else is.
@@ -184,9 +185,6 @@ public struct BridgeLane {
 
     /// Whether messages wait that were stored before the present connection.
     public var hasBackfill: Bool { acknowledgedThrough < backfillThrough }
-
-    /// Whether half of what may wait for the disk is waiting: from here on publishers are to be held back.
-    public var isBehind: Bool { uncommittedBytes > limits.maximumUncommittedBytes / 2 }
 
     /// Adds a message at the end, into the batch being filled. Its topic, QoS and retain flag are those to send it with.
     ///
