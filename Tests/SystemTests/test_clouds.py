@@ -129,8 +129,10 @@ def test_enos_is_connected_to_with_a_signature(enos, line):
     assert connect.password.decode() == enos_sign("box", "gateway", "box", options["timestamp"], "s-box")
 
 
-def test_posts_go_to_enos_after_their_devices_have_logged_in(enos, connect):
+def test_posts_go_to_enos_after_their_devices_have_logged_in(enos, connect, line):
     platform = enos()
+    # What is published before there is a connection is history.
+    wait_for_subscription(line, topic("gateway", "box", "service/+"))
     client = connect(at=platform.box)
     client.publish(topic("meter", "m1", "measurepoint/post"), post(1.5, 1_700_000_000_001), 1)
     client.publish(topic("meter", "m2", "measurepoint/post"), post(2.5, 1_700_000_000_002), 1)
@@ -271,6 +273,7 @@ def test_azure_is_connected_to_with_a_token(azure, line):
 
 def test_messages_go_to_azure_with_their_properties_and_history_is_marked(azure, connect, line):
     hub = azure()
+    wait_for_subscription(line, "$iothub/methods/POST/#")
     client = connect(at=hub.box)
     client.publish(topic("meter", "m1", "measurepoint/post"), post(1.5, 1_700_000_000_001), 1)
     properties, body = hub.event()
