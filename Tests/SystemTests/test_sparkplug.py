@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from harness.modbus import Device, ModbusTcp
+from harness.modbus import Device, ModbusTcp, meter
 from harness.mqtt_client import Client
 from harness.sparkplug_host import SparkplugHost
 from harness.waiting import eventually
@@ -29,38 +29,6 @@ max-back-off = "1s"
   group = "{GROUP}"
   edge-node = "{NODE}"
   {keys}
-"""
-
-
-def meter(server):
-    return f"""
-[[product]]
-key = "meter"
-[[product.group]]
-name = "g"
-interval = "100ms"
-[[product.point]]
-identifier = "temp"
-type = "INT"
-unit = "°C"
-area = "input-register"
-address = 0
-[[product.point]]
-identifier = "setpoint"
-type = "INT"
-area = "holding-register"
-address = 0
-writable = true
-[[bus]]
-name = "line"
-timeout = "200ms"
-retries = 0
-{server.bus}
-[[device]]
-product = "meter"
-key = "m1"
-bus = "line"
-unit-identifier = 1
 """
 
 

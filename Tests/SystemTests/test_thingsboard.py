@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from harness.modbus import Device, ModbusTcp
+from harness.modbus import Device, ModbusTcp, meter
 from harness.mqtt_client import Client
 from harness.waiting import eventually
 
@@ -72,33 +72,7 @@ class ThingsBoard:
 
 
 def configuration(port, server):
-    return f"""
-[[product]]
-key = "meter"
-[[product.group]]
-name = "g"
-interval = "100ms"
-[[product.point]]
-identifier = "temp"
-type = "INT"
-area = "input-register"
-address = 0
-[[product.point]]
-identifier = "setpoint"
-type = "INT"
-area = "holding-register"
-address = 0
-writable = true
-[[bus]]
-name = "line"
-timeout = "200ms"
-retries = 0
-{server.bus}
-[[device]]
-product = "meter"
-key = "m1"
-bus = "line"
-unit-identifier = 1
+    return f"""{meter(server)}
 [[bridge]]
 name = "thingsboard"
 host = "127.0.0.1"

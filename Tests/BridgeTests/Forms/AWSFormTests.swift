@@ -8,19 +8,11 @@ import Testing
 @Suite("AWS IoT Core")
 struct AWSFormTests {
     private static let shadow = "$aws/things/box-1/shadow"
-    private static let devices = [
-        FormDevice(
-            product: "meter", key: "m1",
-            points: [
-                FormPoint(identifier: "setpoint", type: .double, isWritable: true),
-                FormPoint(identifier: "temp", type: .double),
-            ])
-    ]
 
     private func conversation(_ change: (inout AWSConfiguration) -> Void = { _ in }) -> FormConversation<AWSForm> {
         var configuration = AWSConfiguration(thing: "box-1")
         change(&configuration)
-        return FormConversation(AWSForm(name: "cloud", configuration: configuration, devices: Self.devices))
+        return FormConversation(AWSForm(name: "cloud", configuration: configuration, devices: [.meter]))
     }
 
     private func started(_ change: (inout AWSConfiguration) -> Void = { _ in }) -> FormConversation<AWSForm> {

@@ -8,19 +8,11 @@ import Testing
 @Suite("Azure IoT Hub")
 struct AzureFormTests {
     private static let key = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
-    private static let devices = [
-        FormDevice(
-            product: "meter", key: "m1",
-            points: [
-                FormPoint(identifier: "setpoint", type: .double, isWritable: true),
-                FormPoint(identifier: "temp", type: .double),
-            ])
-    ]
 
     private func conversation(_ change: (inout AzureConfiguration) -> Void = { _ in }) -> FormConversation<AzureForm> {
         var configuration = AzureConfiguration(hub: "hub.azure-devices.net")
         change(&configuration)
-        return FormConversation(AzureForm(name: "cloud", configuration: configuration, devices: Self.devices))
+        return FormConversation(AzureForm(name: "cloud", configuration: configuration, devices: [.meter]))
     }
 
     private func started(_ change: (inout AzureConfiguration) -> Void = { _ in }) throws -> FormConversation<AzureForm> {

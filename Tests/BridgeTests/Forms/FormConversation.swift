@@ -136,3 +136,13 @@ extension String {
     var payloadText: String { firstIndex(of: " ").map { String(self[index(after: $0)...]) } ?? self }
     var topicText: String { String(prefix { $0 != " " }) }
 }
+
+extension FormDevice {
+    /// A device with a point that can be written and one that cannot.
+    static let meter = FormDevice(
+        product: "meter", key: "m1",
+        points: [
+            FormPoint(identifier: "setpoint", type: .double, isWritable: true),
+            FormPoint(identifier: "temp", type: .double),
+        ])
+}

@@ -197,3 +197,36 @@ class ModbusRtu(ModbusServer):
 
     def _corrupted(self, data):
         return data[:-1] + bytes([data[-1] ^ 0xFF])
+
+
+def meter(server):
+    """The configuration of a meter on a line of its own: a temperature, and a set point that can be written."""
+    return f"""
+[[product]]
+key = "meter"
+[[product.group]]
+name = "g"
+interval = "100ms"
+[[product.point]]
+identifier = "temp"
+type = "INT"
+unit = "°C"
+area = "input-register"
+address = 0
+[[product.point]]
+identifier = "setpoint"
+type = "INT"
+area = "holding-register"
+address = 0
+writable = true
+[[bus]]
+name = "line"
+timeout = "200ms"
+retries = 0
+{server.bus}
+[[device]]
+product = "meter"
+key = "m1"
+bus = "line"
+unit-identifier = 1
+"""
