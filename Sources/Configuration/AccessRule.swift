@@ -22,14 +22,14 @@ extension MartletConfiguration {
         public var address: AddressRange?
         /// With `%c` and `%u`; nil for any topic.
         public var topic: String?
-        public internal(set) var source = TableSource()
+        public package(set) var source = TableSource()
 
         public init() {}
     }
 }
 
 extension MartletConfiguration.AccessRule: ConfigurationTable {
-    static let schema = Schema<Self>(
+    package static let schema = Schema<Self>(
         "What clients may do. The first rule decides that fits client, action and topic; without one, default-access."
     ) {
         Key("access", \.access, .choice(Access.self), .required, help: "Whether it is allowed.")

@@ -11,14 +11,14 @@ extension MartletConfiguration {
         /// The name of a built-in profile or the path of a file, as written; see ``MartletConfiguration/boardProfile(_:)``.
         public var board = "generic"
         public var logLevel = LogLevel.notice
-        public internal(set) var source = TableSource()
+        public package(set) var source = TableSource()
 
         public init() {}
     }
 }
 
 extension MartletConfiguration.Appliance: ConfigurationTable {
-    static let schema = Schema<Self>("The box as a whole.") {
+    package static let schema = Schema<Self>("The box as a whole.") {
         Key("name", \.name, .name, help: "The box's name in logs and in the live summary.")
         Key(
             "data-directory", \.dataDirectory, .path,

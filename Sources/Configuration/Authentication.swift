@@ -9,7 +9,7 @@ extension MartletConfiguration {
 
         public var passwordFile: String?
         public var defaultAccess = DefaultAccess.automatic
-        public internal(set) var source = TableSource()
+        public package(set) var source = TableSource()
 
         public init() {}
 
@@ -19,7 +19,7 @@ extension MartletConfiguration {
 }
 
 extension MartletConfiguration.Authentication: ConfigurationTable {
-    static let schema = Schema<Self>("How clients prove who they are.") {
+    package static let schema = Schema<Self>("How clients prove who they are.") {
         Key(
             "password-file", \.passwordFile, .path, example: "users",
             help: "User names and hashed passwords or SCRAM verifiers, as martlet passwd and mosquitto_passwd write them. "

@@ -3,7 +3,7 @@ public struct BoardProfile: Sendable, Equatable {
     /// For people.
     public var name = ""
     public var storage = Storage()
-    public internal(set) var source = TableSource()
+    public package(set) var source = TableSource()
 
     public init() {}
 
@@ -23,7 +23,7 @@ public struct BoardProfile: Sendable, Equatable {
         public var writeAmplification = 1.0
         /// The block device's name in /dev.
         public var dataDevice: String?
-        public internal(set) var source = TableSource()
+        public package(set) var source = TableSource()
 
         public init() {}
 
@@ -38,14 +38,14 @@ public struct BoardProfile: Sendable, Equatable {
 }
 
 extension BoardProfile: ConfigurationTable {
-    static let schema = Schema<Self>("The profile of a board.") {
+    package static let schema = Schema<Self>("The profile of a board.") {
         Key("name", \.name, .label, .required, help: "The board, for people.")
         Subtable("storage", \.storage)
     }
 }
 
 extension BoardProfile.Storage: ConfigurationTable {
-    static let schema = Schema<Self>("The medium that the data directory lies on.") {
+    package static let schema = Schema<Self>("The medium that the data directory lies on.") {
         Key("medium", \.medium, .label, example: "eMMC", help: "What it is, for people.")
         Key(
             "cache-share", \.cacheShare, .number(0.01...1),

@@ -10,14 +10,14 @@ extension MartletConfiguration.Bridge {
         public var batchAge = Duration.zero
         public var jobsTopic = "aws/jobs"
         public var commandTimeout = Duration.seconds(30)
-        public internal(set) var source = TableSource()
+        public package(set) var source = TableSource()
 
         public init() {}
     }
 }
 
 extension MartletConfiguration.Bridge.AWS: ConfigurationTable {
-    static let schema = Schema<Self>("The upstream is AWS IoT Core, and the box a thing of it.") {
+    package static let schema = Schema<Self>("The upstream is AWS IoT Core, and the box a thing of it.") {
         Key("thing", \.thing, .topicLevel, .required, help: "The thing's name.")
         Key(
             "topic", \.topic, .topicTemplate,

@@ -8,7 +8,7 @@ extension MartletConfiguration.Bridge {
         public var payload: String?
         public var qos = QoS.atLeastOnce
         public var retain = false
-        public internal(set) var source = TableSource()
+        public package(set) var source = TableSource()
 
         public init() {}
     }
@@ -20,14 +20,14 @@ extension MartletConfiguration.Bridge {
         public var payload: String?
         public var qos = QoS.atLeastOnce
         public var retain = false
-        public internal(set) var source = TableSource()
+        public package(set) var source = TableSource()
 
         public init() {}
     }
 }
 
 extension MartletConfiguration.Bridge.Birth: ConfigurationTable {
-    static let schema = Schema<Self>("What the bridge publishes upstream each time that it has come.") {
+    package static let schema = Schema<Self>("What the bridge publishes upstream each time that it has come.") {
         Key("topic", \.topic, .topicName, .required, help: "The topic, as the upstream has it.")
         Key("payload", \.payload, .program(bytes: 65_535), example: "online", help: "The payload; empty when not set.")
         Key("qos", \.qos, .qos(below: .exactlyOnce), help: "The QoS.")
@@ -36,7 +36,7 @@ extension MartletConfiguration.Bridge.Birth: ConfigurationTable {
 }
 
 extension MartletConfiguration.Bridge.Will: ConfigurationTable {
-    static let schema = Schema<Self>(
+    package static let schema = Schema<Self>(
         "What the upstream publishes when the bridge is lost, and the bridge itself before it leaves."
     ) {
         Key("topic", \.topic, .topicName, .required, help: "The topic, as the upstream has it.")

@@ -18,7 +18,7 @@ extension MartletConfiguration.Bridge {
         public var batchAge = Duration.zero
         public var messagesTopic = "azure/messages"
         public var commandTimeout = Duration.seconds(30)
-        public internal(set) var source = TableSource()
+        public package(set) var source = TableSource()
 
         public init() {}
     }
@@ -27,7 +27,7 @@ extension MartletConfiguration.Bridge {
 extension MartletConfiguration.Bridge.Azure: ConfigurationTable {
     private static let isSAS = Key<Self>.Condition("authentication", text: "authentication is \"sas\"") { $0.authentication == .sas }
 
-    static let schema = Schema<Self>("The upstream is an Azure IoT Hub, and the box a device of it: client-identifier is its name.") {
+    package static let schema = Schema<Self>("The upstream is an Azure IoT Hub, and the box a device of it: client-identifier is its name.") {
         Key("hub", \.hub, .host, example: "hub-1.azure-devices.net", help: "The hub's host name, if it is not the bridge's host.")
         Key("authentication", \.authentication, .choice(Authentication.self), help: "A token, or the bridge's client certificate.")
         Key("key-file", \.keyFile, .path, .required, when: isSAS, example: "azure.key", help: "File with the device's key, as the hub shows it.")

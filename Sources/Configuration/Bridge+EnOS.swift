@@ -23,14 +23,14 @@ extension MartletConfiguration.Bridge {
         public var compression = Compression.none
         public var commandTimeout = Duration.seconds(30)
         public var rrpcTimeout = Duration.seconds(8)
-        public internal(set) var source = TableSource()
+        public package(set) var source = TableSource()
 
         public init() {}
     }
 }
 
 extension MartletConfiguration.Bridge.EnOS: ConfigurationTable {
-    static let schema = Schema<Self>("The upstream is the EnOS platform, and the box a gateway of it.") {
+    package static let schema = Schema<Self>("The upstream is the EnOS platform, and the box a gateway of it.") {
         Key("product-key", \.productKey, .topicLevel, .required, help: "The gateway's product key.")
         Key("device-key", \.deviceKey, .topicLevel, .required, help: "The gateway's device key.")
         Key(

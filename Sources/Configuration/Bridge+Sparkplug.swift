@@ -13,14 +13,14 @@ extension MartletConfiguration.Bridge {
         public var batchSize = 100
         public var batchAge = Duration.zero
         public var commandTimeout = Duration.seconds(30)
-        public internal(set) var source = TableSource()
+        public package(set) var source = TableSource()
 
         public init() {}
     }
 }
 
 extension MartletConfiguration.Bridge.Sparkplug: ConfigurationTable {
-    static let schema = Schema<Self>("The upstream is an MQTT broker where hosts speak Sparkplug B, and the box an edge node.") {
+    package static let schema = Schema<Self>("The upstream is an MQTT broker where hosts speak Sparkplug B, and the box an edge node.") {
         Key("group", \.group, .topicLevel, .required, help: "The group that the edge node belongs to.")
         Key("edge-node", \.edgeNode, .topicLevel, .required, help: "What the edge node is called; unique within its group.")
         Key(

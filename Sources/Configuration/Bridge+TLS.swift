@@ -19,7 +19,7 @@ extension MartletConfiguration.Bridge {
         public var cipherSuites: String?
         public var alpn: [String]?
         public var insecureNoVerification = false
-        public internal(set) var source = TableSource()
+        public package(set) var source = TableSource()
 
         public init() {}
     }
@@ -42,7 +42,7 @@ extension MartletConfiguration.Bridge.TLS: ConfigurationTable {
     ) { $0.pskFile == nil && !$0.insecureNoVerification }
     private static let hasNoPSK = Key<Self>.Condition("psk-file", text: "there is no psk-file") { $0.pskFile == nil }
 
-    static let schema = Schema<Self>("Whom the bridge trusts, and what it shows of itself. All files are read anew for each connection.") {
+    package static let schema = Schema<Self>("Whom the bridge trusts, and what it shows of itself. All files are read anew for each connection.") {
         Key(
             "ca-file", \.caFile, .path, when: verifies, example: "upstream-ca.pem",
             help: "Certificates of the authorities that the server's certificate may come from, as PEM. When not set: those that the machine trusts."

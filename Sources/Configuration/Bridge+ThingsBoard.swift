@@ -11,14 +11,14 @@ extension MartletConfiguration.Bridge {
         public var batchSize = 100
         public var batchAge = Duration.zero
         public var commandTimeout = Duration.seconds(10)
-        public internal(set) var source = TableSource()
+        public package(set) var source = TableSource()
 
         public init() {}
     }
 }
 
 extension MartletConfiguration.Bridge.ThingsBoard: ConfigurationTable {
-    static let schema = Schema<Self>("The upstream is ThingsBoard, and the box a gateway of it.") {
+    package static let schema = Schema<Self>("The upstream is ThingsBoard, and the box a gateway of it.") {
         Key(
             "token-file", \.tokenFile, .path, example: "thingsboard.token",
             help: "File with the gateway's access token. Not set if the bridge has a user-name and a password-file."

@@ -58,7 +58,7 @@ extension MartletConfiguration {
         public var receive: [Receive] = []
         public var birth: Birth?
         public var will: Will?
-        public internal(set) var source = TableSource()
+        public package(set) var source = TableSource()
 
         public init() {}
     }
@@ -76,7 +76,7 @@ extension MartletConfiguration.Bridge: ConfigurationTable {
     }
     private static let hasUser = Key<Self>.Condition("user-name", text: "there is a user-name") { $0.userName != nil }
 
-    static let schema = Schema<Self>("An upstream MQTT broker.") {
+    package static let schema = Schema<Self>("An upstream MQTT broker.") {
         Key("name", \.name, .name, .required, help: "The bridge's name in logs, metrics and the cache.")
         Key("host", \.host, .host, .required, help: "Name or address of the upstream broker.")
         Key(

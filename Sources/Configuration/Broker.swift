@@ -47,14 +47,14 @@ extension MartletConfiguration {
         public var maxHops = 0
         /// Zero for none.
         public var sysInterval = Duration.seconds(10)
-        public internal(set) var source = TableSource()
+        public package(set) var source = TableSource()
 
         public init() {}
     }
 }
 
 extension MartletConfiguration.Broker: ConfigurationTable {
-    static let schema = Schema<Self>("The limits of the local MQTT broker.") {
+    package static let schema = Schema<Self>("The limits of the local MQTT broker.") {
         Key(
             "max-packet-size", \.maxPacketSize, .size(.kibibytes(1)...(.mebibytes(256))),
             help: "A client that sends a larger packet is disconnected."

@@ -25,7 +25,7 @@ extension MartletConfiguration {
         public var retries = 2
         public var maxBackOff = Duration.seconds(60)
         public var maxGap = 8
-        public internal(set) var source = TableSource()
+        public package(set) var source = TableSource()
 
         public init() {}
 
@@ -45,7 +45,7 @@ extension MartletConfiguration.Bus: ConfigurationTable {
         $0.protocol == .modbusRTU
     }
 
-    static let schema = Schema<Self>("A line with devices on it.") {
+    package static let schema = Schema<Self>("A line with devices on it.") {
         Key("name", \.name, .name, .required, help: "What devices refer to; also in logs.")
         Key("protocol", \.protocol, .choice(BusProtocol.self), .required, help: "What is spoken on the line.")
         Key("host", \.host, .host, .required, when: isTCP, help: "Name or address of the device or gateway.")

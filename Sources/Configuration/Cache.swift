@@ -34,14 +34,14 @@ extension MartletConfiguration {
         public var whenFull = WhenFull.dropOldest
         public var compression = Compression.none
         public var commitInterval = Duration.milliseconds(200)
-        public internal(set) var source = TableSource()
+        public package(set) var source = TableSource()
 
         public init() {}
     }
 }
 
 extension MartletConfiguration.Cache: ConfigurationTable {
-    static let schema = Schema<Self>("What waits on disk until an upstream broker has acknowledged it.") {
+    package static let schema = Schema<Self>("What waits on disk until an upstream broker has acknowledged it.") {
         Key(
             "size", \.size, .cacheSize(.mebibytes(1)...(.gibibytes(16_384)), .minutes(1)...(.days(3650))),
             help: "Space on disk of all bridges together: the board's share of it, a size, or the time that it shall last for."

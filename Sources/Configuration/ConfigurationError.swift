@@ -34,23 +34,23 @@ public struct ConfigurationErrors: Error, Sendable, Hashable, CustomStringConver
 }
 
 /// Collects the mistakes while a file is decoded and checked.
-struct Findings {
+package struct Findings {
     /// A file of nothing but mistakes is not reported beyond this.
-    static let limit = 1000
+    package static let limit = 1000
 
-    let file: String
-    private(set) var errors: [ConfigurationError] = []
+    package let file: String
+    package private(set) var errors: [ConfigurationError] = []
 
-    init(file: String) { self.file = file }
+    package init(file: String) { self.file = file }
 
-    mutating func report(_ position: SourcePosition, _ message: String) {
+    package mutating func report(_ position: SourcePosition, _ message: String) {
         guard errors.count < Findings.limit else { return }
         errors.append(ConfigurationError(position, message))
     }
 
-    mutating func report(_ mark: TOMLMark, _ message: String) { report(position(mark), message) }
+    package mutating func report(_ mark: TOMLMark, _ message: String) { report(position(mark), message) }
 
-    func position(_ mark: TOMLMark) -> SourcePosition {
+    package func position(_ mark: TOMLMark) -> SourcePosition {
         SourcePosition(file: file, line: Int(mark.line), column: Int(mark.column))
     }
 }

@@ -16,7 +16,7 @@ extension MartletConfiguration {
         public var retries: Int?
         /// nil: as the bus has it.
         public var maxGap: Int?
-        public internal(set) var source = TableSource()
+        public package(set) var source = TableSource()
 
         public init() {}
 
@@ -27,7 +27,7 @@ extension MartletConfiguration {
 extension MartletConfiguration.Device: ConfigurationTable {
     private static let onBus = Key<Self>.Condition("bus", text: "there is a bus") { $0.bus != nil }
 
-    static let schema = Schema<Self>("A device of a product.") {
+    package static let schema = Schema<Self>("A device of a product.") {
         Key("product", \.product, .topicLevel, .required, help: "The key of its product.")
         Key("key", \.key, .topicLevel, .required, help: "Device key: the third level of the device's topics.")
         Key("name", \.name, .label, example: "Meter in the hall", help: "For people.")

@@ -1,5 +1,5 @@
 /// The name that was probably meant: the one fewest edits away, if those are few for its length.
-func nearest(to name: String, among names: [String]) -> String? {
+package func nearest(to name: String, among names: [String]) -> String? {
     let length = name.utf8.count
     guard length <= 64 else { return nil }
     var best: (name: String, distance: Int)?

@@ -16,7 +16,7 @@ extension MartletConfiguration.Bridge {
         public var maxSize: Int?
         /// nil as for ``whenFull``.
         public var maxAge: Duration?
-        public internal(set) var source = TableSource()
+        public package(set) var source = TableSource()
 
         public init() {}
     }
@@ -63,7 +63,7 @@ extension MartletConfiguration.Bridge {
 }
 
 extension MartletConfiguration.Bridge.Forward: ConfigurationTable {
-    static let schema = Schema<Self>("Local topics that go to the upstream broker, and how they wait for it.") {
+    package static let schema = Schema<Self>("Local topics that go to the upstream broker, and how they wait for it.") {
         topicKeys(qos: "The QoS to send with; 2 counts as 1.")
         Key(
             "priority", \.priority, .integer(0...9),

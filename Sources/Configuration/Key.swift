@@ -1,38 +1,38 @@
 /// The declaration of one key of a table: name, type, default, allowed values, unit and help.
-struct Key<Root: ConfigurationTable>: Sendable {
+package struct Key<Root: ConfigurationTable>: Sendable {
     /// When a key has a meaning, told by other keys of its table.
-    struct Condition: Sendable {
+    package struct Condition: Sendable {
         /// The keys that `holds` looks at.
-        let keys: [String]
+        package let keys: [String]
         /// Completes "only when …".
-        let text: String
-        let holds: @Sendable (Root) -> Bool
+        package let text: String
+        package let holds: @Sendable (Root) -> Bool
 
-        init(_ keys: String..., text: String, holds: @escaping @Sendable (Root) -> Bool) {
+        package init(_ keys: String..., text: String, holds: @escaping @Sendable (Root) -> Bool) {
             self.keys = keys
             self.text = text
             self.holds = holds
         }
     }
 
-    enum Requirement {
+    package enum Requirement {
         case optional
         /// Must be in the file; under a condition only where that holds.
         case required
     }
 
-    let description: KeyDescription
-    let isRequired: Bool
-    let condition: Condition?
+    package let description: KeyDescription
+    package let isRequired: Bool
+    package let condition: Condition?
     /// Stores the value, or throws what is wrong with it.
-    let read: @Sendable (TOMLValue, inout Root) throws(Refusal) -> Void
+    package let read: @Sendable (TOMLValue, inout Root) throws(Refusal) -> Void
     /// The value as TOML; nil when it is absent.
-    let write: @Sendable (Root) -> String?
+    package let write: @Sendable (Root) -> String?
 
-    var name: String { description.name }
+    package var name: String { description.name }
 
     /// A key with a value always: the struct's own, unless the file says otherwise.
-    init<Value: Equatable & Sendable>(
+    package init<Value: Equatable & Sendable>(
         _ name: String,
         _ path: any WritableKeyPath<Root, Value> & Sendable,
         _ type: ValueType<Value>,
@@ -53,7 +53,7 @@ struct Key<Root: ConfigurationTable>: Sendable {
     }
 
     /// A key that may be absent.
-    init<Value: Equatable & Sendable>(
+    package init<Value: Equatable & Sendable>(
         _ name: String,
         _ path: any WritableKeyPath<Root, Value?> & Sendable,
         _ type: ValueType<Value>,
@@ -75,23 +75,23 @@ struct Key<Root: ConfigurationTable>: Sendable {
 }
 
 /// What the printers say of a key.
-struct KeyDescription: Sendable {
-    let name: String
+package struct KeyDescription: Sendable {
+    package let name: String
     /// `integer`, `duration`…
-    let type: String
+    package let type: String
     /// The range or the list of values; empty when the type says it all.
-    let allowed: String
-    let unit: String?
-    let help: String
-    let condition: String?
-    let isRequired: Bool
+    package let allowed: String
+    package let unit: String?
+    package let help: String
+    package let condition: String?
+    package let isRequired: Bool
     /// nil for a key that is required, or not set by default.
-    let defaultText: String?
+    package let defaultText: String?
     /// For a key that is not set by default.
-    let exampleText: String?
+    package let exampleText: String?
 
     /// `1…65535 registers`
-    var range: String {
+    package var range: String {
         guard let unit else { return allowed }
         return allowed.isEmpty ? unit : "\(allowed) \(unit)"
     }

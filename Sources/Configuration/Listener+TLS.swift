@@ -50,7 +50,7 @@ extension MartletConfiguration.Listener {
         public var host = ""
         public var certificateFile = ""
         public var keyFile = ""
-        public internal(set) var source = TableSource()
+        public package(set) var source = TableSource()
 
         public init() {}
     }
@@ -73,7 +73,7 @@ extension MartletConfiguration.Listener {
 }
 
 extension MartletConfiguration.Listener.ServerName: ConfigurationTable {
-    static let schema = Schema<Self>("The certificate for clients that ask for this host (Server Name Indication).") {
+    package static let schema = Schema<Self>("The certificate for clients that ask for this host (Server Name Indication).") {
         Key("host", \.host, .serverName, .required, help: "The name that clients ask for.")
         Key("certificate-file", \.certificateFile, .path, .required, help: "As the listener's.")
         Key("key-file", \.keyFile, .path, .required, help: "As the listener's.")

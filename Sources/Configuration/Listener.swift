@@ -36,7 +36,7 @@ extension MartletConfiguration {
         public var connectTimeout = Duration.seconds(10)
         public var maxUnconnected = 2000
         public var tls = TLS()
-        public internal(set) var source = TableSource()
+        public package(set) var source = TableSource()
 
         public init() {}
 
@@ -64,7 +64,7 @@ extension MartletConfiguration.Listener: ConfigurationTable {
         "client-certificate", text: "client-certificate is \"optional\" or \"required\""
     ) { $0.tls.clientCertificate != .none }
 
-    static let schema = Schema<Self>("A place where MQTT clients connect. Without any there is one on 127.0.0.1:1883.") {
+    package static let schema = Schema<Self>("A place where MQTT clients connect. Without any there is one on 127.0.0.1:1883.") {
         Key("name", \.name, .name, help: "The listener's name in logs.")
         Key(
             "transport", \.transport, .choice(Transport.self),

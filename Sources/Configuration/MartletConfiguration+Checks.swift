@@ -85,7 +85,7 @@ extension Findings {
     /// Reports each table whose name an earlier one has.
     ///
     /// - Parameter key: the key that holds the name, with `others` if several make it up.
-    mutating func reportDuplicates<Table: ConfigurationTable>(
+    package mutating func reportDuplicates<Table: ConfigurationTable>(
         _ tables: [Table], _ key: String, _ others: String..., what: String, name: (Table) -> String
     ) {
         var lines: [String: Int] = [:]
@@ -100,7 +100,7 @@ extension Findings {
         }
     }
 
-    mutating func reportDangling(_ position: SourcePosition, _ what: String, _ name: String, known: [String]) {
+    package mutating func reportDangling(_ position: SourcePosition, _ what: String, _ name: String, known: [String]) {
         guard errors.count < Findings.limit else { return }
         let hint: String
         if known.isEmpty {

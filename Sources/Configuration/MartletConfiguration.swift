@@ -20,7 +20,7 @@ public struct MartletConfiguration: Sendable, Equatable {
     public var metrics = Metrics()
 
     /// The file; its keys are the tables.
-    public internal(set) var source = TableSource()
+    public package(set) var source = TableSource()
 
     public init() {}
 
@@ -37,7 +37,7 @@ public struct MartletConfiguration: Sendable, Equatable {
 }
 
 extension MartletConfiguration: ConfigurationTable {
-    static let schema = Schema<Self>("The whole file.") {
+    package static let schema = Schema<Self>("The whole file.") {
         Subtable("appliance", \.appliance)
         Subtable("broker", \.broker)
         Subtable("listener", \.listeners, limit: 64, examples: Listener.examples)
@@ -58,7 +58,7 @@ extension MartletConfiguration: ConfigurationTable {
 
 extension ConfigurationTable {
     /// A value for the printed file.
-    static func example(_ change: (inout Self) -> Void) -> Self {
+    package static func example(_ change: (inout Self) -> Void) -> Self {
         var table = Self()
         change(&table)
         return table

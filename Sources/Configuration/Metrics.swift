@@ -6,14 +6,14 @@ extension MartletConfiguration {
         public var port: Int?
         public var path = "/metrics"
         public var allowAnonymous = false
-        public internal(set) var source = TableSource()
+        public package(set) var source = TableSource()
 
         public init() {}
     }
 }
 
 extension MartletConfiguration.Metrics: ConfigurationTable {
-    static let schema = Schema<Self>("Metrics over HTTP in the OpenMetrics format, for Prometheus and others like it.") {
+    package static let schema = Schema<Self>("Metrics over HTTP in the OpenMetrics format, for Prometheus and others like it.") {
         Key("port", \.port, .integer(1...65_535), example: 9464, help: "TCP port. Without it there are no metrics.")
         Key("address", \.address, .address, help: "The network interface by its address; 0.0.0.0 or :: for all of them.")
         Key("path", \.path, .httpPath, help: "The path of the page.")

@@ -41,7 +41,7 @@ extension MartletConfiguration.Product {
         public var scale: Double?
         public var offset: Double?
         public var writable = false
-        public internal(set) var source = TableSource()
+        public package(set) var source = TableSource()
 
         public init() {}
 
@@ -73,7 +73,7 @@ extension MartletConfiguration.Product.Point: ConfigurationTable {
         return $0.type == .bool && !area.isBits
     }
 
-    static let schema = Schema<Self>("A measurement point.") {
+    package static let schema = Schema<Self>("A measurement point.") {
         Key(
             "identifier", \.identifier, .name, .required,
             help: "The point's name in the device topics and in rules."

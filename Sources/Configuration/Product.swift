@@ -5,7 +5,7 @@ extension MartletConfiguration {
         public var name: String?
         public var groups: [Group] = []
         public var points: [Point] = []
-        public internal(set) var source = TableSource()
+        public package(set) var source = TableSource()
 
         public init() {}
 
@@ -13,7 +13,7 @@ extension MartletConfiguration {
         public struct Group: Sendable, Equatable {
             public var name = ""
             public var interval = Duration.seconds(1)
-            public internal(set) var source = TableSource()
+            public package(set) var source = TableSource()
 
             public init() {}
         }
@@ -29,7 +29,7 @@ extension MartletConfiguration {
 }
 
 extension MartletConfiguration.Product: ConfigurationTable {
-    static let schema = Schema<Self>(
+    package static let schema = Schema<Self>(
         "The model of a kind of device: its measurement points and, on a bus, where they are read."
     ) {
         Key("key", \.key, .topicLevel, .required, help: "Product key: the second level of the devices' topics.")
@@ -81,7 +81,7 @@ extension MartletConfiguration.Product: ConfigurationTable {
 }
 
 extension MartletConfiguration.Product.Group: ConfigurationTable {
-    static let schema = Schema<Self>("Points that are read together.") {
+    package static let schema = Schema<Self>("Points that are read together.") {
         Key("name", \.name, .name, .required, help: "What the points of the group refer to.")
         Key(
             "interval", \.interval, .duration(.milliseconds(10)...(.days(1))),

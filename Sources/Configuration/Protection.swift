@@ -28,7 +28,7 @@ extension MartletConfiguration {
         public var publishRate: Int?
         public var publishByteRate: Int?
         public var publishPolicy = PublishPolicy.slowDown
-        public internal(set) var source = TableSource()
+        public package(set) var source = TableSource()
 
         public init() {}
     }
@@ -37,7 +37,7 @@ extension MartletConfiguration {
 extension MartletConfiguration.Protection: ConfigurationTable {
     private static let bans = Key<Self>.Condition("ban-after", text: "ban-after is not 0") { $0.banAfter > 0 }
 
-    static let schema = Schema<Self>("Against clients that guess passwords, come and go without end, or flood.") {
+    package static let schema = Schema<Self>("Against clients that guess passwords, come and go without end, or flood.") {
         Key("ban-after", \.banAfter, .integer(0...1_000_000), help: "Failed logins within ban-window that lead to a ban; 0 for never.")
         Key("ban-window", \.banWindow, .duration(.seconds(1)...(.days(1))), when: bans, help: "The time in which they are counted.")
         Key("ban-time", \.banTime, .duration(.seconds(1)...(.days(7))), when: bans, help: "How long a ban lasts.")

@@ -22,14 +22,14 @@ extension MartletConfiguration.Bridge {
         public var prefix: String?
         public var topic: String?
         public var qos = QoS.atLeastOnce
-        public internal(set) var source = TableSource()
+        public package(set) var source = TableSource()
 
         public init() {}
     }
 }
 
 extension MartletConfiguration.Bridge.Receive: ConfigurationTable {
-    static let schema = Schema<Self>("Topics of the upstream broker that are published here.") {
+    package static let schema = Schema<Self>("Topics of the upstream broker that are published here.") {
         topicKeys(qos: "The highest QoS asked for.")
     } check: { route, findings in
         route.checkTopics(route.source, &findings)

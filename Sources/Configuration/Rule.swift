@@ -10,14 +10,14 @@ extension MartletConfiguration {
         public var topic = ""
         public var qos = QoS.atMostOnce
         public var retain = false
-        public internal(set) var source = TableSource()
+        public package(set) var source = TableSource()
 
         public init() {}
     }
 }
 
 extension MartletConfiguration.Rule: ConfigurationTable {
-    static let schema = Schema<Self>("A query on messages; what it gives is published.") {
+    package static let schema = Schema<Self>("A query on messages; what it gives is published.") {
         Key("name", \.name, .name, .required, help: "The rule's name in logs and metrics.")
         Key(
             "sql", \.sql, .program(bytes: 65_536), .required,

@@ -1,4 +1,4 @@
-extension Schema {
+package extension Schema {
     /// Decodes one table. Every mistake becomes a finding; what is wrong or missing keeps its default in the result.
     ///
     /// - Parameters:

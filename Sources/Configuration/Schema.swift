@@ -9,7 +9,7 @@
 // value that the struct starts with, so it is written once as well.
 
 /// A struct that a table of the file decodes into.
-protocol ConfigurationTable: Sendable, Equatable {
+package protocol ConfigurationTable: Sendable, Equatable {
     /// Everything at its default; required values empty.
     init()
 
@@ -20,22 +20,22 @@ protocol ConfigurationTable: Sendable, Equatable {
 }
 
 /// The declaration of one kind of table.
-struct Schema<Root: ConfigurationTable>: Sendable {
-    enum Entry: Sendable {
+package struct Schema<Root: ConfigurationTable>: Sendable {
+    package enum Entry: Sendable {
         case key(Key<Root>)
         case subtable(Subtable<Root>)
         /// A key that people try, with what to do instead.
         case refused(String, String)
     }
 
-    let help: String
-    let entries: [Entry]
-    let keys: [Key<Root>]
-    let subtables: [Subtable<Root>]
+    package let help: String
+    package let entries: [Entry]
+    package let keys: [Key<Root>]
+    package let subtables: [Subtable<Root>]
     /// Compares values of one table with each other.
-    let check: @Sendable (Root, inout Findings) -> Void
+    package let check: @Sendable (Root, inout Findings) -> Void
 
-    init(
+    package init(
         _ help: String,
         @SchemaBuilder<Root> entries: () -> [Entry],
         check: @escaping @Sendable (Root, inout Findings) -> Void = { _, _ in }
@@ -49,22 +49,22 @@ struct Schema<Root: ConfigurationTable>: Sendable {
 }
 
 /// A key that is refused with advice, whatever its value.
-struct RefusedKey {
-    let name: String
-    let advice: String
+package struct RefusedKey {
+    package let name: String
+    package let advice: String
 
-    init(_ name: String, _ advice: String) {
+    package init(_ name: String, _ advice: String) {
         self.name = name
         self.advice = advice
     }
 }
 
 @resultBuilder
-enum SchemaBuilder<Root: ConfigurationTable> {
-    static func buildExpression(_ key: Key<Root>) -> [Schema<Root>.Entry] { [.key(key)] }
-    static func buildExpression(_ table: Subtable<Root>) -> [Schema<Root>.Entry] { [.subtable(table)] }
-    static func buildExpression(_ key: RefusedKey) -> [Schema<Root>.Entry] { [.refused(key.name, key.advice)] }
+package enum SchemaBuilder<Root: ConfigurationTable> {
+    package static func buildExpression(_ key: Key<Root>) -> [Schema<Root>.Entry] { [.key(key)] }
+    package static func buildExpression(_ table: Subtable<Root>) -> [Schema<Root>.Entry] { [.subtable(table)] }
+    package static func buildExpression(_ key: RefusedKey) -> [Schema<Root>.Entry] { [.refused(key.name, key.advice)] }
     /// Keys that several kinds of table have.
-    static func buildExpression(_ keys: [Key<Root>]) -> [Schema<Root>.Entry] { keys.map { .key($0) } }
-    static func buildBlock(_ entries: [Schema<Root>.Entry]...) -> [Schema<Root>.Entry] { entries.flatMap { $0 } }
+    package static func buildExpression(_ keys: [Key<Root>]) -> [Schema<Root>.Entry] { keys.map { .key($0) } }
+    package static func buildBlock(_ entries: [Schema<Root>.Entry]...) -> [Schema<Root>.Entry] { entries.flatMap { $0 } }
 }

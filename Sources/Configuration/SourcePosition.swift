@@ -32,9 +32,9 @@ public struct TableSource: Sendable, Hashable {
     private var faulty: [String] = []
 
     /// The source of a table that was not read from a file.
-    init() { position = SourcePosition(file: "", line: 0, column: 0) }
+    package init() { position = SourcePosition(file: "", line: 0, column: 0) }
 
-    init(_ position: SourcePosition) { self.position = position }
+    package init(_ position: SourcePosition) { self.position = position }
 
     /// The position of a key's value, of the table's header when the key is not in the file.
     public subscript(key: String) -> SourcePosition {
@@ -51,11 +51,11 @@ public struct TableSource: Sendable, Hashable {
     /// As ``isSound(_:)-([String])``.
     public func isSound(_ keys: String...) -> Bool { isSound(keys) }
 
-    mutating func set(_ key: String, at mark: TOMLMark) {
+    package mutating func set(_ key: String, at mark: TOMLMark) {
         marks.append(Mark(key: key, line: mark.line, column: mark.column))
     }
 
-    mutating func refuse(_ key: String) { faulty.append(key) }
+    package mutating func refuse(_ key: String) { faulty.append(key) }
 
     /// Two tables are equal when their values are, wherever they were written.
     public static func == (a: TableSource, b: TableSource) -> Bool { true }

@@ -1,16 +1,16 @@
 /// The declaration of a table within a table: `[broker]`, or any number of `[[product.point]]`.
-struct Subtable<Root: ConfigurationTable>: Sendable {
-    let name: String
-    let decode: @Sendable (TOMLEntry, inout Root, inout Findings) -> Void
+package struct Subtable<Root: ConfigurationTable>: Sendable {
+    package let name: String
+    package let decode: @Sendable (TOMLEntry, inout Root, inout Findings) -> Void
     /// The tables of a value, as `[path.name]`.
-    let blocks: @Sendable (_ root: Root, _ path: String) -> [TableBlock]
+    package let blocks: @Sendable (_ root: Root, _ path: String) -> [TableBlock]
     /// What a new file shows after the tables of the value.
-    let exampleBlocks: @Sendable (_ path: String) -> [TableBlock]
+    package let exampleBlocks: @Sendable (_ path: String) -> [TableBlock]
     /// The declarations, for the reference page.
-    let reference: @Sendable (_ path: String) -> TableReference
+    package let reference: @Sendable (_ path: String) -> TableReference
 
     /// One table, which is at its defaults when the file has none.
-    init<Table: ConfigurationTable>(_ name: String, _ path: any WritableKeyPath<Root, Table> & Sendable) {
+    package init<Table: ConfigurationTable>(_ name: String, _ path: any WritableKeyPath<Root, Table> & Sendable) {
         self.name = name
         decode = { entry, root, findings in
             if let table = Self.single(Table.self, name, entry, &findings) { root[keyPath: path] = table }
@@ -23,7 +23,7 @@ struct Subtable<Root: ConfigurationTable>: Sendable {
     }
 
     /// One table, or none.
-    init<Table: ConfigurationTable>(_ name: String, _ path: any WritableKeyPath<Root, Table?> & Sendable) {
+    package init<Table: ConfigurationTable>(_ name: String, _ path: any WritableKeyPath<Root, Table?> & Sendable) {
         self.name = name
         decode = { entry, root, findings in
             if let table = Self.single(Table.self, name, entry, &findings) { root[keyPath: path] = table }
@@ -48,7 +48,7 @@ struct Subtable<Root: ConfigurationTable>: Sendable {
     }
 
     /// Any number of tables up to `limit`. Those of the file come in the place of those that the struct starts with.
-    init<Table: ConfigurationTable>(
+    package init<Table: ConfigurationTable>(
         _ name: String,
         _ path: any WritableKeyPath<Root, [Table]> & Sendable,
         limit: Int,

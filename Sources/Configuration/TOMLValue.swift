@@ -1,16 +1,16 @@
 internal import CTOML
 
 /// A line and a column of the text that is being read.
-struct TOMLMark: Sendable, Comparable {
-    var line: UInt32
-    var column: UInt32
+package struct TOMLMark: Sendable, Comparable {
+    package var line: UInt32
+    package var column: UInt32
 
-    static func < (a: TOMLMark, b: TOMLMark) -> Bool { (a.line, a.column) < (b.line, b.column) }
+    package static func < (a: TOMLMark, b: TOMLMark) -> Bool { (a.line, a.column) < (b.line, b.column) }
 }
 
 /// A value of a TOML document and where it stands.
-struct TOMLValue: Sendable {
-    enum Content: Sendable {
+package struct TOMLValue: Sendable {
+    package enum Content: Sendable {
         case table([TOMLEntry])
         case array([TOMLValue])
         case string(String)
@@ -20,11 +20,11 @@ struct TOMLValue: Sendable {
         case dateTime
     }
 
-    var content: Content
-    var mark: TOMLMark
+    package var content: Content
+    package var mark: TOMLMark
 
     /// With its article, for "must be …, not …".
-    var kind: String {
+    package var kind: String {
         switch content {
         case .table: "a table"
         case .array: "an array"
@@ -38,19 +38,19 @@ struct TOMLValue: Sendable {
 }
 
 /// A key of a table with its value.
-struct TOMLEntry: Sendable {
-    var key: String
-    var keyMark: TOMLMark
-    var value: TOMLValue
+package struct TOMLEntry: Sendable {
+    package var key: String
+    package var keyMark: TOMLMark
+    package var value: TOMLValue
 
     /// Where the entry begins: its key, or the header of its table.
-    var mark: TOMLMark { min(keyMark, value.mark) }
+    package var mark: TOMLMark { min(keyMark, value.mark) }
 }
 
 /// Where and why a text is not TOML.
-struct TOMLSyntaxError: Error {
-    var mark: TOMLMark
-    var message: String
+package struct TOMLSyntaxError: Error {
+    package var mark: TOMLMark
+    package var message: String
 }
 
 extension TOMLValue {

@@ -1,24 +1,24 @@
 /// One table of a configuration with its values as TOML, for the printers.
-struct TableBlock {
-    struct Line {
-        let key: KeyDescription
+package struct TableBlock {
+    package struct Line {
+        package let key: KeyDescription
         /// nil when the value is absent.
-        let value: String?
-        let isDefault: Bool
+        package let value: String?
+        package let isDefault: Bool
     }
 
     /// `product.point`
-    let path: String
-    let isRepeated: Bool
-    let help: String
+    package let path: String
+    package let isRepeated: Bool
+    package let help: String
     /// The keys that have a meaning in this table.
-    let lines: [Line]
-    let children: [TableBlock]
+    package let lines: [Line]
+    package let children: [TableBlock]
 
-    var header: String { isRepeated ? "[[\(path)]]" : "[\(path)]" }
+    package var header: String { isRepeated ? "[[\(path)]]" : "[\(path)]" }
 }
 
-extension Schema {
+package extension Schema {
     func block(_ root: Root, path: String, isRepeated: Bool) -> TableBlock {
         TableBlock(
             path: path,
@@ -34,19 +34,19 @@ extension Schema {
 }
 
 /// The declarations of a table, for the reference page.
-struct TableReference {
-    let path: String
-    let isRepeated: Bool
-    let limit: Int
-    let help: String
-    let keys: [KeyDescription]
-    let refused: [(name: String, advice: String)]
-    let children: [TableReference]
+package struct TableReference {
+    package let path: String
+    package let isRepeated: Bool
+    package let limit: Int
+    package let help: String
+    package let keys: [KeyDescription]
+    package let refused: [(name: String, advice: String)]
+    package let children: [TableReference]
 
-    var header: String { isRepeated ? "[[\(path)]]" : "[\(path)]" }
+    package var header: String { isRepeated ? "[[\(path)]]" : "[\(path)]" }
 }
 
-extension Schema {
+package extension Schema {
     func reference(path: String, isRepeated: Bool, limit: Int) -> TableReference {
         TableReference(
             path: path,

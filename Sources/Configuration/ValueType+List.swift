@@ -1,4 +1,4 @@
-extension ValueType {
+package extension ValueType {
     /// Several values, each at most once, in an array; one alone may stand without the brackets.
     static func list<Element: Hashable & Sendable>(
         of element: ValueType<Element>, limit: Int

@@ -39,7 +39,7 @@ private func format(_ amount: Int64, _ units: [Unit], zero: String) -> String {
     return "\(amount / unit.factor)\(unit.name)"
 }
 
-extension ValueType where Value == Duration {
+package extension ValueType where Value == Duration {
     /// Whole milliseconds.
     static func duration(_ range: ClosedRange<Duration>) -> Self {
         let allowed = "\(range.lowerBound.text)…\(range.upperBound.text)"
@@ -59,7 +59,7 @@ extension ValueType where Value == Duration {
     }
 }
 
-extension Duration {
+package extension Duration {
     /// As the configuration writes it.
     fileprivate var text: String { format(wholeMilliseconds, durationUnits, zero: "0s") }
 
@@ -68,7 +68,7 @@ extension Duration {
     static func days(_ count: Int) -> Duration { .hours(24 * count) }
 }
 
-extension ValueType where Value == Int {
+package extension ValueType where Value == Int {
     /// A number of bytes.
     static func size(_ range: ClosedRange<Int>) -> Self {
         let allowed = "\(sizeText(range.lowerBound))…\(sizeText(range.upperBound))"
@@ -89,7 +89,7 @@ extension ValueType where Value == Int {
 
 private func sizeText(_ bytes: Int) -> String { format(Int64(bytes), sizeUnits, zero: "0B") }
 
-extension ValueType where Value == MartletConfiguration.Cache.Size {
+package extension ValueType where Value == MartletConfiguration.Cache.Size {
     /// `"auto"`, a number of bytes or a time.
     static func cacheSize(_ bytes: ClosedRange<Int>, _ time: ClosedRange<Duration>) -> Self {
         let size = ValueType<Int>.size(bytes)
@@ -111,7 +111,7 @@ extension ValueType where Value == MartletConfiguration.Cache.Size {
     }
 }
 
-extension Int {
+package extension Int {
     static func kibibytes(_ count: Int) -> Int { count << 10 }
     static func mebibytes(_ count: Int) -> Int { count << 20 }
     static func gibibytes(_ count: Int) -> Int { count << 30 }

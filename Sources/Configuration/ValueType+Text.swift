@@ -1,7 +1,7 @@
 internal import Core
 internal import Glibc
 
-extension ValueType where Value == String {
+package extension ValueType where Value == String {
     /// Text that a rule of its own checks: `problem` returns what completes "host "…" …", or nil.
     private static func text(
         _ name: String,

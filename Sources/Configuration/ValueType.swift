@@ -1,25 +1,25 @@
 /// Why a value is refused: completes "port …".
-struct Refusal: Error {
-    let reason: String
+package struct Refusal: Error {
+    package let reason: String
 
-    init(_ reason: String) { self.reason = reason }
+    package init(_ reason: String) { self.reason = reason }
 
     /// "port must be an integer, not a string"
-    static func kind(_ wanted: String, _ value: TOMLValue) -> Refusal { Refusal("must be \(wanted), not \(value.kind)") }
+    package static func kind(_ wanted: String, _ value: TOMLValue) -> Refusal { Refusal("must be \(wanted), not \(value.kind)") }
 }
 
 /// How a kind of value is read, checked, written and described.
-struct ValueType<Value: Sendable>: Sendable {
+package struct ValueType<Value: Sendable>: Sendable {
     /// In the reference page.
-    let name: String
+    package let name: String
     /// The range or the list of values; empty when the name says it all.
-    let allowed: String
-    let read: @Sendable (TOMLValue) throws(Refusal) -> Value
+    package let allowed: String
+    package let read: @Sendable (TOMLValue) throws(Refusal) -> Value
     /// As TOML that reads back as the same value.
-    let write: @Sendable (Value) -> String
+    package let write: @Sendable (Value) -> String
 }
 
-extension ValueType where Value: FixedWidthInteger & SignedInteger {
+package extension ValueType where Value: FixedWidthInteger & SignedInteger {
     static func integer(_ range: ClosedRange<Value>) -> Self {
         let allowed = "\(range.lowerBound)…\(range.upperBound)"
         return Self(name: "integer", allowed: allowed) { value throws(Refusal) in
@@ -47,7 +47,7 @@ extension ValueType where Value: FixedWidthInteger & SignedInteger {
     }
 }
 
-extension ValueType where Value == Double {
+package extension ValueType where Value == Double {
     /// A finite number.
     static var number: Self { number(notZero: false) }
 
@@ -84,7 +84,7 @@ extension ValueType where Value == Double {
     }
 }
 
-extension ValueType where Value == Bool {
+package extension ValueType where Value == Bool {
     static var boolean: Self {
         Self(name: "boolean", allowed: "true, false") { value throws(Refusal) in
             guard case .boolean(let result) = value.content else { throw .kind("true or false", value) }
@@ -95,7 +95,7 @@ extension ValueType where Value == Bool {
     }
 }
 
-extension ValueType where Value: RawRepresentable & CaseIterable, Value.RawValue == String {
+package extension ValueType where Value: RawRepresentable & CaseIterable, Value.RawValue == String {
     /// One of the enumeration's raw values.
     static func choice(_: Value.Type) -> Self {
         let names = Value.allCases.map(\.rawValue)
