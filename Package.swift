@@ -59,7 +59,7 @@ let package = Package(
 
         // Layer 2
         .target(name: "Configuration", dependencies: ["BoardProfiles", "Core", "CTOML"], swiftSettings: settings),
-        .testTarget(name: "ConfigurationTests", dependencies: ["BoardProfiles", "Configuration", "Core", "TestSupport"], swiftSettings: settings),
+        .testTarget(name: "ConfigurationTests", dependencies: ["BoardProfiles", "Configuration", "Core", "FieldBus", "TestSupport"], swiftSettings: settings),
         .target(name: "MQTTCodec", dependencies: ["Core", byteBuffer], swiftSettings: settings),
         .testTarget(
             name: "MQTTCodecTests", dependencies: ["MQTTCodec", "Core", "TestSupport", byteBuffer],
@@ -79,8 +79,8 @@ let package = Package(
         .testTarget(
             name: "BrokerTests", dependencies: ["Broker", "CAllocationCount", "Core", "MQTTCodec", "Store", "TestSupport", deque],
             swiftSettings: settings),
-        .target(name: "FieldBus", dependencies: ["CModbus", "Core"], swiftSettings: settings),
-        .testTarget(name: "FieldBusTests", dependencies: ["Core", "FieldBus", "TestSupport"], swiftSettings: settings),
+        .target(name: "FieldBus", dependencies: ["CModbus", "Configuration", "Core"], swiftSettings: settings),
+        .testTarget(name: "FieldBusTests", dependencies: ["Configuration", "Core", "FieldBus", "TestSupport"], swiftSettings: settings),
         .target(
             name: "MQTTClient", dependencies: ["Core", "MQTTCodec", "Security", byteBuffer, eventLoop, http, webSocket],
             swiftSettings: settings),

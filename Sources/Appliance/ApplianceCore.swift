@@ -22,7 +22,7 @@ final class ApplianceCore: @unchecked Sendable {
     }
 
     let eventLoop: any EventLoop
-    let drivers: [ModbusDriver]
+    let drivers: [any FieldBusDriver]
     private let plan: AppliancePlan
     private let loggers: Loggers
     private let startedAt: MonotonicTime
@@ -89,8 +89,8 @@ final class ApplianceCore: @unchecked Sendable {
         loop.cacheChanged = { monitor.changed(appended: $0, losses: $1, lanes: $2) }
 
         // The plan has checked what a driver refuses.
-        drivers = plan.buses.compactMap { try? ModbusDriver(bus: $0) }
-        let devices = plan.buses.flatMap { $0.devices.map(\.identifier) }
+        drivers = plan.buses.compactMap { try? $0.makeDriver() }
+        let devices = plan.buses.flatMap(\.deviceIdentifiers)
         publisher = PointPublisher(broker: broker, devices: devices, keepsLatest: keepsLatest)
         var queues: [String: AsyncStream<CommandClient.Command>] = [:]
         var inputs: [String: AsyncStream<CommandClient.Command>.Continuation] = [:]
@@ -100,7 +100,7 @@ final class ApplianceCore: @unchecked Sendable {
                 of: CommandClient.Command.self, bufferingPolicy: .bufferingOldest(CommandClient.maximumWaiting))
             queues[bus.name] = stream
             inputs[bus.name] = input
-            for device in bus.devices { byDevice[device.identifier] = input }
+            for device in bus.deviceIdentifiers { byDevice[device] = input }
         }
         pollStops = Dictionary(
             uniqueKeysWithValues: plan.buses.map { ($0.name, AsyncStream.makeStream(of: Void.self)) })
@@ -233,7 +233,7 @@ final class ApplianceCore: @unchecked Sendable {
     // MARK: Field buses
 
     /// Polls a bus until ``stopInput()``.
-    func poll(_ driver: ModbusDriver) async {
+    func poll(_ driver: any FieldBusDriver) async {
         let readings = readings
         let log = loggers.bus
         let bus = driver.name
@@ -251,7 +251,7 @@ final class ApplianceCore: @unchecked Sendable {
         }
     }
 
-    func carryOutCommands(_ driver: ModbusDriver) async {
+    func carryOutCommands(_ driver: any FieldBusDriver) async {
         guard let queue = commandQueues[driver.name] else { return }
         for await command in queue {
             let results = await driver.write(device: command.device, values: command.values)
@@ -379,7 +379,7 @@ final class ApplianceCore: @unchecked Sendable {
         var points: [StatusSnapshot.Point] = []
         for device in plan.configuration.devices where device.bus != nil {
             guard let product = plan.configuration.product(key: device.product) else { continue }
-            for point in product.points where point.area != nil {
+            for point in product.points where point.isOnBus {
                 points.append(
                     StatusSnapshot.Point(
                         device: device.identifier, identifier: point.identifier, unit: point.unit,

@@ -13,7 +13,7 @@ public struct AppliancePlan: Sendable {
     let listeners: [MQTTServer.Listener]
     let rules: [CompiledRule]
     let bridges: [BridgeConfiguration]
-    let buses: [ModbusBus]
+    let buses: [any BusPlan]
     let passwordUsers: PasswordUsers
 
     /// - Throws: every mistake, at its place in the file.
@@ -28,7 +28,7 @@ public struct AppliancePlan: Sendable {
     /// - Throws: every mistake in the file, also when some of it could not be decoded.
     public static func load(path: String) throws(ConfigurationErrors) -> AppliancePlan {
         var plan: AppliancePlan?
-        let configuration = try MartletConfiguration.load(path: path) { plan = AppliancePlan($0, &$1) }
+        let configuration = try MartletConfiguration.load(path: path, drivers: Drivers.catalogue) { plan = AppliancePlan($0, &$1) }
         guard let plan else { return try AppliancePlan(configuration) }
         return plan
     }
@@ -38,7 +38,7 @@ public struct AppliancePlan: Sendable {
         self.configuration = configuration
         board = configuration.boardProfile(&errors)
         listeners = configuration.serverListeners(&errors)
-        buses = configuration.modbusBuses(&errors)
+        buses = configuration.busPlans(board: board, &errors)
         rules = configuration.compileRules(&errors)
         bridges = configuration.bridgeConfigurations(&errors)
         passwordUsers = configuration.readPasswordFiles(&errors)

@@ -139,93 +139,14 @@ extension MartletConfiguration {
         }
     }
 
-    /// The buses with the devices on them; what a driver does not accept goes to `errors`, if there is nothing there yet:
-    /// of a mistake in a device or point it would speak a second time.
-    func modbusBuses(_ errors: inout [ConfigurationError]) -> [ModbusBus] {
-        let isSound = errors.isEmpty
-        return buses.map { bus in
-            var made = ModbusBus(name: bus.name, transport: bus.transport)
-            made.responseTimeout = bus.timeout
-            made.retries = bus.retries
-            made.maxBackOff = bus.maxBackOff
-            made.maxGap = bus.maxGap
-            made.devices = devices.filter { $0.bus == bus.name }.map { modbusDevice($0) }
-            if isSound {
-                _ = ConfigurationError.collect(&errors, at: bus.source.position) { () throws(FieldBusError) in
-                    try made.validate()
-                }
+    /// The buses with the devices on them; what a driver does not accept goes to `errors`.
+    func busPlans(board: BoardProfile, _ errors: inout [ConfigurationError]) -> [any BusPlan] {
+        buses.compactMap { bus in
+            guard let driver = Drivers.driver(bus.protocol) else { return nil }
+            let devices = devices.filter { $0.bus == bus.name }.compactMap { device in
+                product(key: device.product).map { BusDescription.Device(device: device, product: $0) }
             }
-            return made
-        }
-    }
-
-    private func modbusDevice(_ device: Device) -> ModbusDevice {
-        var made = ModbusDevice(identifier: device.identifier, unitIdentifier: device.unitIdentifier)
-        made.responseTimeout = device.timeout
-        made.retries = device.retries
-        made.maxGap = device.maxGap
-        guard let product = product(key: device.product) else { return made }
-        made.points = product.points.compactMap { point in
-            guard let area = point.area, let address = point.address else { return nil }
-            var made = ModbusPoint(
-                identifier: point.identifier, type: point.type, area: ModbusArea(area), address: address)
-            made.wordOrder = FieldBus.WordOrder(point.wordOrder)
-            made.bit = point.bit
-            made.length = point.length ?? 0
-            made.scale = point.scale
-            made.offset = point.offset
-            made.writable = point.writable
-            if let group = product.group(of: point) { made.interval = group.interval }
-            return made
-        }
-        return made
-    }
-}
-
-extension MartletConfiguration.Bus {
-    fileprivate var transport: ModbusTransport {
-        switch self.protocol {
-        case .modbusTCP:
-            return .tcp(host: host ?? "", port: port)
-        case .modbusRTU:
-            var line = SerialLine(serialPort: serialPort ?? "")
-            line.baudRate = baudRate
-            line.parity = SerialLine.Parity(parity)
-            line.dataBits = dataBits
-            line.stopBits = stopBits
-            return .rtu(line)
-        }
-    }
-}
-
-extension ModbusArea {
-    fileprivate init(_ area: MartletConfiguration.RegisterArea) {
-        switch area {
-        case .coil: self = .coil
-        case .discreteInput: self = .discreteInput
-        case .inputRegister: self = .inputRegister
-        case .holdingRegister: self = .holdingRegister
-        }
-    }
-}
-
-extension FieldBus.WordOrder {
-    fileprivate init(_ order: MartletConfiguration.WordOrder) {
-        switch order {
-        case .abcd: self = .abcd
-        case .cdab: self = .cdab
-        case .badc: self = .badc
-        case .dcba: self = .dcba
-        }
-    }
-}
-
-extension SerialLine.Parity {
-    fileprivate init(_ parity: MartletConfiguration.Bus.Parity) {
-        switch parity {
-        case .none: self = .none
-        case .even: self = .even
-        case .odd: self = .odd
+            return driver.plan(BusDescription(bus: bus, devices: devices, board: board, resolve: resolve), &errors)
         }
     }
 }

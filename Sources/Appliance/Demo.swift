@@ -20,9 +20,11 @@ public struct Demo {
 
         var bus = MartletConfiguration.Bus()
         bus.name = "simulated"
-        bus.protocol = .modbusTCP
-        bus.host = "127.0.0.1"
-        bus.port = simulator.port
+        bus.protocol = ModbusTCP.protocolName
+        var line = ModbusTCP.BusTable()
+        line.host = "127.0.0.1"
+        line.port = simulator.port
+        bus.driver = DriverTable(line)
         configuration.buses = [bus]
 
         var product = MartletConfiguration.Product()
@@ -35,7 +37,7 @@ public struct Demo {
         device.product = "demo"
         device.key = "boiler"
         device.bus = bus.name
-        device.unitIdentifier = 1
+        device.driver = DriverTable(ModbusDeviceTable())
         configuration.devices = [device]
 
         var rule = MartletConfiguration.Rule()
@@ -53,12 +55,14 @@ extension MartletConfiguration.Product.Point {
         self.init()
         identifier = point.identifier
         type = point.type
-        area = MartletConfiguration.RegisterArea(rawValue: point.area.rawValue)
-        address = point.address
-        bit = point.bit
-        length = point.type == .string ? point.length : nil
-        scale = point.scale
-        offset = point.offset
+        scale = point.conversion.scale
+        offset = point.conversion.offset
         writable = point.writable
+        var keys = ModbusPointTable()
+        keys.area = point.area
+        keys.address = point.address
+        keys.bit = point.bit
+        keys.length = point.type == .string ? point.length : nil
+        driver = DriverTable(keys)
     }
 }

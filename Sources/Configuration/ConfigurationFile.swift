@@ -25,8 +25,11 @@ enum ConfigurationFile {
 
 extension ConfigurationTable {
     /// Decodes and checks a whole file, which may be any bytes.
+    ///
+    /// - Parameter finish: what is to be done when all tables are there.
     static func decode(
-        bytes: [UInt8], file: String, check: (Self, inout [ConfigurationError]) -> Void = { _, _ in }
+        bytes: [UInt8], file: String, finish: (inout Self, inout Findings) -> Void = { _, _ in },
+        check: (Self, inout [ConfigurationError]) -> Void = { _, _ in }
     ) throws(ConfigurationErrors) -> Self {
         guard bytes.count <= ConfigurationFile.maxSize else {
             throw .whole(file, "the file is larger than \(ConfigurationFile.maxSize >> 20) MiB")
@@ -40,7 +43,8 @@ extension ConfigurationTable {
             throw ConfigurationErrors([ConfigurationError(findings.position(error.mark), error.message)])
         case .success(let document):
             guard case .table(let entries) = document.content else { return Self() }
-            let table = schema.decode(entries, at: document.mark, header: "", &findings)
+            var table = schema.decode(entries, at: document.mark, header: "", &findings)
+            finish(&table, &findings)
             var errors = findings.errors
             check(table, &errors)
             guard errors.isEmpty else { throw ConfigurationErrors(errors) }

@@ -3,7 +3,7 @@ public enum ConfigurationPrinter {
     /// `martlet config default`: a TOML file with every key at its default and its help as a comment. Tables that a box
     /// may do without are there as examples, commented out with a `#` and no space after it: the file is valid as it is,
     /// and it is valid with these `#` removed.
-    public static func defaultFile() -> String {
+    public static func defaultFile(drivers: DriverCatalogue) -> String {
         var page = FilePrinter()
         page.comment("Configuration of Martlet. All values are the defaults; remove what you do not change.")
         page.comment("A # with no space after it is before an example: remove the # to use it.")
@@ -11,7 +11,7 @@ public enum ConfigurationPrinter {
         let configuration = MartletConfiguration()
         for table in MartletConfiguration.schema.subtables {
             for block in table.blocks(configuration, "") { page.table(block) }
-            for block in table.exampleBlocks("") { page.example(block) }
+            for block in table.exampleBlocks("") + examples(of: drivers, table.name) { page.example(block) }
         }
         return page.text
     }
@@ -26,7 +26,7 @@ public enum ConfigurationPrinter {
     }
 
     /// `martlet config reference`: all tables and keys as Markdown.
-    public static func reference() -> String {
+    public static func reference(drivers: DriverCatalogue) -> String {
         var page = """
             # Configuration reference
 
@@ -36,12 +36,32 @@ public enum ConfigurationPrinter {
 
             """
         for table in MartletConfiguration.schema.subtables { append(table.reference(""), to: &page) }
+        for driver in drivers.drivers {
+            page += "\n# Protocol `\(driver.protocolName)`\n\n\(driver.help)\n"
+            for (table, title) in driver.references where !table.keys.isEmpty { append(table, title, to: &page) }
+        }
         return page
     }
 
-    private static func append(_ table: TableReference, to page: inout String) {
-        page += "\n## `\(table.header)`\n\n\(table.help)"
-        if table.isRepeated { page += " Can be there several times, at most \(table.limit)." }
+    /// The tables of this name that show the drivers' keys.
+    private static func examples(of drivers: DriverCatalogue, _ name: String) -> [TableBlock] {
+        drivers.drivers.flatMap { driver in
+            let examples = driver.examples
+            switch name {
+            case "bus": return examples.buses.map { MartletConfiguration.Bus.schema.block($0, path: name, isRepeated: true) }
+            case "product":
+                return examples.products.map { MartletConfiguration.Product.schema.block($0, path: name, isRepeated: true) }
+            case "device":
+                return examples.devices.map { MartletConfiguration.Device.schema.block($0, path: name, isRepeated: true) }
+            default: return []
+            }
+        }
+    }
+
+    /// - Parameter title: what to say behind the header.
+    private static func append(_ table: TableReference, _ title: String = "", to page: inout String) {
+        page += "\n## `\(table.header)`\(title.isEmpty ? "" : " \(title)")\n\n\(table.help)"
+        if table.isRepeated, title.isEmpty { page += " Can be there several times, at most \(table.limit)." }
         page += "\n\n| key | type | default | allowed | meaning |\n|---|---|---|---|---|\n"
         for key in table.keys {
             let initial = key.isRequired ? "required" : key.defaultText.map { "`\($0)`" } ?? "not set"

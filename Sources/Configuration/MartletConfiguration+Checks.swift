@@ -9,9 +9,6 @@ extension MartletConfiguration {
         findings.reportDuplicates(rules, "name", what: "rule") { $0.name }
         findings.reportDuplicates(bridges, "name", what: "bridge") { $0.name }
         findings.reportDuplicates(devices, "key", "product", what: "device") { $0.identifier.description }
-        findings.reportDuplicates(
-            buses.filter { $0.protocol == .modbusRTU && $0.serialPort != nil }, "serial-port", what: "bus on serial port"
-        ) { $0.serialPort ?? "" }
         if broker.maxHops > 0, appliance.name == Appliance().name, appliance.source.isSound("name") {
             findings.report(
                 broker.source["max-hops"],
@@ -33,9 +30,9 @@ extension MartletConfiguration {
     private func checkDevices(_ findings: inout Findings) {
         // What of a product matters here: whether a bus can read anything of it.
         let readable = Dictionary(
-            products.map { ($0.key, $0.points.contains { $0.area != nil || !$0.source.isSound("area") }) }
+            products.map { ($0.key, $0.points.contains(where: \.isOnBus)) }
         ) { first, _ in first }
-        let buses = Dictionary(buses.map { ($0.name, $0) }) { first, _ in first }
+        let buses = Set(buses.map(\.name))
         // With a name refused above, a reference to it is not a second mistake.
         let productsAreSound = products.allSatisfy { $0.source.isSound("key") }
         let busesAreSound = self.buses.allSatisfy { $0.source.isSound("name") }
@@ -50,34 +47,13 @@ extension MartletConfiguration {
             if isReadable == false {
                 findings.report(
                     device.source["bus"],
-                    "product \"\(device.product)\" has no point with an area, so nothing can be read on a bus"
+                    "product \"\(device.product)\" has no point with a place on a bus, so nothing can be read there"
                 )
             }
-            if let bus = buses[name] {
-                device.checkUnitIdentifier(on: bus, &findings)
-            } else if busesAreSound {
+            if !buses.contains(name), busesAreSound {
                 findings.reportDangling(device.source["bus"], "bus", name, known: self.buses.map(\.name))
             }
         }
-    }
-}
-
-extension MartletConfiguration.Device {
-    /// Modbus over Serial Line 1.02 §2.2: 1…247, 0 is broadcast, which nobody answers. Modbus Messaging on TCP/IP 1.0b
-    /// §4.4.1.2: 255 or 0 for a device that is reached by its IP address.
-    fileprivate func checkUnitIdentifier(on bus: MartletConfiguration.Bus, _ findings: inout Findings) {
-        guard source.isSound("unit-identifier"), bus.source.isSound("protocol") else { return }
-        let isValid: Bool
-        let allowed: String
-        switch bus.protocol {
-        case .modbusRTU: (isValid, allowed) = ((1...247).contains(unitIdentifier), "1…247")
-        case .modbusTCP: (isValid, allowed) = (unitIdentifier <= 247 || unitIdentifier == 255, "0…247 and 255")
-        }
-        guard !isValid else { return }
-        findings.report(
-            source["unit-identifier"],
-            "unit-identifier \(unitIdentifier) is out of range on \(bus.protocol.rawValue) (\(allowed))"
-        )
     }
 }
 

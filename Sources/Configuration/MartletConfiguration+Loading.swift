@@ -4,10 +4,14 @@ extension MartletConfiguration {
 
     /// Decodes and checks the text of a configuration file.
     ///
-    /// - Parameter file: the name for messages; relative paths in the text are relative to its folder.
+    /// - Parameters:
+    ///   - file: the name for messages; relative paths in the text are relative to its folder.
+    ///   - drivers: what `protocol` of a bus may be.
     /// - Throws: every mistake in the text, or its first syntax error.
-    public static func decode(text: String, file: String) throws(ConfigurationErrors) -> MartletConfiguration {
-        try decode(bytes: Array(text.utf8), file: file)
+    public static func decode(
+        text: String, file: String, drivers: DriverCatalogue
+    ) throws(ConfigurationErrors) -> MartletConfiguration {
+        try decode(bytes: Array(text.utf8), file: file, drivers: drivers)
     }
 
     /// What the parts that will use a configuration find wrong with it, added to the mistakes found so far. With mistakes
@@ -19,8 +23,17 @@ extension MartletConfiguration {
     /// - Throws: every mistake in the file; one error without a line when it cannot be read or is larger than
     ///   ``maxFileSize``.
     public static func load(
-        path: String, check: FurtherCheck = { _, _ in }
+        path: String, drivers: DriverCatalogue, check: FurtherCheck = { _, _ in }
     ) throws(ConfigurationErrors) -> MartletConfiguration {
-        try decode(bytes: try ConfigurationFile.read(path: path), file: path, check: check)
+        try decode(bytes: try ConfigurationFile.read(path: path), file: path, drivers: drivers, check: check)
+    }
+
+    static func decode(
+        bytes: [UInt8], file: String, drivers: DriverCatalogue, check: FurtherCheck = { _, _ in }
+    ) throws(ConfigurationErrors) -> MartletConfiguration {
+        try decode(bytes: bytes, file: file, finish: { configuration, findings in
+            configuration.decodeDriverKeys(drivers, &findings)
+            configuration.checkAcrossTables(&findings)
+        }, check: check)
     }
 }

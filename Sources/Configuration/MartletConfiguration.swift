@@ -45,14 +45,12 @@ extension MartletConfiguration: ConfigurationTable {
         Subtable("access-rule", \.accessRules, limit: 1000, examples: AccessRule.examples)
         Subtable("protection", \.protection)
         Subtable("product", \.products, limit: 1000, examples: Product.examples)
-        Subtable("bus", \.buses, limit: 256, examples: Bus.examples)
-        Subtable("device", \.devices, limit: 10_000, examples: Device.examples)
+        Subtable("bus", \.buses, limit: 256)
+        Subtable("device", \.devices, limit: 10_000)
         Subtable("rule", \.rules, limit: 1000, examples: Rule.examples)
         Subtable("bridge", \.bridges, limit: 32, examples: Bridge.examples)
         Subtable("cache", \.cache)
         Subtable("metrics", \.metrics)
-    } check: { configuration, findings in
-        configuration.checkAcrossTables(&findings)
     }
 }
 

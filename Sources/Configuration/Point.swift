@@ -1,79 +1,70 @@
 public import Core
 
-extension MartletConfiguration {
-    /// The four tables of a Modbus device (Modbus Application Protocol 1.1b3 §4.3).
-    public enum RegisterArea: String, Sendable, CaseIterable {
-        case coil
-        case discreteInput = "discrete-input"
-        case inputRegister = "input-register"
-        case holdingRegister = "holding-register"
-
-        /// Whether its elements are single bits.
-        public var isBits: Bool { self == .coil || self == .discreteInput }
-        public var isWritable: Bool { self == .coil || self == .holdingRegister }
-    }
-
-    /// The order of the bytes of a value in its registers; `a` is the most significant.
-    public enum WordOrder: String, Sendable, CaseIterable {
-        case abcd, cdab, badc, dcba
-    }
-}
-
 extension MartletConfiguration.Product {
-    /// `[[product.point]]`: a measurement point, and its place in a Modbus device when it has an ``area``.
+    /// `[[product.point]]`: a measurement point, and its place in a device on a bus when it has keys of a ``driver``.
     public struct Point: Sendable, Equatable {
+        /// When a value that is read is published.
+        public enum Report: String, Sendable, CaseIterable {
+            case always
+            case onChange = "on-change"
+        }
+
+        /// What becomes of a value that is not between ``Point/minimum`` and ``Point/maximum``.
+        public enum Outside: String, Sendable, CaseIterable {
+            case bad, clamp
+        }
+
         public var identifier = ""
         public var name: String?
         public var type = PointType.real
         public var unit: String?
         /// See ``MartletConfiguration/Product/group(of:)``.
         public var group: String?
-        /// nil for a point that no bus reads.
-        public var area: MartletConfiguration.RegisterArea?
-        /// From 0; not nil when there is an area.
-        public var address: Int?
-        public var wordOrder = MartletConfiguration.WordOrder.abcd
-        /// Of a BOOL in a register; 0 is the least significant.
-        public var bit: Int?
-        /// Of a STRING, in bytes.
-        public var length: Int?
         /// value = raw × scale + offset
         public var scale: Double?
         public var offset: Double?
+        /// Bits of the raw number, 0 being the least significant.
+        public var bits: BitRange?
+        public var minimum: Double?
+        public var maximum: Double?
+        public var whenOutside = Outside.bad
+        public var enumeration: [EnumerationLabel] = []
+        public var report = Report.always
+        /// In the value's unit.
+        public var deadband: Double?
+        /// Of the value that was published last.
+        public var deadbandPercent: Double?
+        public var maxSilence: Duration?
+        public var staleAfter: Duration?
+        /// Of a calculated point.
+        public var expression: String?
         public var writable = false
+        public var driver = DriverTable()
         public package(set) var source = TableSource()
 
         public init() {}
 
-        /// How many registers, or bits of an area of bits, the value takes.
-        public var quantity: Int {
-            switch type {
-            case .bool, .int, .uint: 1
-            case .dint, .udint, .real: 2
-            case .lint, .ulint, .lreal: 4
-            case .string: ((length ?? 0) + 1) / 2
-            }
-        }
+        /// Whether a bus reads the point.
+        public var isOnBus: Bool { !driver.isEmpty }
     }
 }
 
 extension MartletConfiguration.Product.Point: ConfigurationTable {
-    private static let onBus = Key<Self>.Condition("area", text: "there is an area") { $0.area != nil }
-    private static let isString = Key<Self>.Condition("type", "area", text: "there is an area and type is \"STRING\"") {
-        $0.area != nil && $0.type == .string
+    private static let isNumber = Key<Self>.Condition("type", text: "type is a number") {
+        $0.type != .string && $0.type != .bool
     }
-    private static let isNumber = Key<Self>.Condition("type", "area", text: "there is an area and type is a number") {
-        $0.area != nil && $0.type != .string && $0.type != .bool
+    private static let isInteger = Key<Self>.Condition("type", text: "type is an integer") { $0.type.isInteger }
+    private static let onChange = Key<Self>.Condition("report", text: "report is \"on-change\"") { $0.report == .onChange }
+    private static let numberOnChange = Key<Self>.Condition("report", "type", text: "report is \"on-change\" and type is a number") {
+        $0.report == .onChange && $0.type != .string && $0.type != .bool
     }
-    private static let hasWords = Key<Self>.Condition("type", "area", text: "there is an area and type is not \"BOOL\"") {
-        $0.area != nil && $0.type != .bool
-    }
-    private static let isRegisterBit = Key<Self>.Condition("type", "area", text: "type is \"BOOL\" and area is a register") {
-        guard let area = $0.area else { return false }
-        return $0.type == .bool && !area.isBits
+    private static let hasLimit = Key<Self>.Condition("minimum", "maximum", text: "there is a minimum or a maximum") {
+        $0.minimum != nil || $0.maximum != nil
     }
 
-    package static let schema = Schema<Self>("A measurement point.") {
+    package static let schema = Schema<Self>(
+        "A measurement point. One that a bus reads has other keys too, which depend on the protocol.", driverKeys: \Self.driver
+    ) {
         Key(
             "identifier", \.identifier, .name, .required,
             help: "The point's name in the device topics and in rules."
@@ -82,100 +73,140 @@ extension MartletConfiguration.Product.Point: ConfigurationTable {
         Key("type", \.type, .choice(PointType.self), .required, help: "IEC 61131-3 type of the value.")
         Key("unit", \.unit, .label, example: "°C", help: "Unit of the value, for people.")
         Key(
-            "group", \.group, .name, when: onBus, example: "fast",
+            "group", \.group, .name, example: "fast",
             help: "The product's polling group. Not needed when there is only one."
         )
         Key(
-            "area", \.area, .choice(MartletConfiguration.RegisterArea.self), example: .holdingRegister,
-            help: "The table of the Modbus device that holds the value. Not set for a point that no bus reads."
-        )
-        Key(
-            "address", \.address, .integer(0...65_535), .required, when: onBus,
-            help: "The first register or bit, counted from 0 as on the wire: 40001 of a manual is 0."
-        )
-        Key(
-            "word-order", \.wordOrder, .choice(MartletConfiguration.WordOrder.self), when: hasWords,
-            help: "The order of the value's bytes; \"abcd\" is most significant first."
-        )
-        Key(
-            "bit", \.bit, .integer(0...15), .required, when: isRegisterBit,
-            help: "The bit of the register; 0 is the least significant."
-        )
-        Key(
-            "length", \.length, .integer(1...250), .required, unit: "bytes", when: isString,
-            help: "Length of the text."
-        )
-        Key(
             "scale", \.scale, .number(notZero: true), when: isNumber, example: 0.1,
-            help: "The value is the number in the registers × scale + offset."
+            help: "The value is the number of the device × scale + offset."
         )
         Key("offset", \.offset, .number, when: isNumber, example: 0, help: "See scale.")
         Key(
-            "writable", \.writable, .boolean,
-            help: "Whether the set service may write it. Only for coil and holding-register."
+            "bits", \.bits, .bitRange, when: isInteger, example: BitRange(lowest: 4, highest: 7),
+            help: "The bits of the device's number that are the value; 0 is the least significant."
         )
+        Key("minimum", \.minimum, .number, when: isNumber, example: -40, help: "The least value; also for what is written.")
+        Key("maximum", \.maximum, .number, when: isNumber, example: 85, help: "The greatest value; also for what is written.")
+        Key(
+            "when-outside", \.whenOutside, .choice(Outside.self), when: hasLimit,
+            help: "What becomes of a value read beyond minimum or maximum: quality bad, or the limit with quality uncertain."
+        )
+        Key(
+            "enumeration", \.enumeration, .enumeration, when: isInteger,
+            help: "Text in place of numbers, such as { 0 = \"off\", 1 = \"on\" }. Other numbers come as their digits, uncertain."
+        )
+        Key(
+            "report", \.report, .choice(Report.self),
+            help: "Publish each value that is read, or only one that differs from the last. A change of quality always counts."
+        )
+        Key(
+            "deadband", \.deadband, .number(0...Double.greatestFiniteMagnitude), when: numberOnChange, example: 0.5,
+            help: "A smaller difference to the value published last, in the value's unit, is no change."
+        )
+        Key(
+            "deadband-percent", \.deadbandPercent, .number(0...100), unit: "%", when: numberOnChange, example: 1,
+            help: "The same, of the value published last."
+        )
+        Key(
+            "max-silence", \.maxSilence, .duration(.milliseconds(100)...(.days(7))), when: onChange, example: .minutes(10),
+            help: "The value is published again after this time although it has not changed."
+        )
+        Key(
+            "stale-after", \.staleAfter, .duration(.milliseconds(100)...(.days(7))), example: .minutes(1),
+            help: "Without a new value for this long, the last one becomes uncertain (stale)."
+        )
+        Key(
+            "expression", \.expression, .program(bytes: 1000), example: "voltage * current",
+            help: "The value is calculated from other points of the device, as in a rule's SELECT."
+        )
+        Key("writable", \.writable, .boolean, help: "Whether the set service may write it.")
     } check: { point, findings in
         point.check(&findings)
     }
 
     private func check(_ findings: inout Findings) {
-        guard source.isSound("area", "type") else { return }
-        if writable, area?.isWritable != true {
-            findings.report(
-                source["writable"],
-                area.map { "a point of area \"\($0.rawValue)\" cannot be written" }
-                    ?? "a point without an area cannot be written"
-            )
+        if let minimum, let maximum, minimum > maximum, source.isSound("minimum", "maximum") {
+            findings.report(source["maximum"], "maximum must not be less than minimum")
         }
-        guard let area else { return }
-        if area.isBits, type != .bool {
-            findings.report(source["type"], "type must be \"BOOL\" in area \"\(area.rawValue)\", which holds single bits")
-        } else if source.isSound("address", "length"), let address, address + quantity > 65_536 {
-            findings.report(
-                source["address"],
-                "address \(address) is too high: a \(type.rawValue) of \(quantity) registers ends after 65535"
-            )
+        if deadband != nil, deadbandPercent != nil, source.isSound("deadband", "deadband-percent") {
+            findings.report(source["deadband-percent"], "deadband-percent and deadband exclude each other: leave one out")
+        }
+        if expression != nil, source.isSound("expression") {
+            if let entry = driver.entries.first {
+                findings.report(entry.value.mark, "\(entry.key): a point with an expression is calculated and not read from a bus")
+            }
+            if writable { findings.report(source["writable"], "a point with an expression cannot be written") }
+        } else if writable, !isOnBus, source.isSound("writable") {
+            findings.report(source["writable"], "a point that no bus reads cannot be written")
+        }
+        if writable, bits != nil { findings.report(source["writable"], "a point of some bits cannot be written") }
+        if isOnBus || !source.isSound("type") { return }
+        for key in ["group", "scale", "offset", "bits"] where source.isSet(key) && source.isSound(key) {
+            findings.report(source[key], "\(key) has a meaning only for a point that a bus reads")
         }
     }
 
     static var examples: [Self] {
         [
             .example {
-                $0.identifier = "temp"
-                $0.name = "Temperature"
-                $0.type = .int
-                $0.unit = "°C"
-                $0.group = "fast"
-                $0.area = .inputRegister
-                $0.address = 0
-                $0.scale = 0.1
-                $0.offset = 0
+                $0.identifier = "state"
+                $0.name = "State"
+                $0.type = .uint
+                $0.enumeration = [EnumerationLabel(number: 0, text: "off"), EnumerationLabel(number: 1, text: "on")]
+                $0.report = .onChange
+                $0.maxSilence = .minutes(10)
+                $0.staleAfter = .hours(1)
             },
             .example {
-                $0.identifier = "setpoint"
+                $0.identifier = "load"
                 $0.type = .real
-                $0.group = "slow"
-                $0.area = .holdingRegister
-                $0.address = 10
-                $0.wordOrder = .cdab
-                $0.writable = true
+                $0.unit = "%"
+                $0.minimum = 0
+                $0.maximum = 100
+                $0.whenOutside = .clamp
+                $0.report = .onChange
+                $0.deadband = 0.5
             },
             .example {
-                $0.identifier = "alarm"
-                $0.type = .bool
-                $0.group = "fast"
-                $0.area = .holdingRegister
-                $0.address = 12
-                $0.bit = 3
-            },
-            .example {
-                $0.identifier = "serial"
-                $0.type = .string
-                $0.group = "slow"
-                $0.area = .holdingRegister
-                $0.address = 100
-                $0.length = 16
+                $0.identifier = "load-in-words"
+                $0.type = .lreal
+                $0.expression = "load * 327.68"
+                $0.report = .onChange
+                $0.deadbandPercent = 1
             },
         ]
+    }
+}
+
+extension PointType {
+    public var isInteger: Bool {
+        switch self {
+        case .int, .uint, .dint, .udint, .lint, .ulint: true
+        case .bool, .real, .lreal, .string: false
+        }
+    }
+}
+
+/// Some neighbouring bits of a number.
+public struct BitRange: Sendable, Hashable {
+    /// 0…63, 0 being the least significant.
+    public var lowest: Int
+    /// Not less than ``lowest``.
+    public var highest: Int
+
+    public init(lowest: Int, highest: Int) {
+        self.lowest = lowest
+        self.highest = highest
+    }
+}
+
+/// What a number means.
+public struct EnumerationLabel: Sendable, Hashable {
+    public var number: Int64
+    public var text: String
+
+    public init(number: Int64, text: String) {
+        self.number = number
+        self.text = text
     }
 }

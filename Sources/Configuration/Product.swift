@@ -21,7 +21,7 @@ extension MartletConfiguration {
         /// The polling group of a point: the one it names, else the product's only one. nil for a point that is not on
         /// a bus.
         public func group(of point: Point) -> Group? {
-            guard point.area != nil else { return nil }
+            guard point.isOnBus else { return nil }
             guard let name = point.group else { return groups.first }
             return groups.first { $0.name == name }
         }
@@ -39,7 +39,7 @@ extension MartletConfiguration.Product: ConfigurationTable {
     } check: { product, findings in
         findings.reportDuplicates(product.groups, "name", what: "group") { $0.name }
         findings.reportDuplicates(product.points, "identifier", what: "point") { $0.identifier }
-        for point in product.points where point.area != nil || !point.source.isSound("area") {
+        for point in product.points where point.isOnBus {
             product.checkGroup(of: point, &findings)
         }
     }
@@ -65,15 +65,8 @@ extension MartletConfiguration.Product: ConfigurationTable {
     static var examples: [Self] {
         [
             .example {
-                $0.key = "meter"
-                $0.name = "Energy meter"
-                $0.groups = [
-                    .example { $0.name = "fast" },
-                    .example {
-                        $0.name = "slow"
-                        $0.interval = .minutes(1)
-                    },
-                ]
+                $0.key = "sensor"
+                $0.name = "Sensor that connects by MQTT"
                 $0.points = Point.examples
             }
         ]

@@ -4,7 +4,12 @@ package extension Schema {
     /// - Parameters:
     ///   - mark: the table's header.
     ///   - header: how messages name the table; empty for the file itself.
-    func decode(_ entries: [TOMLEntry], at mark: TOMLMark, header: String, _ findings: inout Findings) -> Root {
+    ///   - known: keys that the table has beside these.
+    ///   - advice: completes "x has a meaning only …" for a key that other tables of the kind have.
+    func decode(
+        _ entries: [TOMLEntry], at mark: TOMLMark, header: String, alsoKnown known: [String] = [],
+        advice: (String) -> String? = { _ in nil }, _ findings: inout Findings
+    ) -> Root {
         var root = Root()
         var source = TableSource(findings.position(mark))
         for entry in entries {
@@ -18,8 +23,12 @@ package extension Schema {
                 }
             } else if let table = subtables.first(where: { $0.name == entry.key }) {
                 table.decode(entry, &root, &findings)
+            } else if let driverKeys {
+                root[keyPath: driverKeys].append(entry)
+            } else if let advice = advice(entry.key) {
+                findings.report(entry.value.mark, "\(entry.key) has a meaning only \(advice)")
             } else {
-                findings.report(entry.mark, unknown(entry.key, header: header))
+                findings.report(entry.mark, unknown(entry.key, header: header, alsoKnown: known))
             }
         }
         let subject = header.isEmpty ? "the file" : header
@@ -42,8 +51,11 @@ package extension Schema {
         return root
     }
 
-    private func unknown(_ name: String, header: String) -> String {
-        var names: [String] = []
+    /// The names of keys and tables.
+    var names: [String] { keys.map(\.name) + subtables.map(\.name) }
+
+    func unknown(_ name: String, header: String, alsoKnown known: [String] = []) -> String {
+        var names = known
         for entry in entries {
             switch entry {
             case .key(let key): names.append(key.name)

@@ -32,11 +32,14 @@ package struct Schema<Root: ConfigurationTable>: Sendable {
     package let entries: [Entry]
     package let keys: [Key<Root>]
     package let subtables: [Subtable<Root>]
+    /// Takes what no key here declares, for a driver; nil when that is a mistake.
+    package let driverKeys: (any WritableKeyPath<Root, DriverTable> & Sendable)?
     /// Compares values of one table with each other.
     package let check: @Sendable (Root, inout Findings) -> Void
 
     package init(
         _ help: String,
+        driverKeys: (any WritableKeyPath<Root, DriverTable> & Sendable)? = nil,
         @SchemaBuilder<Root> entries: () -> [Entry],
         check: @escaping @Sendable (Root, inout Findings) -> Void = { _, _ in }
     ) {
@@ -44,6 +47,7 @@ package struct Schema<Root: ConfigurationTable>: Sendable {
         self.entries = entries()
         keys = self.entries.compactMap { if case .key(let key) = $0 { key } else { nil } }
         subtables = self.entries.compactMap { if case .subtable(let table) = $0 { table } else { nil } }
+        self.driverKeys = driverKeys
         self.check = check
     }
 }

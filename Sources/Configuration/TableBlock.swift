@@ -27,7 +27,7 @@ package extension Schema {
             lines: keys.filter { $0.condition?.holds(root) ?? true }.map { key in
                 let value = key.write(root)
                 return TableBlock.Line(key: key.description, value: value, isDefault: value == key.description.defaultText)
-            },
+            } + (driverKeys.flatMap { root[keyPath: $0].keys?.driverLines } ?? []),
             children: subtables.flatMap { $0.blocks(root, path) }
         )
     }

@@ -1,6 +1,7 @@
 import Appliance
 import ArgumentParser
 import Configuration
+import FieldBus
 
 struct CheckCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -28,13 +29,13 @@ struct ConfigCommand: ParsableCommand {
     struct Default: ParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Prints a commented configuration file.")
 
-        func run() { Console.print(ConfigurationPrinter.defaultFile()) }
+        func run() { Console.print(ConfigurationPrinter.defaultFile(drivers: Drivers.catalogue)) }
     }
 
     struct Reference: ParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Prints the reference of every key, as Markdown.")
 
-        func run() { Console.print(ConfigurationPrinter.reference()) }
+        func run() { Console.print(ConfigurationPrinter.reference(drivers: Drivers.catalogue)) }
     }
 
     struct Boards: ParsableCommand {

@@ -1,6 +1,7 @@
 import Broker
 import Configuration
 import Core
+import FieldBus
 import Logging
 import MQTTCodec
 import MQTTServer
@@ -24,7 +25,7 @@ struct ApplianceAccessTests {
         directory.write("users", users.map { "\($0):\(hash)\n" }.joined())
         let path = "\(directory.path)/martlet.toml"
         return try AppliancePlan(
-            MartletConfiguration.decode(text: "[authentication]\npassword-file = \"users\"\n" + text, file: path))
+            MartletConfiguration.decode(text: "[authentication]\npassword-file = \"users\"\n" + text, file: path, drivers: Drivers.catalogue))
     }
 
     private func access(_ plan: AppliancePlan) -> ApplianceAccess {
@@ -70,7 +71,7 @@ struct ApplianceAccessTests {
     func badFile() throws {
         directory.write("users", "ann:secret\n")
         let configuration = try MartletConfiguration.decode(
-            text: "[authentication]\npassword-file = \"users\"\n", file: "\(directory.path)/martlet.toml")
+            text: "[authentication]\npassword-file = \"users\"\n", file: "\(directory.path)/martlet.toml", drivers: Drivers.catalogue)
         let error = #expect(throws: ConfigurationErrors.self) { try AppliancePlan(configuration) }
         #expect("\(try #require(error))".contains("martlet.toml:2:17: "))
         #expect(!"\(try #require(error))".contains("secret"))

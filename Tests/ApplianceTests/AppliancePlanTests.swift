@@ -11,7 +11,7 @@ import Testing
 struct AppliancePlanTests {
     /// The errors of a file, one a line.
     private func errors(_ text: String) throws -> [String] {
-        let configuration = try MartletConfiguration.decode(text: text, file: "m")
+        let configuration = try MartletConfiguration.decode(text: text, file: "m", drivers: Drivers.catalogue)
         do throws(ConfigurationErrors) {
             _ = try AppliancePlan(configuration)
             return []
@@ -96,8 +96,10 @@ struct AppliancePlanTests {
     func bus() throws {
         let file = bus(point: "type = \"INT\", area = \"holding-register\", address = 1")
         #expect(try errors(file) == [])
-        var configuration = try MartletConfiguration.decode(text: file, file: "m")
-        configuration.products[0].points[0].address = 70_000
+        var configuration = try MartletConfiguration.decode(text: file, file: "m", drivers: Drivers.catalogue)
+        var place: ModbusPointTable = try #require(configuration.products[0].points[0].driver.keys())
+        place.address = 70_000
+        configuration.products[0].points[0].driver = DriverTable(place)
         let error = try #require(throws: ConfigurationErrors.self) { _ = try AppliancePlan(configuration) }
         #expect(
             error.errors.map(\.description)
@@ -115,8 +117,8 @@ struct AppliancePlanTests {
         let plan = try AppliancePlan(
             MartletConfiguration.decode(
                 text: bus(point: "type = \"REAL\", area = \"input-register\", address = 6, word-order = \"cdab\"")
-                    + rule("'SELECT a FROM \"x\"'"), file: "m"))
-        let device = try #require(plan.buses.first?.devices.first)
+                    + rule("'SELECT a FROM \"x\"'"), file: "m", drivers: Drivers.catalogue))
+        let device = try #require((plan.buses.first as? ModbusBus)?.devices.first)
         #expect(device.identifier == DeviceIdentifier(productKey: "p", deviceKey: "d"))
         #expect(device.points.map(\.address) == [6])
         #expect(device.points.map(\.wordOrder) == [.cdab])

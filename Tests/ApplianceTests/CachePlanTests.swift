@@ -1,5 +1,6 @@
 import Configuration
 import Core
+import FieldBus
 import Testing
 
 @testable import Appliance
@@ -85,7 +86,7 @@ struct CachePlanTests {
             client-identifier = "i"
             forward = [{ filter = "/sys/#" }, { filter = "/sys/meter/#" }, { filter = "elsewhere" }]
             """
-        let plan = try AppliancePlan(MartletConfiguration.decode(text: text, file: "m"))
+        let plan = try AppliancePlan(MartletConfiguration.decode(text: text, file: "m", drivers: Drivers.catalogue))
         let traffic = PlannedTraffic(plan)
         // Two reads, because the points are far apart, each to two bridges, once for the two routes of the same name.
         #expect(traffic.streams.count == 2 && traffic.recordsPerSecond == 0.4)

@@ -1,4 +1,5 @@
 import Configuration
+import FieldBus
 import Testing
 
 @Suite("Access in a configuration")
@@ -39,7 +40,7 @@ struct AccessTests {
     @Test("one address is a range of one", arguments: [("192.0.2.7", 32), ("::1", 128), ("10.0.0.0/8", 8), ("::/0", 0)])
     func addresses(text: String, length: Int) throws {
         let configuration = try MartletConfiguration.decode(
-            text: "[[access-rule]]\naccess = \"deny\"\naddress = \"\(text)\"\n", file: "m")
+            text: "[[access-rule]]\naccess = \"deny\"\naddress = \"\(text)\"\n", file: "m", drivers: Drivers.catalogue)
         #expect(configuration.accessRules[0].address?.length == length)
     }
 

@@ -1,5 +1,6 @@
 import BoardProfiles
 import Configuration
+import FieldBus
 import TestSupport
 import Testing
 
@@ -49,7 +50,7 @@ struct BoardProfileTests {
         folder.write("own.toml", "name = \"Own\"\n[storage]\ncache-share = 0.25\n")
         var errors: [ConfigurationError] = []
         func profile(_ board: String) throws -> BoardProfile {
-            try MartletConfiguration.decode(text: "[appliance]\nboard = \"\(board)\"\n", file: folder.path + "/martlet.toml")
+            try MartletConfiguration.decode(text: "[appliance]\nboard = \"\(board)\"\n", file: folder.path + "/martlet.toml", drivers: Drivers.catalogue)
                 .boardProfile(&errors)
         }
         #expect(try profile("own.toml").storage.cacheShare == 0.25)

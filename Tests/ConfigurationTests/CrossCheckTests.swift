@@ -29,27 +29,27 @@ struct CrossCheckTests {
     private let register = "type = \"INT\"\narea = \"input-register\"\naddress = 0\n"
 
     @Test("a point's keys fit each other", arguments: [
-        ("type = \"STRING\"\narea = \"input-register\"\naddress = 0", "m:14:1: [[point]] needs the key \"length\" when there is an area and type is \"STRING\""),
-        ("type = \"INT\"\nlength = 4", "m:17:10: length has a meaning only when there is an area and type is \"STRING\""),
+        ("type = \"STRING\"\narea = \"input-register\"\naddress = 0", "m:14:1: [[point]] needs the key \"length\" when type is \"STRING\""),
+        ("type = \"INT\"\narea = \"input-register\"\naddress = 0\nlength = 4", "m:19:10: length has a meaning only when type is \"STRING\""),
         ("type = \"BOOL\"\narea = \"holding-register\"\naddress = 0", "m:14:1: [[point]] needs the key \"bit\" when type is \"BOOL\" and area is a register"),
-        ("type = \"BOOL\"\narea = \"coil\"\naddress = 0\nbit = 1", "m:19:7: bit has a meaning only when type is \"BOOL\" and area is a register"),
+        ("type = \"BOOL\"\narea = \"coil\"\naddress = 0\nbit = 1", "m:19:7: bit has a meaning only when area is a register"),
         ("type = \"INT\"\narea = \"holding-register\"\naddress = 0\nbit = 1", "m:19:7: bit has a meaning only when type is \"BOOL\" and area is a register"),
         ("type = \"BOOL\"\narea = \"holding-register\"\naddress = 0\nbit = 16", "m:19:7: bit 16 is out of range (0…15)"),
         ("type = \"INT\"\narea = \"coil\"\naddress = 0", "m:16:8: type must be \"BOOL\" in area \"coil\", which holds single bits"),
-        ("type = \"BOOL\"\narea = \"coil\"\naddress = 0\nscale = 2", "m:19:9: scale has a meaning only when there is an area and type is a number"),
-        ("type = \"STRING\"\narea = \"input-register\"\naddress = 0\nlength = 2\noffset = 2", "m:20:10: offset has a meaning only when there is an area and type is a number"),
+        ("type = \"BOOL\"\narea = \"coil\"\naddress = 0\nscale = 2", "m:19:9: scale has a meaning only when type is a number"),
+        ("type = \"STRING\"\narea = \"input-register\"\naddress = 0\nlength = 2\noffset = 2", "m:20:10: offset has a meaning only when type is a number"),
         ("type = \"INT\"\narea = \"input-register\"\naddress = 0\nscale = 0", "m:19:9: scale must not be 0"),
         ("type = \"INT\"\narea = \"input-register\"\naddress = 0\nscale = inf", "m:19:9: scale must be a finite number"),
         ("type = \"INT\"\narea = \"input-register\"\naddress = 0\nwritable = true", "m:19:12: a point of area \"input-register\" cannot be written"),
         ("type = \"REAL\"\narea = \"input-register\"\naddress = 65535", "m:18:11: address 65535 is too high: a REAL of 2 registers ends after 65535"),
-        ("type = \"INT\"\narea = \"input-register\"", "m:14:1: [[point]] needs the key \"address\" when there is an area"),
+        ("type = \"INT\"\narea = \"input-register\"", "m:14:1: [[point]] of a modbus-tcp device needs the key \"address\""),
         ("type = \"INT\"\narea = \"input-register\"\naddress = 65536", "m:18:11: address 65536 is out of range (0…65535)"),
-        ("type = \"BOOL\"\narea = \"coil\"\naddress = 0\nword-order = \"abcd\"", "m:19:14: word-order has a meaning only when there is an area and type is not \"BOOL\""),
+        ("type = \"BOOL\"\narea = \"coil\"\naddress = 0\nword-order = \"abcd\"", "m:19:14: word-order has a meaning only when type is not \"BOOL\""),
         ("type = \"INT\"\narea = \"input-register\"\naddress = 0\ngroup = \"f\"", "m:19:9: there is no group \"f\" (g)"),
         ("type = \"FLOAT\"\narea = \"coil\"\naddress = 0\nlength = 2", "m:16:8: type \"FLOAT\" is not supported (\"BOOL\", \"INT\", \"UINT\", \"DINT\", \"UDINT\", \"LINT\", \"ULINT\", \"REAL\", \"LREAL\", \"STRING\")"),
     ])
     func points(lines: String, expected: String) {
-        let found = messages(file(point: lines)).filter { !$0.contains("has no point with an area") }
+        let found = messages(file(point: lines)).filter { !$0.contains("has no point with a place on a bus") }
         #expect(found == [expected])
     }
 
@@ -64,8 +64,8 @@ struct CrossCheckTests {
     }
 
     @Test("a bus has the keys of its protocol", arguments: [
-        ("modbus-tcp", "", ["m:1:1: [[bus]] needs the key \"host\" when protocol is \"modbus-tcp\""]),
-        ("modbus-rtu", "", ["m:1:1: [[bus]] needs the key \"serial-port\" when protocol is \"modbus-rtu\""]),
+        ("modbus-tcp", "", ["m:1:1: [[bus]] with protocol \"modbus-tcp\" needs the key \"host\""]),
+        ("modbus-rtu", "", ["m:1:1: [[bus]] with protocol \"modbus-rtu\" needs the key \"serial-port\""]),
         ("modbus-tcp", "host = \"h\"\nparity = \"odd\"", ["m:5:10: parity has a meaning only when protocol is \"modbus-rtu\""]),
         ("modbus-rtu", "serial-port = \"/dev/ttyS1\"\nport = 502", ["m:5:8: port has a meaning only when protocol is \"modbus-tcp\""]),
         ("modbus-rtu", "serial-port = \"/dev/ttyS1\"\ndata-bits = 7", ["m:5:13: data-bits 7 is not supported (8)"]),
@@ -98,7 +98,7 @@ struct CrossCheckTests {
     func nothingToRead() {
         #expect(
             messages(file(point: "type = \"INT\""))
-                == ["m:12:7: product \"p\" has no point with an area, so nothing can be read on a bus"]
+                == ["m:12:7: product \"p\" has no point with a place on a bus, so nothing can be read there"]
         )
     }
 

@@ -1,5 +1,6 @@
 import Configuration
 import Core
+import FieldBus
 import Glibc
 import Testing
 
@@ -7,7 +8,7 @@ import Testing
 struct DecodingTests {
     @Test("an empty file gives the defaults")
     func empty() throws {
-        let configuration = try MartletConfiguration.decode(text: "", file: "martlet.toml")
+        let configuration = try MartletConfiguration.decode(text: "", file: "martlet.toml", drivers: Drivers.catalogue)
         #expect(configuration == MartletConfiguration())
         #expect(configuration.listeners.map(\.port) == [1883])
         #expect(configuration.broker.maxPacketSize == 1_048_576)
@@ -16,7 +17,7 @@ struct DecodingTests {
 
     @Test("every value of a full file arrives")
     func full() throws {
-        let configuration = try MartletConfiguration.decode(text: fullExample, file: "/etc/martlet/martlet.toml")
+        let configuration = try MartletConfiguration.decode(text: fullExample, file: "/etc/martlet/martlet.toml", drivers: Drivers.catalogue)
         #expect(configuration.appliance.name == "box-1")
         #expect(configuration.appliance.logLevel == .debug)
         #expect(configuration.broker.maxQueuedBytes == 8_000_000)
@@ -37,15 +38,21 @@ struct DecodingTests {
         let meter = try #require(configuration.product(key: "meter"))
         #expect(meter.groups.map(\.interval) == [.milliseconds(500), .seconds(60)])
         let temp = try #require(meter.points.first)
-        #expect(temp.type == .int && temp.wordOrder == .badc && temp.scale == 0.1 && temp.offset == -40)
+        let place: ModbusPointTable = try #require(temp.driver.keys())
+        #expect(temp.type == .int && place.wordOrder == .badc && temp.scale == 0.1 && temp.offset == -40)
+        #expect(temp.minimum == -40 && temp.maximum == 85.5 && temp.whenOutside == .clamp)
+        #expect(temp.report == .onChange && temp.deadband == 0.5 && temp.maxSilence == .seconds(600) && temp.staleAfter == .seconds(3600))
         #expect(meter.group(of: temp)?.name == "fast")
-        #expect(meter.points[1].bit == 15 && meter.points[1].writable)
-        #expect(meter.points[2].quantity == 8)
-        #expect(meter.points[4].area == nil && meter.group(of: meter.points[4]) == nil)
+        #expect(meter.points[1].driver.keys(as: ModbusPointTable.self)?.bit == 15 && meter.points[1].writable)
+        #expect(meter.points[2].driver.keys(as: ModbusPointTable.self)?.length == 15)
+        #expect(!meter.points[4].isOnBus && meter.group(of: meter.points[4]) == nil && meter.points[4].expression == "temp * 2")
+        #expect(meter.points[5].bits == BitRange(lowest: 4, highest: 7) && meter.points[5].deadbandPercent == nil)
+        #expect(meter.points[5].enumeration == [EnumerationLabel(number: 0, text: "off"), EnumerationLabel(number: 1, text: "on")])
         let rtu = try #require(configuration.bus(name: "line-2"))
-        #expect(rtu.protocol == .modbusRTU && rtu.serialPort == "/dev/ttyS1" && rtu.baudRate == 19_200)
+        let line: ModbusRTU.BusTable = try #require(rtu.driver.keys())
+        #expect(rtu.protocol == "modbus-rtu" && line.serialPort == "/dev/ttyS1" && line.baudRate == 19_200)
         #expect(configuration.devices.map(\.identifier.description) == ["meter/m1", "meter/m2", "tracker/t1"])
-        #expect(configuration.devices[0].timeout == .seconds(2))
+        #expect(configuration.devices[0].driver.keys(as: ModbusDeviceTable.self)?.timeout == .seconds(2))
         #expect(configuration.rules[0].sql.hasPrefix("SELECT measurepoints.temp AS t\nFROM"))
         #expect(configuration.rules[0].qos == .atLeastOnce)
         let bridge = configuration.bridges[0]
@@ -67,9 +74,9 @@ struct DecodingTests {
     ])
     func cacheSize(text: String, expected: MartletConfiguration.Cache.Size) throws {
         let text = "[cache]\nsize = \"\(text)\"\n"
-        let configuration = try MartletConfiguration.decode(text: text, file: "m")
+        let configuration = try MartletConfiguration.decode(text: text, file: "m", drivers: Drivers.catalogue)
         #expect(configuration.cache.size == expected)
-        #expect(try MartletConfiguration.decode(text: ConfigurationPrinter.file(of: configuration), file: "m") == configuration)
+        #expect(try MartletConfiguration.decode(text: ConfigurationPrinter.file(of: configuration), file: "m", drivers: Drivers.catalogue) == configuration)
     }
 
     @Test("forwards of one priority are one route of the cache, with what any of them says")
@@ -83,7 +90,7 @@ struct DecodingTests {
               { filter = "a", when-full = "thin" }, { filter = "b", priority = 9, max-size = "1MiB" }, { filter = "c", max-age = "1d" },
             ]
             """
-        let routes = try MartletConfiguration.decode(text: text, file: "m").bridges[0].cacheRoutes
+        let routes = try MartletConfiguration.decode(text: text, file: "m", drivers: Drivers.catalogue).bridges[0].cacheRoutes
         #expect(routes.map(\.priority) == [9, 5])
         #expect(routes[0].maxSize == 1 << 20 && routes[0].whenFull == nil)
         #expect(routes[1].whenFull == .thin && routes[1].maxAge == .seconds(86_400) && routes[1].maxSize == nil)
@@ -91,16 +98,16 @@ struct DecodingTests {
 
     @Test("a configuration printed as a file decodes to itself")
     func roundTrip() throws {
-        let configuration = try MartletConfiguration.decode(text: fullExample, file: "martlet.toml")
+        let configuration = try MartletConfiguration.decode(text: fullExample, file: "martlet.toml", drivers: Drivers.catalogue)
         let printed = ConfigurationPrinter.file(of: configuration)
-        #expect(try MartletConfiguration.decode(text: printed, file: "martlet.toml") == configuration)
+        #expect(try MartletConfiguration.decode(text: printed, file: "martlet.toml", drivers: Drivers.catalogue) == configuration)
         #expect(configuration != MartletConfiguration())
     }
 
     @Test("a value keeps its place in the file for those who check it later")
     func positions() throws {
         let text = "[[rule]]\nname = \"a\"\n  sql = \"SELECT\"\ntopic = \"t\"\n"
-        let rule = try MartletConfiguration.decode(text: text, file: "m.toml").rules[0]
+        let rule = try MartletConfiguration.decode(text: text, file: "m.toml", drivers: Drivers.catalogue).rules[0]
         #expect(rule.source["sql"] == SourcePosition(file: "m.toml", line: 3, column: 9))
         #expect(rule.source.position == SourcePosition(file: "m.toml", line: 1, column: 1))
         #expect(rule.source["qos"] == rule.source.position)
@@ -115,7 +122,7 @@ struct DecodingTests {
         ("/m.toml", "data", "/data"),
     ])
     func resolves(file: String, path: String, expected: String) throws {
-        let configuration = try MartletConfiguration.decode(text: "", file: file)
+        let configuration = try MartletConfiguration.decode(text: "", file: file, drivers: Drivers.catalogue)
         #expect(configuration.resolve(path: path) == expected)
     }
 
@@ -129,7 +136,7 @@ struct DecodingTests {
         ("max-packet-size = \"1 MB\"", nil, 1_000_000),
     ] as [(String, Duration?, Int?)])
     func quantities(line: String, duration: Duration?, size: Int?) throws {
-        let broker = try MartletConfiguration.decode(text: "[broker]\n\(line)\n", file: "m").broker
+        let broker = try MartletConfiguration.decode(text: "[broker]\n\(line)\n", file: "m", drivers: Drivers.catalogue).broker
         if let duration { #expect(broker.maxSessionExpiry == duration) }
         if let size { #expect(broker.maxPacketSize == size) }
     }
@@ -143,16 +150,16 @@ struct DecodingTests {
         defer { unlink(name) }
         let text = "[appliance]\nname = \"from-disk\"\n"
         #expect(write(descriptor, text, text.utf8.count) == text.utf8.count)
-        #expect(try MartletConfiguration.load(path: name).appliance.name == "from-disk")
+        #expect(try MartletConfiguration.load(path: name, drivers: Drivers.catalogue).appliance.name == "from-disk")
         // One byte more than the largest file: sparse, so that nothing is written.
         #expect(ftruncate(descriptor, MartletConfiguration.maxFileSize + 1) == 0)
-        #expect(messages { try MartletConfiguration.load(path: name) } == ["\(name): the file is larger than 4 MiB"])
+        #expect(messages { try MartletConfiguration.load(path: name, drivers: Drivers.catalogue) } == ["\(name): the file is larger than 4 MiB"])
         close(descriptor)
         #expect(
-            messages { try MartletConfiguration.load(path: "/nonexistent/m.toml") }
+            messages { try MartletConfiguration.load(path: "/nonexistent/m.toml", drivers: Drivers.catalogue) }
                 == ["/nonexistent/m.toml: the file cannot be opened: No such file or directory"]
         )
-        #expect(messages { try MartletConfiguration.load(path: "/tmp") } == ["/tmp: the file cannot be read: Is a directory"])
+        #expect(messages { try MartletConfiguration.load(path: "/tmp", drivers: Drivers.catalogue) } == ["/tmp: the file cannot be read: Is a directory"])
     }
 }
 
@@ -170,5 +177,5 @@ func messages(_ body: () throws -> MartletConfiguration) -> [String] {
 
 /// The errors in `text`, read as the file `m`.
 func messages(_ text: String) -> [String] {
-    messages { try MartletConfiguration.decode(text: text, file: "m") }
+    messages { try MartletConfiguration.decode(text: text, file: "m", drivers: Drivers.catalogue) }
 }

@@ -133,6 +133,13 @@ let fullExample = #"""
       word-order = "badc"
       scale = 0.1
       offset = -40
+      minimum = -40
+      maximum = 85.5
+      when-outside = "clamp"
+      report = "on-change"
+      deadband = 0.5
+      max-silence = "10m"
+      stale-after = "1h"
       [[product.point]]
       identifier = "alarm"
       type = "BOOL"
@@ -157,6 +164,17 @@ let fullExample = #"""
       [[product.point]]
       identifier = "computed"
       type = "LREAL"
+      expression = "temp * 2"
+      report = "on-change"
+      deadband-percent = 2.5
+      [[product.point]]
+      identifier = "state"
+      type = "UINT"
+      group = "slow"
+      area = "holding-register"
+      address = 3
+      bits = "4..7"
+      enumeration = { 0 = "off", 1 = "on" }
     [[product]]
     key = "tracker"
 

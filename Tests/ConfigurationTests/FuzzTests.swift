@@ -1,4 +1,5 @@
 import Core
+import FieldBus
 import TestSupport
 import Testing
 
@@ -66,7 +67,7 @@ struct FuzzTests {
     @Test("a file of nothing but mistakes gives a bounded list of them")
     func bounded() {
         let text = String(repeating: "[[device]]\nlong-unknown-key = 1\n", count: 20_000)
-        let result = Result { try MartletConfiguration.decode(text: text, file: "m") }
+        let result = Result { try MartletConfiguration.decode(text: text, file: "m", drivers: Drivers.catalogue) }
         guard case .failure(let errors as ConfigurationErrors) = result else { return #expect(Bool(false), "decoded") }
         #expect(errors.errors.count == Findings.limit)
     }
@@ -76,9 +77,9 @@ struct FuzzTests {
     @discardableResult
     private func check(_ bytes: [UInt8], _ label: String) -> Bool {
         do {
-            let configuration = try MartletConfiguration.decode(bytes: bytes, file: "m")
+            let configuration = try MartletConfiguration.decode(bytes: bytes, file: "m", drivers: Drivers.catalogue)
             let printed = ConfigurationPrinter.file(of: configuration)
-            let again = try MartletConfiguration.decode(text: printed, file: "printed")
+            let again = try MartletConfiguration.decode(text: printed, file: "printed", drivers: Drivers.catalogue)
             #expect(again == configuration, "\(label)")
             return true
         } catch {

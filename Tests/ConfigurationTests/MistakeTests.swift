@@ -1,4 +1,5 @@
 import Configuration
+import FieldBus
 import Testing
 
 /// Each mistake in a file is one line that says where and what.
@@ -147,7 +148,7 @@ struct MistakeTests {
                 "m:2:1: unknown key \"nane\" in [appliance]; did you mean \"name\"?",
                 "m:3:13: log-level must be one of \"trace\", \"debug\", \"info\", \"notice\", \"warning\", \"error\", "
                     + "\"critical\", not an integer",
-                "m:4:1: [[bus]] needs the key \"serial-port\" when protocol is \"modbus-rtu\"",
+                "m:4:1: [[bus]] with protocol \"modbus-rtu\" needs the key \"serial-port\"",
                 "m:7:13: baud-rate 11520 is not supported (\(Self.baudRates))",
                 "m:9:11: there is no product \"meter\"; none is defined",
                 "m:10:7: key \"a/b\" must be one topic level: without \"/\", \"+\", \"#\" and control characters",
@@ -157,7 +158,7 @@ struct MistakeTests {
         )
     }
 
-    private static let baudRates = MartletConfiguration.Bus.baudRates.map(String.init).joined(separator: ", ")
+    private static let baudRates = SerialLine.supportedBaudRates.map(String.init).joined(separator: ", ")
 
     @Test("text that is not TOML is reported at its first such place")
     func syntax() {

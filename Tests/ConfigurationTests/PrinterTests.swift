@@ -1,24 +1,25 @@
 import Configuration
+import FieldBus
 import Testing
 
 @Suite("The printed file and the reference page")
 struct PrinterTests {
     @Test("the default file is valid and holds the defaults")
     func defaultFile() throws {
-        let text = ConfigurationPrinter.defaultFile()
-        #expect(try MartletConfiguration.decode(text: text, file: "default") == MartletConfiguration())
+        let text = ConfigurationPrinter.defaultFile(drivers: Drivers.catalogue)
+        #expect(try MartletConfiguration.decode(text: text, file: "default", drivers: Drivers.catalogue) == MartletConfiguration())
         #expect(text.split(separator: "\n").allSatisfy { $0.count <= 120 })
     }
 
     @Test("the default file is valid with its examples in force, and they have every kind of table")
     func examples() throws {
-        let examples = ConfigurationPrinter.defaultFile().split(separator: "\n").map { line in
+        let examples = ConfigurationPrinter.defaultFile(drivers: Drivers.catalogue).split(separator: "\n").map { line in
             let line = line.drop { $0 == " " }
             return line.hasPrefix("#") && !line.hasPrefix("# ") ? line.dropFirst() : line
         }
         let text = examples.joined(separator: "\n")
         #expect(messages(text) == [])
-        let configuration = try MartletConfiguration.decode(text: text, file: "default")
+        let configuration = try MartletConfiguration.decode(text: text, file: "default", drivers: Drivers.catalogue)
         #expect(!configuration.products.isEmpty && !configuration.buses.isEmpty && !configuration.devices.isEmpty)
         #expect(!configuration.rules.isEmpty && !configuration.bridges.isEmpty)
         for (path, keys) in declaredKeys() {
@@ -30,7 +31,7 @@ struct PrinterTests {
 
     @Test("every table and key of the full example is in the reference page")
     func reference() {
-        let page = ConfigurationPrinter.reference()
+        let page = ConfigurationPrinter.reference(drivers: Drivers.catalogue)
         for line in fullExample.split(separator: "\n") {
             let line = line.drop { $0 == " " }
             if line.hasPrefix("[") {
@@ -59,7 +60,7 @@ struct PrinterTests {
     /// The tables and keys of the reference page.
     private func declaredKeys() -> [(String, [String])] {
         var tables: [(String, [String])] = []
-        for line in ConfigurationPrinter.reference().split(separator: "\n") {
+        for line in ConfigurationPrinter.reference(drivers: Drivers.catalogue).split(separator: "\n") {
             if line.hasPrefix("## ") {
                 tables.append((String(line.dropFirst(3)), []))
             } else if line.hasPrefix("| `"), let end = line.dropFirst(3).firstIndex(of: "`") {

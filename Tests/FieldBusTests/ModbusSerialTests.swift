@@ -132,7 +132,7 @@ struct ModbusSerialTests {
         #expect(problem { $0.devices[0].points[0].address = 65_536 } != nil)
         #expect(problem { $0.devices[0].points[0].type = .lint; $0.devices[0].points[0].address = 65_533 } != nil)
         #expect(problem { $0.devices[0].points[0].bit = 3 } != nil)
-        #expect(problem { $0.devices[0].points[0].scale = 0 } != nil)
+        #expect(problem { $0.devices[0].points[0].conversion.scale = 0 } != nil)
         #expect(problem { $0.devices[0].points[0].area = .coil } != nil)
         #expect(problem { $0.devices[0].points[0].area = .inputRegister; $0.devices[0].points[0].writable = true } != nil)
         #expect(problem { $0.devices[0].points[0].type = .string } != nil)

@@ -21,7 +21,7 @@ struct ModbusWriteTests {
         var text = writable("text", .string, .holdingRegister, 10)
         text.length = 5
         var scaled = writable("scaled", .int, .holdingRegister, 20)
-        scaled.scale = 0.1
+        scaled.conversion.scale = 0.1
         return tcpBus(server.port, timeout: timeout, [
             ModbusDevice(
                 identifier: name, unitIdentifier: 1,

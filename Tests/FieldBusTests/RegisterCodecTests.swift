@@ -87,26 +87,26 @@ struct RegisterCodecTests {
     @Test("scale and offset make an LREAL: raw × scale + offset")
     func scaled() {
         let codec = codec(.int) {
-            $0.scale = 0.5
-            $0.offset = -10
+            $0.conversion.scale = 0.5
+            $0.conversion.offset = -10
         }
         #expect(decode(codec, [0xFFF9]).value == .lreal(-13.5))
     }
 
     @Test("a decimal scale gives the number that a person would write", arguments: [(0.1, 10.0), (0.01, 100.0), (0.001, 1000.0)])
     func decimalScale(scale: Double, divisor: Double) throws {
-        let codec = codec(.uint) { $0.scale = scale }
+        let codec = codec(.uint) { $0.conversion.scale = scale }
         for raw in UInt16(0)...9999 {
             let expected = Double(raw) / divisor
             #expect(decode(codec, [raw]).value == .lreal(expected))
             #expect(try codec.encode(.lreal(expected)) == [raw])
         }
-        #expect(decode(self.codec(.uint) { $0.scale = 0.1 }, [2311]).value == .lreal(231.1))
+        #expect(decode(self.codec(.uint) { $0.conversion.scale = 0.1 }, [2311]).value == .lreal(231.1))
     }
 
     @Test("a scaled value is scaled back, rounded to the nearest raw value and checked against the type's range")
     func scaledBack() throws {
-        let codec = codec(.int) { $0.scale = 0.1 }
+        let codec = codec(.int) { $0.conversion.scale = 0.1 }
         #expect(try codec.encode(.lreal(21.54)) == [215])
         #expect(try codec.encode(.lreal(21.56)) == [216])
         #expect(try codec.encode(.int(-3)) == [0xFFE2])
@@ -160,7 +160,7 @@ struct RegisterCodecTests {
 
     @Test("scaling that overflows is bad, out of range")
     func overflow() {
-        let codec = codec(.lreal) { $0.scale = 1e300 }
+        let codec = codec(.lreal) { $0.conversion.scale = 1e300 }
         #expect(decode(codec, WordOrder.abcd.registers((1e300).bitPattern, count: 4)).quality == .bad(.outOfRange))
     }
 

@@ -9,11 +9,12 @@ import Payload
 struct PlannedTraffic {
     /// Messages that come again and again: the posts of one read, or what clients publish.
     struct Stream {
+        /// nil for what clients publish.
+        var device: DeviceIdentifier?
         var interval: Duration
         /// When the first one comes.
         var offset = Duration.zero
-        var points: [ModbusPoint] = []
-        var codecs: [RegisterCodec] = []
+        var points: [PlannedPoint] = []
         /// Of a client's message; nil for posts of ``points``.
         var payloadBytes: Int?
         /// The routes that the messages go into, with the name under which they wait there.
@@ -42,8 +43,9 @@ struct PlannedTraffic {
         for bus in plan.buses {
             // A bus begins with all its devices at once, and asks one after the other.
             var offset = Duration.zero
-            for device in bus.devices {
-                append(device, maxGap: device.maxGap ?? bus.maxGap, plan, from: &offset, step: bus.transport.requestTime)
+            for poll in bus.polls {
+                append(poll, plan, offset: offset)
+                offset += poll.duration
             }
         }
         // Many streams of a hundred messages a second at most, because times are in milliseconds.
@@ -62,26 +64,16 @@ struct PlannedTraffic {
         }
     }
 
-    private mutating func append(
-        _ device: ModbusDevice, maxGap: Int, _ plan: AppliancePlan, from offset: inout Duration, step: Duration
-    ) {
-        guard let topic = DeviceTopic.measurepointPost.name(of: device.identifier) else { return }
+    private mutating func append(_ poll: PlannedPoll, _ plan: AppliancePlan, offset: Duration) {
+        guard let topic = DeviceTopic.measurepointPost.name(of: poll.device) else { return }
         let routes = PlannedTraffic.routes(of: Array(topic.text.utf8), plan)
         guard !routes.isEmpty else { return }
-        devices += 1
-        points += device.points.count
-        for (interval, points) in Dictionary(grouping: device.points, by: \.interval).sorted(by: { $0.key < $1.key }) {
-            let reads = ReadPlan(points: points, maxGap: maxGap)
-            // Each read has a time of its own, and with it a post.
-            for block in reads.blocks {
-                let points = Array(reads.points[block.points])
-                streams.append(
-                    Stream(
-                        interval: interval, offset: offset, points: points, codecs: points.map { RegisterCodec($0) },
-                        routes: routes, raw: points.map { $0.type == .bool ? 0 : 2200 }))
-                offset += step
-            }
-        }
+        if streams.last?.device != poll.device { devices += 1 }
+        points += poll.points.count
+        streams.append(
+            Stream(
+                device: poll.device, interval: poll.interval, offset: offset, points: poll.points, routes: routes,
+                raw: poll.points.map { $0.type == .bool ? 0 : 2200 }))
     }
 
     private static func lane(_ bridge: BridgeConfiguration, _ forward: BridgeConfiguration.Forward) -> String {
@@ -110,17 +102,6 @@ struct PlannedTraffic {
     }
 }
 
-extension ModbusTransport {
-    /// About what a request and its answer take.
-    fileprivate var requestTime: Duration {
-        switch self {
-        case .tcp: .milliseconds(5)
-        // 60 characters of 11 bits.
-        case .rtu(let line): .milliseconds(660_000 / max(300, line.baudRate))
-        }
-    }
-}
-
 extension PlannedTraffic.Stream {
     enum Content {
         case samples([Sample])
@@ -136,32 +117,25 @@ extension PlannedTraffic.Stream {
         return .samples(points.indices.map { index in
             let step = Double(Int64(random.next() % 7)) - 3
             raw[index] += step
-            let value = PlannedTraffic.value(raw[index], points[index], codecs[index])
+            let value = PlannedTraffic.value(raw[index], points[index])
             return Sample(point: points[index].identifier, value: value, quality: .good, time: time)
         })
     }
 }
 
 extension PlannedTraffic {
-    /// A point's value as its registers would give it.
-    fileprivate static func value(_ raw: Double, _ point: ModbusPoint, _ codec: RegisterCodec) -> Value? {
-        if point.area.holdsBits { return .bool(raw > 2200) }
-        let whole = UInt64(bitPattern: Int64(raw.rounded()))
-        var registers: [UInt16]
-        switch point.type {
-        case .real: registers = words(UInt64(Float(raw / 10.3).bitPattern), 2)
-        case .lreal: registers = words((raw / 10.3).bitPattern, 4)
-        case .string: registers = [UInt16](repeating: 0x4142, count: point.quantity)
-        case .bool: registers = [whole & 1 == 0 ? 0 : .max]
-        case .int, .uint, .dint, .udint, .lint, .ulint: registers = words(whole, point.quantity)
-        }
-        // The order of the words matters to nobody here, only that the codec finds the value again.
-        registers = point.wordOrder == .cdab || point.wordOrder == .dcba ? registers.reversed() : registers
-        if point.wordOrder == .badc || point.wordOrder == .dcba { registers = registers.map(\.byteSwapped) }
-        return registers.withUnsafeBufferPointer { codec.decode($0).value }
-    }
-
-    private static func words(_ value: UInt64, _ count: Int) -> [UInt16] {
-        (0..<count).map { UInt16(truncatingIfNeeded: value >> UInt64(16 * (count - 1 - $0))) }
+    /// A point's value as its device might give it.
+    fileprivate static func value(_ raw: Double, _ point: PlannedPoint) -> Value? {
+        let whole = Int64(raw.rounded())
+        let value: Value =
+            switch point.type {
+            case .bool: .bool(whole & 1 != 0)
+            case .real: .real(Float(raw / 10.3))
+            case .lreal: .lreal(raw / 10.3)
+            case .string: .string(String(repeating: "AB", count: (point.length + 1) / 2))
+            case .int, .dint, .lint: .int(whole)
+            case .uint, .udint, .ulint: .uint(UInt64(whole.magnitude))
+            }
+        return point.conversion.value(value).value
     }
 }

@@ -20,7 +20,7 @@ extension FormPoint {
     init(_ point: MartletConfiguration.Product.Point) {
         self.init(
             identifier: point.identifier, type: ValueType(point), unit: point.unit,
-            isWritable: point.writable || point.area == nil)
+            isWritable: point.writable || !point.isOnBus)
     }
 }
 

@@ -13,6 +13,9 @@ public import Core
 ///
 /// `deliver` and `events` are called on the driver's own thread and must return quickly: they post to a bounded queue.
 public protocol FieldBusDriver: Actor {
+    /// The bus' name in the configuration.
+    nonisolated var name: String { get }
+
     /// Polls until the task is cancelled.
     func run(
         deliver: @escaping @Sendable (DeviceReading) -> Void, events: @escaping @Sendable (BusEvent) -> Void

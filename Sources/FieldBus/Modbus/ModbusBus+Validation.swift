@@ -88,9 +88,7 @@ extension ModbusPoint {
             if area.holdsBits { return "a \(area.rawValue) has no bits to choose from; leave `bit` out" }
             if !(0...15).contains(bit) { return "bit \(bit) is not in 0…15" }
         }
-        if isScaled, type == .bool || type == .string { return "a \(type.rawValue) cannot be scaled" }
-        if let scale, !scale.isFinite || scale == 0 { return "scale \(scale) must be a number other than 0" }
-        if let offset, !offset.isFinite { return "offset \(offset) must be a number" }
+        if let problem = conversion.problem(type) { return problem }
         if writable, !area.isWritable { return "a \(area.rawValue) cannot be written" }
         if interval < .milliseconds(10) || interval > .seconds(86_400) { return "the interval is not in 10 ms…1 day" }
         return nil

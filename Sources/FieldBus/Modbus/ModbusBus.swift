@@ -113,9 +113,8 @@ public struct ModbusPoint: Sendable, Hashable {
     public var bit: Int?
     /// For a STRING: its length in bytes, 1…250. An odd length leaves the last byte of the last register unused.
     public var length: Int = 0
-    /// value = raw × scale + offset. With either of them the value is an LREAL.
-    public var scale: Double?
-    public var offset: Double?
+    /// From the number in the registers to the value. A scaled value is an LREAL.
+    public var conversion = PointConversion()
     public var writable = false
     /// How often the point is read: 10 ms…1 day.
     public var interval: Duration = .seconds(1)
@@ -128,7 +127,10 @@ public struct ModbusPoint: Sendable, Hashable {
     }
 
     /// How many registers (or bits, in the areas of bits) the point takes.
-    public var quantity: Int {
+    public var quantity: Int { ModbusPoint.quantity(type, length: length) }
+
+    /// - Parameter length: of a STRING, in bytes.
+    static func quantity(_ type: PointType, length: Int) -> Int {
         switch type {
         case .bool, .int, .uint: 1
         case .dint, .udint, .real: 2
@@ -136,6 +138,4 @@ public struct ModbusPoint: Sendable, Hashable {
         case .string: (length + 1) / 2
         }
     }
-
-    var isScaled: Bool { scale != nil || offset != nil }
 }

@@ -43,7 +43,7 @@ extension ModbusDriver {
         guard point.writable, point.area.isWritable else { return .readOnly }
         let wanted: [UInt16]
         do throws(EncodeFailure) {
-            wanted = try point.area == .coil ? [RegisterCodec.flag(value) ? 1 : 0] : RegisterCodec(point).encode(value)
+            wanted = try point.registers(of: value)
         } catch {
             switch error {
             case .typeMismatch: return .typeMismatch(expected: point.type)
@@ -196,6 +196,6 @@ extension ModbusDriver {
 
     private func decoded(_ registers: [UInt16], _ point: ModbusPoint) -> Value? {
         if point.area == .coil { return registers.first.map { .bool($0 != 0) } }
-        return registers.withUnsafeBufferPointer { RegisterCodec(point).decode($0).value }
+        return registers.withUnsafeBufferPointer { RegisterCodec(point).decode($0).value }.flatMap { point.conversion.onlyScales ? $0 : point.conversion.value($0).value }
     }
 }

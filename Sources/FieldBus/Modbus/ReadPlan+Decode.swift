@@ -14,7 +14,8 @@ extension ReadPlan {
                 samples.append(Sample(point: points[index].identifier, value: nil, quality: .bad(.badResponse), time: time))
                 continue
             }
-            let (value, quality) = codec.decode(UnsafeBufferPointer(rebasing: registers[at..<at + codec.quantity]))
+            var (value, quality) = codec.decode(UnsafeBufferPointer(rebasing: registers[at..<at + codec.quantity]))
+            if let conversion = conversions?[index], !conversion.onlyScales, let raw = value { (value, quality) = conversion.value(raw) }
             samples.append(Sample(point: points[index].identifier, value: value, quality: quality, time: time))
         }
     }

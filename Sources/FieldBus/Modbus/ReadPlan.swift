@@ -45,6 +45,8 @@ public struct ReadPlan: Sendable {
     public private(set) var blocks: [ReadBlock] = []
     /// Codecs of ``points``; unused for points in areas of bits.
     let codecs: [RegisterCodec]
+    /// What is left to do with the values of the codecs, by point; nil where that is nothing for all of them.
+    let conversions: [PointConversion]?
     private let maxGap: Int
 
     /// - Parameters:
@@ -56,6 +58,7 @@ public struct ReadPlan: Sendable {
                 < ($1.area.order, $1.address, $1.quantity, $1.identifier)
         }
         self.codecs = self.points.map { RegisterCodec($0) }
+        conversions = self.points.allSatisfy { $0.conversion.onlyScales } ? nil : self.points.map(\.conversion)
         self.maxGap = maxGap
         merge()
     }

@@ -1,13 +1,5 @@
 public import Core
 
-/// Why a value cannot be encoded for a point.
-public enum EncodeFailure: Error, Sendable, Hashable {
-    /// The value's kind does not fit the point's type.
-    case typeMismatch
-    /// The value does not fit the point's range.
-    case outOfRange
-}
-
 extension RegisterCodec {
     /// The registers that hold `value`, scaled back and rounded to the nearest raw value if the point is scaled.
     ///
@@ -52,8 +44,8 @@ extension RegisterCodec {
     private func encodeSigned(_ value: Value, in range: ClosedRange<Int64>) throws(EncodeFailure) -> [UInt16] {
         let raw: Int64
         switch value {
-        case .int(let number) where !isScaled: raw = number
-        case .uint(let number) where !isScaled:
+        case .int(let number) where !scaling.isActive: raw = number
+        case .uint(let number) where !scaling.isActive:
             guard let number = Int64(exactly: number) else { throw .outOfRange }
             raw = number
         default:
@@ -67,8 +59,8 @@ extension RegisterCodec {
     private func encodeUnsigned(_ value: Value, upTo greatest: UInt64) throws(EncodeFailure) -> [UInt16] {
         let raw: UInt64
         switch value {
-        case .uint(let number) where !isScaled: raw = number
-        case .int(let number) where !isScaled:
+        case .uint(let number) where !scaling.isActive: raw = number
+        case .int(let number) where !scaling.isActive:
             guard let number = UInt64(exactly: number) else { throw .outOfRange }
             raw = number
         default:
@@ -84,11 +76,10 @@ extension RegisterCodec {
         let number = try rawNumber(value)
         guard number.isFinite else { throw .outOfRange }
         let rounded = number.rounded()
-        if !isScaled, rounded != number { throw .typeMismatch }
+        if !rounds, rounded != number { throw .typeMismatch }
         return rounded
     }
 
-    /// raw = (value - offset) / scale
     private func rawNumber(_ value: Value) throws(EncodeFailure) -> Double {
         let number: Double
         switch value {
@@ -98,8 +89,7 @@ extension RegisterCodec {
         case .lreal(let value): number = value
         case .bool, .string: throw .typeMismatch
         }
-        guard isScaled else { return number }
-        return divides ? (number - offset) * factor : (number - offset) / factor
+        return scaling.isActive ? scaling.raw(number) : number
     }
 
     /// The text's bytes, filled up with NUL.
@@ -109,5 +99,14 @@ extension RegisterCodec {
         guard bytes.count <= length, !bytes.contains(0) else { throw .outOfRange }
         bytes.append(contentsOf: repeatElement(0, count: 2 * quantity - bytes.count))
         return (0..<quantity).map { wordOrder.word(UInt16(bytes[2 * $0]) << 8 | UInt16(bytes[2 * $0 + 1])) }
+    }
+}
+
+extension ModbusPoint {
+    /// What the device is to hold for a value: registers, or one 0 or 1 for a coil.
+    func registers(of value: Value) throws(EncodeFailure) -> [UInt16] {
+        // What the codec does not convert.
+        let value = conversion.onlyScales ? value : try conversion.raw(value)
+        return try area == .coil ? [RegisterCodec.flag(value) ? 1 : 0] : RegisterCodec(self).encode(value)
     }
 }

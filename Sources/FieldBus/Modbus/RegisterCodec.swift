@@ -6,29 +6,25 @@ public struct RegisterCodec: Sendable, Hashable {
     let wordOrder: WordOrder
     /// -1 when a BOOL is the whole register.
     let bit: Int8
-    let isScaled: Bool
     /// Bytes of a STRING.
     private let byteCount: UInt8
     private let registerCount: UInt8
-    /// The scale; or what to divide by instead, if the scale is one whole number's reciprocal.
-    let factor: Double
-    let divides: Bool
-    let offset: Double
+    /// Not active where the point's conversion does more than that.
+    let scaling: Scaling
+    /// Whether a number that is to be written may have a fraction, because it was scaled back.
+    let rounds: Bool
 
     /// - Precondition: `point` lies in an area of registers and is valid (``ModbusBus/validate()``).
     public init(_ point: ModbusPoint) {
         type = point.type
         wordOrder = point.wordOrder
         bit = point.bit.map { Int8(truncatingIfNeeded: $0) } ?? -1
-        isScaled = point.isScaled
         byteCount = point.type == .string ? UInt8(clamping: point.length) : 0
         registerCount = UInt8(clamping: point.quantity)
-        let scale = point.scale ?? 1
-        let reciprocal = (1 / scale).rounded()
-        // 0.1 has no exact Double: 2311 × 0.1 is 231.10000000000002, and 2311 / 10 the Double that is nearest to 231.1.
-        divides = reciprocal.isFinite && 1 / reciprocal == scale
-        factor = divides ? reciprocal : scale
-        offset = point.offset ?? 0
+        rounds = point.conversion.scale != nil || point.conversion.offset != nil
+        scaling =
+            point.conversion.onlyScales
+            ? Scaling(scale: point.conversion.scale, offset: point.conversion.offset) : Scaling()
     }
 
     var length: Int { Int(byteCount) }
@@ -48,14 +44,14 @@ public struct RegisterCodec: Sendable, Hashable {
         case .dint: return integer(Int64(Int32(truncatingIfNeeded: raw)))
         case .lint: return integer(Int64(bitPattern: raw))
         case .uint, .udint, .ulint:
-            return isScaled ? scaled(Double(raw)) : (.uint(raw), .good)
+            return scaling.isActive ? scaled(Double(raw)) : (.uint(raw), .good)
         case .real:
             let value = Float(bitPattern: UInt32(truncatingIfNeeded: raw))
-            if isScaled { return scaled(Double(value)) }
+            if scaling.isActive { return scaled(Double(value)) }
             return value.isFinite ? (.real(value), .good) : (nil, .bad(.outOfRange))
         case .lreal:
             let value = Double(bitPattern: raw)
-            if isScaled { return scaled(value) }
+            if scaling.isActive { return scaled(value) }
             return value.isFinite ? (.lreal(value), .good) : (nil, .bad(.outOfRange))
         case .string:
             return decodeString(registers)
@@ -63,11 +59,11 @@ public struct RegisterCodec: Sendable, Hashable {
     }
 
     private func integer(_ value: Int64) -> (value: Value?, quality: Quality) {
-        isScaled ? scaled(Double(value)) : (.int(value), .good)
+        scaling.isActive ? scaled(Double(value)) : (.int(value), .good)
     }
 
     private func scaled(_ raw: Double) -> (value: Value?, quality: Quality) {
-        let value = (divides ? raw / factor : raw * factor) + offset
+        let value = scaling.value(raw)
         return value.isFinite ? (.lreal(value), .good) : (nil, .bad(.outOfRange))
     }
 

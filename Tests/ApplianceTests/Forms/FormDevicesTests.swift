@@ -1,5 +1,6 @@
 import Bridge
 import Configuration
+import FieldBus
 import Testing
 
 @testable import Appliance
@@ -37,7 +38,7 @@ struct FormDevicesTests {
                 [[device]]
                 product = "meter"
                 key = "m1"
-                """, file: "m")
+                """, file: "m", drivers: Drivers.catalogue)
         #expect(
             configuration.formDevices == [
                 FormDevice(product: "label", key: "l1", points: []),

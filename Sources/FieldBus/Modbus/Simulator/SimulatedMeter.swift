@@ -73,19 +73,19 @@ public struct SimulatedMeter: Sendable {
             point("running", .bool, .holdingRegister, 4) { $0.bit = 0 },
             point("heating", .bool, .holdingRegister, 4) { $0.bit = 1 },
             point("alarm", .bool, .holdingRegister, 4) { $0.bit = 2 },
-            point("power", .int, .holdingRegister, 5) { $0.scale = 0.1 },
+            point("power", .int, .holdingRegister, 5) { $0.conversion.scale = 0.1 },
             point("uptime", .ulint, .holdingRegister, 6),
             point("serial-number", .string, .holdingRegister, 10) { $0.length = 16 },
             point("setpoint", .int, .holdingRegister, 20) {
-                $0.scale = 0.1
+                $0.conversion.scale = 0.1
                 $0.writable = true
             },
             point("economy", .bool, .holdingRegister, 21) {
                 $0.bit = 3
                 $0.writable = true
             },
-            point("voltage", .uint, .inputRegister, 0) { $0.scale = 0.1 },
-            point("frequency", .uint, .inputRegister, 1) { $0.scale = 0.01 },
+            point("voltage", .uint, .inputRegister, 0) { $0.conversion.scale = 0.1 },
+            point("frequency", .uint, .inputRegister, 1) { $0.conversion.scale = 0.01 },
             point("door", .bool, .discreteInput, 0),
             point("pump", .bool, .coil, 0) { $0.writable = true },
         ]

@@ -1,0 +1,111 @@
+// Which driver's keys a table has, once the whole file is there.
+//
+//     [[bus]] protocol ──▶ driver ──▶ its keys of the bus
+//     [[device]] bus   ──▶ driver ──▶ its keys of the device
+//     [[product]]      ──▶ the drivers of its devices' buses ──▶ keys of its points
+//
+// A product that no device on a bus has yet is decoded by the driver that knows most of its keys, so that a mistake in it
+// is found all the same.
+
+extension MartletConfiguration {
+    mutating func decodeDriverKeys(_ catalogue: DriverCatalogue, _ findings: inout Findings) {
+        var drivers: [String: any DriverKeys.Type] = [:]
+        for index in buses.indices {
+            guard let driver = driver(of: buses[index], catalogue, &findings) else { continue }
+            driver.decode(&buses[index], catalogue, &findings)
+            drivers[buses[index].name] = driver
+        }
+        let busesByName = Dictionary(buses.map { ($0.name, $0) }) { first, _ in first }
+        var users: [String: [any DriverKeys.Type]] = [:]
+        for index in devices.indices {
+            guard let name = devices[index].bus else {
+                devices[index].refuseDriverKeys(catalogue, &findings)
+                continue
+            }
+            guard let driver = drivers[name], let bus = busesByName[name] else { continue }
+            driver.decode(&devices[index], on: bus, catalogue, &findings)
+            let product = devices[index].product
+            if let first = users[product]?.first, !first.sharesPoints(with: driver) {
+                findings.report(
+                    devices[index].source["bus"],
+                    "product \(product.quotedForMessage) is on a \(first.protocolName) bus already; on a \(driver.protocolName) bus its "
+                        + "points need a product of their own")
+            } else {
+                users[product, default: []].append(driver)
+            }
+        }
+        for index in products.indices {
+            products[index].decodeDriverKeys(users[products[index].key]?.first, catalogue, &findings)
+        }
+        checkExclusive(drivers, &findings)
+    }
+
+    private func driver(
+        of bus: Bus, _ catalogue: DriverCatalogue, _ findings: inout Findings
+    ) -> (any DriverKeys.Type)? {
+        guard bus.source.isSound("protocol") else { return nil }
+        if let driver = catalogue.driver(bus.protocol) { return driver }
+        let names = catalogue.protocolNames
+        let advice =
+            nearest(to: bus.protocol, among: names).map { "; did you mean \"\($0)\"?" }
+            ?? " (\(names.map { "\"\($0)\"" }.joined(separator: ", ")))"
+        findings.report(bus.source["protocol"], "protocol \(bus.protocol.quotedForMessage) is not supported\(advice)")
+        return nil
+    }
+
+    private func checkExclusive(_ drivers: [String: any DriverKeys.Type], _ findings: inout Findings) {
+        var lines: [String: Int] = [:]
+        for bus in buses {
+            guard let driver = drivers[bus.name], let (position, what, name) = driver.exclusive(of: bus) else { continue }
+            if let line = lines["\(what) \(name)"] {
+                findings.report(position, "bus on \(what) \(name.quotedForMessage) is already there at line \(line)")
+            } else {
+                lines["\(what) \(name)"] = bus.source.position.line
+            }
+        }
+    }
+}
+
+extension MartletConfiguration.Device {
+    /// Keys that only a device on a bus may have.
+    fileprivate mutating func refuseDriverKeys(_ catalogue: DriverCatalogue, _ findings: inout Findings) {
+        for entry in driver.entries {
+            if catalogue.drivers.contains(where: { $0.deviceKeys.contains(entry.key) }) {
+                findings.report(entry.value.mark, "\(entry.key) has a meaning only when there is a bus")
+            } else {
+                findings.report(entry.mark, Self.schema.unknown(entry.key, header: "[[device]]"))
+            }
+        }
+        driver = DriverTable()
+    }
+}
+
+extension MartletConfiguration.Product {
+    fileprivate mutating func decodeDriverKeys(
+        _ driver: (any DriverKeys.Type)?, _ catalogue: DriverCatalogue, _ findings: inout Findings
+    ) {
+        for index in points.indices where !points[index].driver.isEmpty {
+            guard let driver = driver ?? points[index].likelyDriver(catalogue) else {
+                for entry in points[index].driver.entries {
+                    findings.report(entry.mark, Point.schema.unknown(entry.key, header: "[[point]]"))
+                }
+                points[index].driver = DriverTable()
+                continue
+            }
+            driver.decode(&points[index], catalogue, &findings)
+        }
+    }
+}
+
+extension MartletConfiguration.Product.Point {
+    /// The driver that knows most of the point's keys; nil if none knows any.
+    fileprivate func likelyDriver(_ catalogue: DriverCatalogue) -> (any DriverKeys.Type)? {
+        var best: (driver: any DriverKeys.Type, known: Int)?
+        for candidate in catalogue.drivers {
+            let names = candidate.pointKeys
+            let known = driver.entries.count { names.contains($0.key) }
+            if known > best?.known ?? 0 { best = (candidate, known) }
+        }
+        return best?.driver
+    }
+}

@@ -1,0 +1,105 @@
+package import Configuration
+public import Core
+
+/// What the Modbus protocols have in common: from the tables of the file to a ``ModbusBus``.
+package protocol ModbusDriverKind: Driver where DeviceTable == ModbusDeviceTable, PointTable == ModbusPointTable {
+    static func accepts(unitIdentifier: Int) -> Bool
+}
+
+extension ModbusDriverKind {
+    package static func check(
+        _ point: MartletConfiguration.Product.Point, _ keys: ModbusPointTable, _ findings: inout Findings
+    ) {
+        ModbusPointTable.check(point, keys, &findings)
+    }
+}
+
+extension ModbusDriverKind where BusTable: ModbusLineTable {
+    package static func check(_ device: ModbusDeviceTable, on bus: BusTable, _ findings: inout Findings) {
+        guard device.source.isSound("unit-identifier"), !accepts(unitIdentifier: device.unitIdentifier) else { return }
+        findings.report(
+            device.source["unit-identifier"],
+            "unit-identifier \(device.unitIdentifier) is out of range on \(protocolName) (\(BusTable.unitIdentifiers))")
+    }
+
+    package static func plan(_ bus: BusDescription, _ errors: inout [ConfigurationError]) -> any BusPlan {
+        let plan = modbusBus(bus)
+        // Of a mistake in a device or point that was found already it would speak a second time.
+        guard errors.isEmpty else { return plan }
+        do throws(FieldBusError) {
+            try plan.validate()
+        } catch {
+            errors.append(ConfigurationError(bus.bus.source.position, error.description))
+        }
+        return plan
+    }
+
+    package static func simulate(_ bus: BusDescription) throws(FieldBusError) -> any BusSimulator {
+        throw .unavailable(what: "simulator", detail: "not there yet")
+    }
+
+    /// The line as the driver has it.
+    static func modbusBus(_ bus: BusDescription) -> ModbusBus {
+        let table = bus.bus.driver.keys(as: BusTable.self) ?? BusTable()
+        var made = ModbusBus(name: bus.bus.name, transport: table.transport)
+        made.responseTimeout = table.timeout
+        made.retries = table.retries
+        made.maxBackOff = table.maxBackOff
+        made.maxGap = table.maxGap
+        made.devices = bus.devices.map { device in
+            let keys = device.device.driver.keys(as: ModbusDeviceTable.self) ?? ModbusDeviceTable()
+            var made = ModbusDevice(identifier: device.device.identifier, unitIdentifier: keys.unitIdentifier)
+            made.responseTimeout = keys.timeout
+            made.retries = keys.retries
+            made.maxGap = keys.maxGap
+            made.points = device.points.compactMap { point, interval in
+                guard let keys: ModbusPointTable = point.driver.keys() else { return nil }
+                var made = ModbusPoint(
+                    identifier: point.identifier, type: point.type, area: keys.area, address: keys.address)
+                made.wordOrder = keys.wordOrder
+                made.bit = keys.bit
+                made.length = keys.length ?? 0
+                made.conversion = PointConversion(point)
+                made.writable = point.writable
+                made.interval = interval
+                return made
+            }
+            return made
+        }
+        return made
+    }
+}
+
+extension ModbusBus: BusPlan {
+    public var deviceIdentifiers: [DeviceIdentifier] { devices.map(\.identifier) }
+
+    public var polls: [PlannedPoll] {
+        devices.flatMap { device in
+            let groups = Dictionary(grouping: device.points, by: \.interval).sorted { $0.key < $1.key }
+            return groups.flatMap { interval, points in
+                let plan = ReadPlan(points: points, maxGap: device.maxGap ?? maxGap)
+                // Each read has a time of its own, and with it a post.
+                return plan.blocks.map { block in
+                    PlannedPoll(
+                        device: device.identifier, interval: interval,
+                        points: plan.points[block.points].map {
+                            PlannedPoint(identifier: $0.identifier, type: $0.type, conversion: $0.conversion, length: $0.length)
+                        }, duration: transport.requestTime)
+                }
+            }
+        }
+    }
+
+    public func makeDriver() throws(FieldBusError) -> any FieldBusDriver { try ModbusDriver(bus: self) }
+}
+
+extension ModbusTransport {
+    /// About what a request and its answer take.
+    fileprivate var requestTime: Duration {
+        switch self {
+        case .tcp: .milliseconds(5)
+        // 60 characters of 11 bits.
+        case .rtu(let line): .milliseconds(660_000 / max(300, line.baudRate))
+        }
+    }
+}
