@@ -41,6 +41,7 @@ let package = Package(
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
         .target(name: "CAllocator"),
+        .target(name: "CBoard", linkerSettings: [.linkedLibrary("gpiod")]),
         .target(name: "CTOML"),
         // The profiles of boards, compiled in.
         .target(
@@ -79,7 +80,7 @@ let package = Package(
         .testTarget(
             name: "BrokerTests", dependencies: ["Broker", "CAllocationCount", "Core", "MQTTCodec", "Store", "TestSupport", deque],
             swiftSettings: settings),
-        .target(name: "FieldBus", dependencies: ["CModbus", "Configuration", "Core"], swiftSettings: settings),
+        .target(name: "FieldBus", dependencies: ["CBoard", "CModbus", "Configuration", "Core"], swiftSettings: settings),
         .testTarget(name: "FieldBusTests", dependencies: ["Configuration", "Core", "FieldBus", "TestSupport"], swiftSettings: settings),
         .target(
             name: "MQTTClient", dependencies: ["Core", "MQTTCodec", "Security", byteBuffer, eventLoop, http, webSocket],

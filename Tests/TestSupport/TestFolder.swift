@@ -23,10 +23,17 @@ public final class TestFolder {
         rmdir(path)
     }
 
-    /// Writes a file, and returns its path.
+    /// Writes a file and makes the folders that it is to be in.
+    ///
+    /// - Returns: its path.
     @discardableResult
     public func write(_ name: String, _ bytes: [UInt8], mode: UInt32 = 0o600) -> String {
         let file = "\(path)/\(name)"
+        var folder = path
+        for part in name.split(separator: "/").dropLast() {
+            folder += "/\(part)"
+            mkdir(folder, 0o700)
+        }
         let descriptor = open(file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode)
         guard descriptor >= 0, Glibc.write(descriptor, bytes, bytes.count) == bytes.count else { fatalError("cannot write \(file)") }
         fchmod(descriptor, mode)
