@@ -90,8 +90,8 @@ final class ApplianceCore: @unchecked Sendable {
 
         // The plan has checked what a driver refuses.
         drivers = plan.buses.compactMap { try? $0.makeDriver() }
-        let devices = plan.buses.flatMap(\.deviceIdentifiers)
-        publisher = PointPublisher(broker: broker, devices: devices, keepsLatest: keepsLatest)
+        let publisher = PointPublisher(broker: broker, devices: plan.publishedDevices, keepsLatest: keepsLatest)
+        self.publisher = publisher
         var queues: [String: AsyncStream<CommandClient.Command>] = [:]
         var inputs: [String: AsyncStream<CommandClient.Command>.Continuation] = [:]
         var byDevice: [DeviceIdentifier: AsyncStream<CommandClient.Command>.Continuation] = [:]
@@ -130,7 +130,6 @@ final class ApplianceCore: @unchecked Sendable {
         let inbox = NIOLoopBoundBox<() -> Void>({}, eventLoop: eventLoop)
         let readings = Mailbox<DeviceReading>(capacity: PointPublisher.capacity) { eventLoop.execute { inbox.value() } }
         self.readings = readings
-        let publisher = publisher
         inbox.value = {
             let now = SystemClock.monotonic()
             let wall = SystemClock.wall()
@@ -165,6 +164,7 @@ final class ApplianceCore: @unchecked Sendable {
             context.tick(now: now)
             for bridge in loop.bridges { bridge.tick() }
             monitor.tick(now: now, bridges: loop.bridges)
+            publisher.tick(now: now, wall: wall)
             systemTopics.tick(now: now, report: reporter.report, bridges: reporter.bridges)
             freeMemory.tick(now: now)
             loop.scheduleTurn()

@@ -1,5 +1,6 @@
 import Bridge
 public import Configuration
+import Core
 import FieldBus
 import MQTTServer
 import Security
@@ -14,6 +15,8 @@ public struct AppliancePlan: Sendable {
     let rules: [CompiledRule]
     let bridges: [BridgeConfiguration]
     let buses: [any BusPlan]
+    /// The calculated points of products that have some, by key.
+    let formulas: [String: [CalculatedPoints.Formula]]
     let passwordUsers: PasswordUsers
 
     /// - Throws: every mistake, at its place in the file.
@@ -39,6 +42,7 @@ public struct AppliancePlan: Sendable {
         board = configuration.boardProfile(&errors)
         listeners = configuration.serverListeners(&errors)
         buses = configuration.busPlans(board: board, &errors)
+        formulas = configuration.compileExpressions(&errors)
         rules = configuration.compileRules(&errors)
         bridges = configuration.bridgeConfigurations(&errors)
         passwordUsers = configuration.readPasswordFiles(&errors)
@@ -49,4 +53,13 @@ public struct AppliancePlan: Sendable {
 
     /// Puts the databases into another directory than the configured one.
     public mutating func use(dataDirectory: String) { configuration.appliance.dataDirectory = dataDirectory }
+
+    /// The devices on buses, with what is to be done with their values.
+    var publishedDevices: [PointPublisher.Device] {
+        buses.flatMap(\.deviceIdentifiers).map { identifier in
+            PointPublisher.Device(
+                identifier: identifier, formulas: formulas[identifier.productKey] ?? [],
+                reporting: configuration.product(key: identifier.productKey).flatMap { PointReporting($0.points) })
+        }
+    }
 }

@@ -125,18 +125,33 @@ extension MartletConfiguration {
         do throws(RuleError) {
             return try compiler(text)
         } catch {
-            // The place within the text, as the file has it: a text of one line stands behind one quotation mark, one of
-            // several lines begins on the line after its three.
-            var position = rule.source[key]
-            if text.contains("\n") {
-                position.line += error.line
-                position.column = error.column
-            } else {
-                position.column += error.column
-            }
-            errors.append(ConfigurationError(position, error.message))
+            errors.append(error.placed(in: text, at: rule.source[key]))
             return nil
         }
+    }
+
+    /// The calculated points; what is wrong with their expressions goes to `errors`.
+    func compileExpressions(_ errors: inout [ConfigurationError]) -> [String: [CalculatedPoints.Formula]] {
+        var formulas: [String: [CalculatedPoints.Formula]] = [:]
+        for product in products {
+            var compiled: [CalculatedPoints.Formula] = []
+            for point in product.points where point.source.isSound("expression", "type", "identifier") {
+                guard let expression = point.expression else { continue }
+                do throws(RuleError) {
+                    let formula = try CalculatedPoints.Formula(point, expression: expression)
+                    // One may name those before it.
+                    let known = product.points.filter { $0.expression == nil }.map(\.identifier) + compiled.map(\.identifier)
+                    if let problem = formula.problem(known: known) {
+                        errors.append(ConfigurationError(point.source["expression"], problem))
+                    }
+                    compiled.append(formula)
+                } catch {
+                    errors.append(error.placed(in: expression, at: point.source["expression"]))
+                }
+            }
+            if !compiled.isEmpty { formulas[product.key] = compiled }
+        }
+        return formulas
     }
 
     /// The buses with the devices on them; what a driver does not accept goes to `errors`.
@@ -148,6 +163,34 @@ extension MartletConfiguration {
             }
             return driver.plan(BusDescription(bus: bus, devices: devices, board: board, resolve: resolve), &errors)
         }
+    }
+}
+
+extension RuleError {
+    /// The place within a text of the file: one of one line stands behind one quotation mark, one of several lines begins on
+    /// the line after its three.
+    fileprivate func placed(in text: String, at start: SourcePosition) -> ConfigurationError {
+        var position = start
+        if text.contains("\n") {
+            position.line += line
+            position.column = column
+        } else {
+            position.column += column
+        }
+        return ConfigurationError(position, message)
+    }
+}
+
+extension CalculatedPoints.Formula {
+    /// What is wrong with the names in the expression; nil when nothing is.
+    fileprivate func problem(known: [String]) -> String? {
+        if program.members.contains(nil) { return "expression must name points, not the whole payload" }
+        if inputs.isEmpty { return "expression names no point of the product" }
+        for input in inputs where !known.contains(input) {
+            let advice = nearest(to: input, among: known).map { "; did you mean \"\($0)\"?" } ?? " before this one"
+            return "expression names \"\(input)\", and the product has no such point\(advice)"
+        }
+        return nil
     }
 }
 

@@ -3,40 +3,85 @@ import Core
 import FieldBus
 import Payload
 
-/// Publishes what the drivers read as posts of its devices.
+/// Publishes what the drivers read as posts of its devices:
+///
+///     reading ──▶ calculated points added ──▶ what has not changed left out ──▶ post
 ///
 /// Belongs to the broker's event loop.
 final class PointPublisher {
     /// Readings that may wait for the loop, over all buses; the newest is refused and counted.
     static let capacity = 10_000
 
+    /// A device on a bus.
+    struct Device {
+        var identifier: DeviceIdentifier
+        var formulas: [CalculatedPoints.Formula] = []
+        /// nil when every value is published.
+        var reporting: PointReporting?
+    }
+
+    private final class State {
+        let topic: [UInt8]
+        var calculated: CalculatedPoints?
+        var reporting: PointReporting?
+
+        init(topic: [UInt8], _ device: Device) {
+            self.topic = topic
+            calculated = device.formulas.isEmpty ? nil : CalculatedPoints(device.formulas)
+            reporting = device.reporting
+        }
+    }
+
     private let broker: Broker
     private var post = MeasurepointPost()
     private var nextIdentifier: UInt64 = 1
-    private var topics: [DeviceIdentifier: [UInt8]] = [:]
+    private var states: [DeviceIdentifier: State] = [:]
+    /// Those with points that can become stale.
+    private var agingDevices: [DeviceIdentifier] = []
     /// The last samples of each device, for the summary.
     private(set) var latest: [DeviceIdentifier: [String: Sample]] = [:]
+    /// Values published.
     private(set) var samples: UInt64 = 0
 
     private let keepsLatest: Bool
 
     /// - Parameter keepsLatest: whether ``latest`` is kept; without a summary nobody asks for it.
-    init(broker: Broker, devices: [DeviceIdentifier], keepsLatest: Bool) {
+    init(broker: Broker, devices: [Device], keepsLatest: Bool) {
         self.broker = broker
         self.keepsLatest = keepsLatest
         for device in devices {
-            if let topic = DeviceTopic.measurepointPost.name(of: device) { topics[device] = Array(topic.text.utf8) }
+            guard let topic = DeviceTopic.measurepointPost.name(of: device.identifier) else { continue }
+            states[device.identifier] = State(topic: Array(topic.text.utf8), device)
+            if device.reporting?.hasStaleness == true { agingDevices.append(device.identifier) }
         }
     }
 
     func publish(_ reading: DeviceReading, now: MonotonicTime, wall: Timestamp) {
-        guard let topic = topics[reading.device] else { return }
-        samples &+= UInt64(reading.samples.count)
-        if keepsLatest {
-            for sample in reading.samples { latest[reading.device, default: [:]][sample.point] = sample }
+        guard let state = states[reading.device] else { return }
+        var samples = reading.samples
+        state.calculated?.append(to: &samples, wall: wall)
+        if keepsLatest { keep(samples, of: reading.device) }
+        if state.reporting != nil { samples = state.reporting?.filter(samples, now: now) ?? samples }
+        publish(samples, state, now: now, wall: wall)
+    }
+
+    /// Publishes the points that have become stale.
+    func tick(now: MonotonicTime, wall: Timestamp) {
+        for device in agingDevices {
+            guard let state = states[device], let samples = state.reporting?.stale(now: now), !samples.isEmpty else { continue }
+            if keepsLatest { keep(samples, of: device) }
+            publish(samples, state, now: now, wall: wall)
         }
-        post.write(reading.samples, identifier: &nextIdentifier) { payload, time in
-            let message = topic.withUnsafeBytes { topic in
+    }
+
+    private func keep(_ samples: [Sample], of device: DeviceIdentifier) {
+        for sample in samples { latest[device, default: [:]][sample.point] = sample }
+    }
+
+    private func publish(_ samples: [Sample], _ state: State, now: MonotonicTime, wall: Timestamp) {
+        self.samples &+= UInt64(samples.count)
+        post.write(samples, identifier: &nextIdentifier) { payload, time in
+            let message = state.topic.withUnsafeBytes { topic in
                 Message.create(topic: topic, payload: payload, qos: .atLeastOnce, retain: false, publishedAt: wall)
             }
             broker.publish(message, now: now, wall: wall)

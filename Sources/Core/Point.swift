@@ -75,6 +75,10 @@ public enum QualityReason: String, Sendable, Hashable, CaseIterable {
     case badResponse = "bad-response"
     /// The value does not fit the point's type or range (NaN, text that is not UTF-8, overflow after scaling).
     case outOfRange = "out-of-range"
+    /// There has been no new value for longer than the point allows; this is the last one.
+    case stale = "stale"
+    /// The expression of a calculated point has no value.
+    case notCalculated = "not-calculated"
 }
 
 /// One reading of one measurement point: value, quality and source time stay together from the register to the cloud.

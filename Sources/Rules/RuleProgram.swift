@@ -27,6 +27,20 @@ public final class RuleProgram: Sendable {
         code = CompiledCode(compiler.code)
     }
 
+    /// The members of the payload at which the rule's paths begin, each once; nil for a path that is the whole payload.
+    public var members: [String?] {
+        var names: [String?] = []
+        let view = code.view
+        for path in view.paths {
+            var name: String?
+            if let first = path.steps.first, case .member(let offset, let count) = view.steps[first] {
+                name = String(decoding: view.literals[Int(offset)..<Int(offset) + Int(count)], as: UTF8.self)
+            }
+            if !names.contains(name) { names.append(name) }
+        }
+        return names
+    }
+
     /// Evaluates the rule for one message.
     ///
     /// Allocates nothing for a message that does not match, once the context has grown to its size: up to 16,384 values in

@@ -13,7 +13,7 @@ struct PointPublisherTests {
 
     /// The posts that readings give.
     private func posts(_ samples: [Sample], of device: DeviceIdentifier) -> (PointPublisher, [Subscriber.Received]) {
-        let publisher = PointPublisher(broker: broker, devices: [self.device], keepsLatest: true)
+        let publisher = PointPublisher(broker: broker, devices: [PointPublisher.Device(identifier: self.device)], keepsLatest: true)
         let subscriber = Subscriber.attached(to: broker, filter: "#")
         publisher.publish(DeviceReading(device: device, samples: samples), now: .zero, wall: wall)
         broker.flush()

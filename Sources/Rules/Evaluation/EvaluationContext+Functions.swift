@@ -13,6 +13,8 @@ extension EvaluationContext {
         case .power: return power(a, b)
         case .mod: return remainder(a, b)
         case .div: return div(a, b)
+        case .bit: return bits(a, b, b, isFlag: true)
+        case .bits: return bits(a, b, stack[first + 2], isFlag: false)
         case .least, .greatest: return extreme(first: first, count: count, sign: function == .least ? -1 : 1)
         case .nullif: return order(a, b) == 0 ? .null : a
         case .lower, .upper: return changedCase(a, toUpper: function == .upper)

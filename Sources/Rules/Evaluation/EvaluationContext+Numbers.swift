@@ -119,6 +119,17 @@ extension EvaluationContext {
         return .finite(pow(base.double, exponent.double))
     }
 
+    /// Neighbouring bits of a whole number, 0 being the least significant, as a number or as a condition.
+    func bits(_ value: SQLValue, _ lowest: SQLValue, _ highest: SQLValue, isFlag: Bool) -> SQLValue {
+        guard case .integer(let number) = whole(value), case .integer(let low) = whole(lowest),
+            case .integer(let high) = whole(highest), 0...63 ~= low, low...63 ~= high
+        else { return .null }
+        let width = high - low + 1
+        let mask = width == 64 ? UInt64.max : (1 << UInt64(width)) - 1
+        let result = UInt64(bitPattern: number) >> UInt64(low) & mask
+        return isFlag ? .boolean(result != 0) : .integer(Int64(bitPattern: result))
+    }
+
     private func rounded(_ number: Numeric, _ rule: FloatingPointRoundingRule) -> SQLValue {
         switch number {
         case .integer(let value): .integer(value)

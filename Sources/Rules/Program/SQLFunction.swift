@@ -3,7 +3,7 @@
 /// `coalesce` and `iif` are compiled to jumps, and `exists`, `quality`, `reason` and `json` take a path; the rest is called.
 enum SQLFunction: UInt8, CaseIterable {
     // Numbers
-    case abs, sign, round, floor, ceil, sqrt, power, exp, ln, log10, mod, div
+    case abs, sign, round, floor, ceil, sqrt, power, exp, ln, log10, mod, div, bit, bits
     // Choice
     case least, greatest, coalesce, nullif, iif
     // Texts
@@ -29,6 +29,8 @@ enum SQLFunction: UInt8, CaseIterable {
         case .log10: ["log10"]
         case .mod: ["mod"]
         case .div: ["div"]
+        case .bit: ["bit"]
+        case .bits: ["bits"]
         case .least: ["least", "min"]
         case .greatest: ["greatest", "max"]
         case .coalesce: ["coalesce", "ifnull"]
@@ -67,9 +69,9 @@ enum SQLFunction: UInt8, CaseIterable {
             .exists, .quality, .reason, .json, .typeOf:
             1...1
         case .round: 1...2
-        case .power, .mod, .div, .nullif, .startsWith, .endsWith, .contains: 2...2
+        case .power, .mod, .div, .bit, .nullif, .startsWith, .endsWith, .contains: 2...2
         case .substr: 2...3
-        case .replace, .iif: 3...3
+        case .replace, .iif, .bits: 3...3
         case .least, .greatest, .coalesce, .concat: 1...RuleLimits.maxOperands
         }
     }
