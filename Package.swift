@@ -80,7 +80,7 @@ let package = Package(
         .testTarget(
             name: "BrokerTests", dependencies: ["Broker", "CAllocationCount", "Core", "MQTTCodec", "Store", "TestSupport", deque],
             swiftSettings: settings),
-        .target(name: "FieldBus", dependencies: ["CBoard", "CModbus", "Configuration", "Core"], swiftSettings: settings),
+        .target(name: "FieldBus", dependencies: ["CBoard", "CModbus", "Configuration", "Core", "Payload"], swiftSettings: settings),
         .testTarget(name: "FieldBusTests", dependencies: ["Configuration", "Core", "FieldBus", "TestSupport"], swiftSettings: settings),
         .target(
             name: "MQTTClient", dependencies: ["Core", "MQTTCodec", "Security", byteBuffer, eventLoop, http, webSocket],

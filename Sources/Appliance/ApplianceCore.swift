@@ -418,6 +418,8 @@ extension Logger {
                 metadata: ["bus": "\(bus)", "device": "\(device)", "reason": "\(reason.rawValue)", "detail": "\(detail)"])
         case .deviceGood(let device):
             notice("a device answers", metadata: ["bus": "\(bus)", "device": "\(device)"])
+        case .said(let text):
+            info("the driver's program says", metadata: ["bus": "\(bus)", "text": "\(text)"])
         case .pointsBad(let device, let points, let reason):
             warning(
                 "a device refuses points",

@@ -132,29 +132,3 @@ extension Quality {
         }
     }
 }
-
-extension JSONScanner {
-    /// A value as one of the type: numbers are rounded to whole ones for an integer. nil if it cannot be one.
-    fileprivate func value(_ node: Int, as type: PointType) -> Value? {
-        switch self[node].kind {
-        case .null, .array, .object: return nil
-        case .true, .false: return type == .bool ? .bool(self[node].kind == .true) : nil
-        case .string: return type == .string ? string(node).map { .string($0) } : nil
-        case .number: break
-        }
-        guard let number = number(node) else { return nil }
-        switch type {
-        case .bool: return .bool(number.double != 0)
-        case .string: return nil
-        case .real: return Float(number.double).isFinite ? .real(Float(number.double)) : nil
-        case .lreal: return .lreal(number.double)
-        case .int, .dint, .lint:
-            if case .int(let whole) = number { return .int(whole) }
-            return Int64(exactly: number.double.rounded()).map { .int($0) }
-        case .uint, .udint, .ulint:
-            if case .uint(let whole) = number { return .uint(whole) }
-            if case .int(let whole) = number { return UInt64(exactly: whole).map { .uint($0) } }
-            return UInt64(exactly: number.double.rounded()).map { .uint($0) }
-        }
-    }
-}

@@ -73,7 +73,7 @@ package extension Schema {
 
 extension String {
     /// In quotation marks, on one line and not longer than a line: text of the file inside a message.
-    var quotedForMessage: String {
+    package var quotedForMessage: String {
         var result = "\""
         for scalar in unicodeScalars.prefix(60) {
             result.unicodeScalars.append(scalar.value < 32 || scalar.value == 127 ? "\u{FFFD}" : scalar)

@@ -234,7 +234,7 @@ extension Unicode.Scalar {
 
 extension String {
     /// A TOML string: literal where that avoids escapes, else basic.
-    var tomlLiteral: String {
+    package var tomlLiteral: String {
         let needsEscapes = unicodeScalars.contains { $0 == "\"" || $0 == "\\" }
         if needsEscapes, !unicodeScalars.contains(where: { $0 == "'" || $0.isControl }) { return "'\(self)'" }
         var result = "\""

@@ -17,6 +17,16 @@ package struct ValueType<Value: Sendable>: Sendable {
     package let read: @Sendable (TOMLValue) throws(Refusal) -> Value
     /// As TOML that reads back as the same value.
     package let write: @Sendable (Value) -> String
+
+    package init(
+        name: String, allowed: String, read: @escaping @Sendable (TOMLValue) throws(Refusal) -> Value,
+        write: @escaping @Sendable (Value) -> String
+    ) {
+        self.name = name
+        self.allowed = allowed
+        self.read = read
+        self.write = write
+    }
 }
 
 package extension ValueType where Value: FixedWidthInteger & SignedInteger {

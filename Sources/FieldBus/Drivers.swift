@@ -5,6 +5,7 @@ package enum Drivers {
     package static let all: [any Driver.Type] = [
         ModbusTCP.self,
         ModbusRTU.self,
+        External.self,
     ]
 
     package static let catalogue = DriverCatalogue(all)

@@ -1,4 +1,4 @@
-// The board's own hardware: serial ports and GPIO lines.
+// What Swift's Glibc module lacks: serial ports, GPIO lines, and the start of programs.
 //
 // Every function that answers with an int answers with its result (0 where none is named) or with the negated `errno`, read
 // before anything else can change it.
@@ -8,6 +8,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 // MARK: Serial ports (ioctl_tty(2), termios2 for any baud rate)
 
@@ -152,5 +153,13 @@ enum { MARTLET_GPIO_MAX_EVENTS = 64 };
 /// @param events has room for MARTLET_GPIO_MAX_EVENTS.
 /// @return how many it read.
 int martlet_gpio_read_events(martlet_gpio_request *request, struct martlet_gpio_event *events);
+
+// MARK: Programs (posix_spawn(3))
+
+/// Starts a program of the search path in a process group of its own, with `streams` as its standard input and output and no
+/// other descriptor but standard error, in `directory` unless that is NULL.
+///
+/// @param arguments ends with NULL; the first is the program.
+int martlet_spawn(pid_t *process, char *const arguments[], const char *directory, int streams);
 
 #endif

@@ -104,8 +104,8 @@ public struct PlannedPoint: Sendable {
 
 /// Devices in this process, in the place of real ones.
 package protocol BusSimulator: Sendable {
-    /// The bus as it has to be described to reach the simulated devices.
-    var bus: BusDescription { get }
+    /// A plan of the bus with the simulated devices in the place of the real ones.
+    func plan() -> any BusPlan
     /// What a device's point holds from now on, as it is published.
     func set(_ value: Value, point: String, of device: DeviceIdentifier)
     /// What a point holds now; nil when there is no such point.

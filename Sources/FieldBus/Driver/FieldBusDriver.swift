@@ -59,6 +59,8 @@ public enum BusEvent: Sendable, Hashable {
     case deviceBad(DeviceIdentifier, QualityReason, detail: String)
     /// A device answered for the first time, or again.
     case deviceGood(DeviceIdentifier)
+    /// Something that a driver's own program has to say.
+    case said(String)
     /// A device answers, but not with these points, which are read together; often it is one that the device does not have.
     case pointsBad(DeviceIdentifier, points: [String], QualityReason)
 }
