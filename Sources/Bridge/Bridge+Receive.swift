@@ -103,7 +103,7 @@ extension Bridge {
                 case .pubrec(let packet): send(packet, type: .pubrec, attempt: attempt)
                 case .pubcomp(let packet): send(packet, type: .pubcomp, attempt: attempt)
                 default:
-                    // The broker has given the client up: more QoS 2 messages at once than it takes.
+                    // The broker has given the client up; its session stays, with the identifiers that are not released.
                     attachReceiving(resumes: true)
                     connection?.close(.backlogged)
                     return

@@ -34,7 +34,7 @@ extension Broker {
     public func publish(_ publish: Publish, from client: Client, now: MonotonicTime, wall: Timestamp) {
         guard let session = client.session else { return }
         statistics.received &+= 1
-        guard publish.qos <= limits.maximumQoS, !publish.retain || limits.retainAvailable else {
+        guard client.isInternal || publish.qos <= limits.maximumQoS && (!publish.retain || limits.retainAvailable) else {
             // MQTT 5.0 §3.2.2.3.4, §3.2.2.3.5: CONNACK has said so.
             let reason: ReasonCode = publish.qos > limits.maximumQoS ? .qosNotSupported : .retainNotSupported
             close(client, reason: reason, now: now, wall: wall)
@@ -152,8 +152,10 @@ extension Broker {
         route.targets.contains { $0.session.client?.refuses(topic) ?? false }
     }
 
-    /// Whether the client has more messages unacknowledged than it was told that we take.
+    /// Whether the client has more messages unacknowledged than it was told that we take. A part of this program was told
+    /// nothing: it passes on what somebody else sends, as much as that likes.
     private func exceedsReceiveMaximum(_ qos: QoS, _ client: Client, _ session: Session) -> Bool {
+        guard !client.isInternal else { return false }
         // [MQTT-3.3.4-9] counts both; before MQTT 5.0 only what we have to remember has a bound.
         let unacknowledged = session.received.count + (client.version == .v5 ? client.gatedPubacks : 0)
         return unacknowledged >= Int(limits.receiveMaximum) && (client.version == .v5 || qos == .exactlyOnce)

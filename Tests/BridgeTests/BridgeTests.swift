@@ -158,6 +158,28 @@ struct BridgeTests {
         #expect(try fixture.sent().map(\.type) == [.pubrec, .pubrec, .pubcomp])
     }
 
+    @Test("an upstream may leave any number of QoS 2 messages unreleased, and each is known again on the next connection")
+    func manyUnreleased() throws {
+        let fixture = try fixture()
+        let local = fixture.subscribe("/sys/#")
+        try fixture.start()
+        let identifiers: ClosedRange<UInt16> = 1...3_000
+        for connection in 0..<2 {
+            _ = try fixture.sent()
+            for identifier in identifiers {
+                try fixture.upstream(
+                    PacketBytes.publish(
+                        "site/7/sys/a", "\(identifier)", qos: .exactlyOnce, identifier: identifier, dup: connection > 0))
+            }
+            fixture.commit()
+            #expect(try fixture.sent().filter { $0.type == .pubrec }.map(\.identifier) == Array(identifiers))
+            try fixture.channel?.close().wait()
+            fixture.wait(.seconds(2))
+            try fixture.upstream(PacketBytes.connack(sessionPresent: true))
+        }
+        #expect(local.received == identifiers.map { "/sys/a=\($0)" })
+    }
+
     @Test("an upstream QoS 2 message is known again on the next connection of its session")
     func resumesExactlyOnce() throws {
         let fixture = try fixture()

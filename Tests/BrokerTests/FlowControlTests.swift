@@ -28,6 +28,22 @@ struct FlowControlTests {
         #expect(publisher.take().map(\.text) == ["DISCONNECT 147"])
     }
 
+    @Test("our Receive Maximum, our Maximum QoS and Retain Available are for clients that were told")
+    func limitsOfInternalClients() {
+        var limits = BrokerLimits()
+        limits.receiveMaximum = 2
+        limits.maximumQoS = .atLeastOnce
+        limits.retainAvailable = false
+        let harness = BrokerHarness(limits: limits)
+        let internalClient = RecordingClient()
+        harness.broker.attach(internalClient, identifier: "$part")
+        for number: UInt16 in 1...5 {
+            harness.publish(internalClient, "a", "x", qos: .exactlyOnce, retain: true, packetIdentifier: number)
+        }
+        harness.settle()
+        #expect(internalClient.take().map(\.text) == (1...5).map { "PUBREC \($0) 16" })
+    }
+
     @Test("acknowledged messages count no more against our Receive Maximum")
     func acknowledgedCountsNoMore() {
         var limits = BrokerLimits()
