@@ -30,6 +30,8 @@ class TcpProxy:
         self._cut = None
         #: How many connections have been taken since the start.
         self.accepted = 0
+        #: Is told what has passed, if it is set: the connection, whether it came from the target, and the bytes.
+        self.watch = None
 
     def open(self):
         self._hanging = False
@@ -127,6 +129,8 @@ class _Link:
             if self.dead:
                 return True
             data, cut = self.proxy._passing(data, "target" if source is self.near else "client")
+            if self.proxy.watch:
+                self.proxy.watch(self, source is self.far, data)
             (self.far if source is self.near else self.near).sendall(data)
             if cut is not None:
                 self.break_off()
