@@ -1,7 +1,7 @@
 import Bridge
 public import Configuration
 import Core
-import FieldBus
+public import FieldBus
 import MQTTServer
 import Security
 
@@ -47,6 +47,9 @@ public struct AppliancePlan: Sendable {
         bridges = configuration.bridgeConfigurations(&errors)
         passwordUsers = configuration.readPasswordFiles(&errors)
     }
+
+    /// The Modbus lines, as their drivers get them.
+    public var modbusBuses: [ModbusBus] { buses.compactMap { $0 as? ModbusBus } }
 
     /// Where the databases are, relative to the working directory or absolute.
     public var dataDirectory: String { configuration.dataDirectory }

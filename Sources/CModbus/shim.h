@@ -46,12 +46,6 @@ static inline int cmodbus_set_response_timeout(modbus_t *context, int64_t micros
     return cmodbus_answer(result);
 }
 
-// The same for a server that has received the first byte of a request.
-static inline int cmodbus_set_indication_timeout(modbus_t *context, int64_t microseconds) {
-    return cmodbus_answer(modbus_set_indication_timeout(
-        context, (uint32_t)(microseconds / 1000000), (uint32_t)(microseconds % 1000000)));
-}
-
 static inline int cmodbus_connect(modbus_t *context) { return cmodbus_answer(modbus_connect(context)); }
 
 static inline int cmodbus_flush(modbus_t *context) { return cmodbus_answer(modbus_flush(context)); }
@@ -86,13 +80,18 @@ static inline int cmodbus_mask_write_register(modbus_t *context, int address, ui
     return cmodbus_answer(modbus_mask_write_register(context, address, and_mask, or_mask));
 }
 
-// Server side: one request, or a negated errno; and its answer out of the mapping.
-static inline int cmodbus_receive(modbus_t *context, uint8_t *request) {
-    return cmodbus_answer(modbus_receive(context, request));
+static inline int cmodbus_write_and_read_registers(
+    modbus_t *context, int write_address, int write_quantity, const uint16_t *values, int read_address, int read_quantity,
+    uint16_t *to) {
+    return cmodbus_answer(modbus_write_and_read_registers(
+        context, write_address, write_quantity, values, read_address, read_quantity, to));
 }
 
-static inline int cmodbus_reply(modbus_t *context, const uint8_t *request, int length, modbus_mapping_t *mapping) {
-    return cmodbus_answer(modbus_reply(context, request, length, mapping));
+// What libmodbus would answer for a frame that is not to be believed, and for an exception.
+enum { CMODBUS_BAD_DATA = EMBBADDATA };
+
+static inline int cmodbus_exception_answer(int code) {
+    return code >= 1 && code < MODBUS_EXCEPTION_MAX ? -(MODBUS_ENOBASE + code) : -EMBBADEXC;
 }
 
 #endif

@@ -7,7 +7,7 @@ extension ModbusBus {
     public func validate() throws(FieldBusError) {
         let place = "bus \(name)"
         switch transport {
-        case .tcp(let host, let port):
+        case .tcp(let host, let port), .rtuOverTCP(let host, let port):
             if host.isEmpty { throw .invalid(place: place, problem: "the host is empty") }
             if !(1...65_535).contains(port) { throw .invalid(place: place, problem: "port \(port) is not in 1…65535") }
         case .rtu(let line):
@@ -36,7 +36,7 @@ extension ModbusBus {
     }
 
     private func accepts(unitIdentifier: Int) -> Bool {
-        switch transport {
+        switch transport.framing {
         case .tcp: (0...247).contains(unitIdentifier) || unitIdentifier == 255
         case .rtu: (1...247).contains(unitIdentifier)
         }

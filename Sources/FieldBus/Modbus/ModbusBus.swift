@@ -27,6 +27,7 @@ public struct ModbusBus: Sendable, Hashable {
         switch transport {
         case .tcp: "modbus-tcp"
         case .rtu: "modbus-rtu"
+        case .rtuOverTCP: "modbus-rtu-tcp"
         }
     }
 }
@@ -37,6 +38,21 @@ public enum ModbusTransport: Sendable, Hashable {
     case tcp(host: String, port: Int)
     /// Modbus RTU over a serial port.
     case rtu(SerialLine)
+    /// RTU frames over a TCP connection, to a serial line behind a device server that passes bytes on as they are.
+    case rtuOverTCP(host: String, port: Int)
+
+    /// Whether the frames are those of a serial line, with a check sum and without a transaction identifier.
+    public var framing: ModbusFraming {
+        if case .tcp = self { .tcp } else { .rtu }
+    }
+}
+
+/// How a request or answer is wrapped on its way.
+public enum ModbusFraming: Sendable, Hashable {
+    /// Transaction identifier, protocol, length and unit identifier in front (Modbus Messaging on TCP/IP 1.0b §3.1.3).
+    case tcp
+    /// Unit identifier in front, check sum behind (Modbus over Serial Line 1.02 §2.5.1).
+    case rtu
 }
 
 /// A serial port and its parameters.

@@ -23,7 +23,10 @@ extension ModbusConnection {
             }
         }
         if discard(waiting: .zero) { drain(timing) }
-        let ready = lastActivity + timing.silence
+        sleep(until: lastActivity + timing.silence)
+    }
+
+    func sleep(until ready: MonotonicTime) {
         var now = SystemClock.monotonic()
         while now < ready {
             var pause = timespec(tv_sec: 0, tv_nsec: Int(clamping: min(999_999_999, (ready - now).wholeNanoseconds)))
@@ -34,8 +37,8 @@ extension ModbusConnection {
 
     /// Throws away what comes until the line has been silent for 3.5 characters, two longest frames at most.
     mutating func drain(_ timing: SerialTiming) {
-        let end = SystemClock.monotonic() + timing.duration(ofCharacters: 512) + timing.silence
-        while SystemClock.monotonic() < end, discard(waiting: timing.silence) {}
+        let end = SystemClock.monotonic() + timing.duration(ofCharacters: 512) + timing.burst
+        while SystemClock.monotonic() < end, discard(waiting: timing.burst) {}
         _ = cmodbus_flush(context)
         lastActivity = SystemClock.monotonic()
     }

@@ -1,6 +1,6 @@
-import CModbus
+internal import CModbus
 import Core
-import Glibc
+internal import Glibc
 
 // One Modbus line: owns libmodbus' context and does one request at a time, blocking.
 //
@@ -16,7 +16,8 @@ import Glibc
 // * It does not keep the 3.5 characters of silence between two frames that Modbus RTU demands (Modbus over Serial Line 1.02
 //   §2.5.1.1).
 
-struct ModbusConnection: ~Copyable {
+/// A Modbus line. Not for several threads at once; closes what is open when it goes away.
+public struct ModbusConnection: ~Copyable {
     /// One request, to know a repetition from another one.
     struct Request: Equatable {
         var unitIdentifier: Int
@@ -28,14 +29,22 @@ struct ModbusConnection: ~Copyable {
     let context: OpaquePointer
     /// The low descriptor: the line, or /dev/null while it is closed.
     let descriptor: Int32
-    private let transport: ModbusTransport
-    private let timing: SerialTiming?
-    private let registerBuffer: UnsafeMutableBufferPointer<UInt16>
+    let transport: ModbusTransport
+    /// nil for Modbus TCP.
+    let timing: SerialTiming?
+    let registerBuffer: UnsafeMutableBufferPointer<UInt16>
     private let bitBuffer: UnsafeMutableBufferPointer<UInt8>
-    private(set) var isOpen = false
-    private(set) var opens: UInt64 = 0
-    /// When the last byte was on the serial line.
+    public private(set) var isOpen = false
+    public private(set) var opens: UInt64 = 0
+    /// The least time between the end of one exchange and the next request.
+    public var pause = Duration.zero
+    /// When the last byte was on the line.
     var lastActivity = MonotonicTime.zero
+    /// Stands between libmodbus and the line while somebody traces.
+    var tap: LineTap?
+    /// Frames of the exchange at hand from before the line was closed over it.
+    private var framesBeforeClose: [TracedFrame] = []
+    private var onExchange: ((ModbusExchange) -> Void)?
     /// By unit identifier (so no more than 256), the last request on a serial line that timed out, and until when its
     /// answer may still come. Of several devices, because others are asked between the tries of one.
     var owed: [Int: (request: Request, until: MonotonicTime)] = [:]
@@ -59,6 +68,10 @@ struct ModbusConnection: ~Copyable {
                     line.serialPort, Int32(clamping: line.baudRate), line.parity.letter,
                     Int32(clamping: line.dataBits), Int32(clamping: line.stopBits))
                 timing = SerialTiming(line)
+            case .rtuOverTCP:
+                // The name stands for no file: libmodbus opens nothing, it is handed a socket.
+                context = modbus_new_rtu("tcp", 9600, SerialLine.Parity.none.letter, 8, 1)
+                timing = .behindNetwork
             }
             guard let context else {
                 throw .unavailable(what: "libmodbus", detail: "does not accept \(transport)")
@@ -76,7 +89,10 @@ struct ModbusConnection: ~Copyable {
         }
     }
 
-    init(_ transport: ModbusTransport) throws(FieldBusError) {
+    /// Opens nothing yet: the first request does.
+    ///
+    /// - Throws: ``FieldBusError/unavailable(what:detail:)`` when the process has no descriptor left that libmodbus can use.
+    public init(_ transport: ModbusTransport) throws(FieldBusError) {
         self.init(try Resources(transport), transport)
     }
 
@@ -99,17 +115,19 @@ struct ModbusConnection: ~Copyable {
     }
 
     /// What the last read of registers brought: as many as it asked for.
-    func registers(_ quantity: Int) -> UnsafeBufferPointer<UInt16> {
+    public func registers(_ quantity: Int) -> UnsafeBufferPointer<UInt16> {
         UnsafeBufferPointer(rebasing: registerBuffer[..<min(max(0, quantity), registerBuffer.count)])
     }
 
     /// What the last read of coils or discrete inputs brought, one byte each.
-    func bits(_ quantity: Int) -> UnsafeBufferPointer<UInt8> {
+    public func bits(_ quantity: Int) -> UnsafeBufferPointer<UInt8> {
         UnsafeBufferPointer(rebasing: bitBuffer[..<min(max(0, quantity), bitBuffer.count)])
     }
 
     /// Reads into ``registers(_:)`` or ``bits(_:)`` (functions 1…4).
-    mutating func read(
+    ///
+    /// - Parameter timeout: for the whole answer; on a serial line the time that the frames take is added.
+    public mutating func read(
         _ area: ModbusArea, unit: Int, startingAddress: Int, quantity: Int, timeout: Duration
     ) throws(RequestFailure) {
         guard quantity >= 1, quantity <= area.maxQuantity else { throw .badFrame("quantity \(quantity)") }
@@ -126,64 +144,41 @@ struct ModbusConnection: ~Copyable {
         if Int(result) != quantity { throw .badFrame("\(result) values instead of \(quantity)") }
     }
 
-    /// Writes one coil: function 5, or 15 with `multiple`.
-    mutating func writeCoil(
-        _ on: Bool, unit: Int, address: Int, multiple: Bool, timeout: Duration
-    ) throws(RequestFailure) {
-        let request = Request(unitIdentifier: unit, function: multiple ? 15 : 5, address: address, quantity: 1)
-        try begin(request, bytesOnLine: 18, timeout: timeout)
-        var bit: UInt8 = on ? 1 : 0
-        let result =
-            multiple
-            ? cmodbus_write_multiple_coils(context, Int32(clamping: address), 1, &bit)
-            : cmodbus_write_single_coil(context, Int32(clamping: address), Int32(bit))
-        try end(request, result, timeout: timeout)
-    }
-
-    /// Writes registers: function 16, or 6 for a single one without `multiple`.
-    mutating func writeRegisters(
-        _ values: [UInt16], unit: Int, address: Int, multiple: Bool, timeout: Duration
-    ) throws(RequestFailure) {
-        guard let first = values.first, values.count <= 123 else { throw .badFrame("quantity \(values.count)") }
-        let single = values.count == 1 && !multiple
-        let request = Request(
-            unitIdentifier: unit, function: single ? 6 : 16, address: address, quantity: values.count)
-        try begin(request, bytesOnLine: 9 + 2 * values.count + 8, timeout: timeout)
-        let result =
-            single
-            ? cmodbus_write_single_register(context, Int32(clamping: address), first)
-            : cmodbus_write_multiple_registers(context, Int32(clamping: address), Int32(values.count), values)
-        try end(request, result, timeout: timeout)
-    }
-
-    /// register = (register AND `and`) OR (`or` AND NOT `and`): function 22.
-    mutating func maskWriteRegister(
-        and: UInt16, or: UInt16, unit: Int, address: Int, timeout: Duration
-    ) throws(RequestFailure) {
-        let request = Request(unitIdentifier: unit, function: 22, address: address, quantity: 1)
-        try begin(request, bytesOnLine: 20, timeout: timeout)
-        try end(request, cmodbus_mask_write_register(context, Int32(clamping: address), and, or), timeout: timeout)
-    }
-
     // MARK: One request
 
-    private mutating func begin(_ request: Request, bytesOnLine: Int, timeout: Duration) throws(RequestFailure) {
-        if case .tcp = transport, isOpen, hasUnexpectedInput() { close() }
+    mutating func begin(_ request: Request, bytesOnLine: Int, timeout: Duration) throws(RequestFailure) {
+        switch transport {
+        case .tcp: if isOpen, hasUnexpectedInput() { close() }
+        case .rtuOverTCP: if isOpen, isHungUp() { close() }
+        case .rtu: break
+        }
         if !isOpen { try open(timeout: timeout) }
         var limit = timeout
         if let timing {
             limit += timing.duration(ofCharacters: bytesOnLine)
             awaitSilence(timing, before: request, timeout: limit)
         }
+        if pause > .zero { sleep(until: lastActivity + pause) }
         _ = cmodbus_set_unit_identifier(context, Int32(clamping: request.unitIdentifier))
         _ = cmodbus_set_response_timeout(context, max(1000, limit.wholeNanoseconds / 1000))
+        _ = tap?.takeFrames()
+        framesBeforeClose = []
     }
 
-    private mutating func end(_ request: Request, _ result: Int32, timeout: Duration) throws(RequestFailure) {
-        if timing != nil { lastActivity = SystemClock.monotonic() }
-        if result >= 0 { return }
+    mutating func end(_ request: Request, _ result: Int32, timeout: Duration) throws(RequestFailure) {
+        if timing != nil || pause > .zero { lastActivity = SystemClock.monotonic() }
+        if result >= 0 {
+            report(request, nil)
+            return
+        }
+        let failure = failed(request, result, timeout: timeout)
+        report(request, failure)
+        throw failure
+    }
+
+    private mutating func failed(_ request: Request, _ result: Int32, timeout: Duration) -> RequestFailure {
         let exception = Int(cmodbus_exception(result))
-        if exception > 0 { throw .exception(exception) }
+        if exception > 0 { return .exception(exception) }
         let message = cmodbus_message(result).map { String(cString: $0) } ?? "error \(-result)"
         if result == -ETIMEDOUT {
             if let timing {
@@ -192,14 +187,14 @@ struct ModbusConnection: ~Copyable {
             } else {
                 close()
             }
-            throw .timeout
+            return .timeout
         }
         if cmodbus_is_bad_frame(result) != 0 {
             if let timing { drain(timing) } else { close() }
-            throw .badFrame(message)
+            return .badFrame(message)
         }
         close()
-        throw .broken(message)
+        return .broken(message)
     }
 
     /// Whether the other side closed the connection, or sent something that nobody asked for: either way the next answer
@@ -210,11 +205,23 @@ struct ModbusConnection: ~Copyable {
         return !(count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
     }
 
+    /// Whether the other side closed the connection.
+    private func isHungUp() -> Bool {
+        var byte: UInt8 = 0
+        let count = recv(descriptor, &byte, 1, Int32(MSG_PEEK) | Int32(MSG_DONTWAIT))
+        return count == 0 || (count < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
+    }
+
     // MARK: Opening and closing
 
     private mutating func open(timeout: Duration) throws(RequestFailure) {
         switch transport {
         case .tcp(let host, let port):
+            let socket = try TCPClientSocket.open(host: host, port: port, timeout: timeout)
+            try take(socket)
+        case .rtuOverTCP(let host, let port):
+            // libmodbus writes to what it takes for a serial port, with a signal if the peer has gone.
+            signal(SIGPIPE, SIG_IGN)
             let socket = try TCPClientSocket.open(host: host, port: port, timeout: timeout)
             try take(socket)
         case .rtu(let line):
@@ -231,21 +238,60 @@ struct ModbusConnection: ~Copyable {
     }
 
     /// Moves a descriptor to the low one.
-    private func take(_ opened: Int32) throws(RequestFailure) {
+    private mutating func take(_ opened: Int32) throws(RequestFailure) {
         let result = dup2(opened, descriptor)
         let code = errno
         Glibc.close(opened)
         guard result >= 0 else { throw .openFailed("dup2: errno \(code)") }
         _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
         modbus_set_socket(context, descriptor)
+        if onExchange != nil { insertTap() }
+    }
+
+    // MARK: Trace
+
+    /// Has every exchange from now on reported with its frames, as they were on the line; nil ends that. Costs a thread
+    /// and a copy of every byte while it is on.
+    public mutating func trace(_ receive: ((ModbusExchange) -> Void)?) {
+        let wasTraced = onExchange != nil
+        onExchange = receive
+        guard isOpen, wasTraced != (receive != nil) else { return }
+        if receive != nil { insertTap() } else { removeTap() }
+    }
+
+    private mutating func insertTap() {
+        guard let tap = LineTap(line: descriptor) else { return }
+        dup2(tap.near, descriptor)
+        _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
+        tap.start()
+        self.tap = tap
+    }
+
+    private mutating func removeTap() {
+        guard let tap else { return }
+        dup2(tap.line, descriptor)
+        _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
+        self.tap = nil
+        framesBeforeClose = tap.takeFrames()
+        tap.end()
+    }
+
+    private func report(_ request: Request, _ failure: RequestFailure?) {
+        guard let onExchange else { return }
+        tap?.awaitSent()
+        onExchange(
+            ModbusExchange(
+                framing: transport.framing, unitIdentifier: request.unitIdentifier, frames: framesBeforeClose + (tap?.takeFrames() ?? []),
+                failure: failure))
     }
 
     /// Closes the line; the next request opens it again.
-    mutating func close() {
+    public mutating func close() {
         guard isOpen else { return }
         isOpen = false
         owed.removeAll()
-        if timing != nil {
+        removeTap()
+        if case .rtu = transport {
             // Lets libmodbus give the port its old settings back, on a copy that it may close.
             let copy = dup(descriptor)
             if copy >= 0 {

@@ -1,7 +1,7 @@
-import Core
+public import Core
 
 /// Why a Modbus request has no result.
-enum RequestFailure: Error, Sendable, Hashable {
+public enum RequestFailure: Error, Sendable, Hashable {
     /// The device answered with this exception code (Modbus Application Protocol 1.1b3 §7).
     case exception(Int)
     /// No whole answer came in time.
@@ -14,7 +14,7 @@ enum RequestFailure: Error, Sendable, Hashable {
     case openFailed(String)
 
     /// Whether the device answered, if only to refuse. A gateway's word that its device does not is no answer.
-    var isAnswer: Bool {
+    public var isAnswer: Bool {
         if case .exception(let code) = self { code != 10 && code != 11 } else { false }
     }
 
@@ -23,7 +23,7 @@ enum RequestFailure: Error, Sendable, Hashable {
         if case .openFailed = self { true } else { false }
     }
 
-    var reason: QualityReason {
+    public var reason: QualityReason {
         switch self {
         case .exception(let code):
             switch code {
@@ -40,11 +40,29 @@ enum RequestFailure: Error, Sendable, Hashable {
         }
     }
 
-    var detail: String {
+    /// For people.
+    public var detail: String {
         switch self {
-        case .exception(let code): "Modbus exception \(code)"
+        case .exception(let code): "exception \(code): \(RequestFailure.exceptionName(code))"
         case .timeout: "no answer in time"
         case .badFrame(let text), .broken(let text), .openFailed(let text): text
+        }
+    }
+
+    /// The standard's name of an exception code (Modbus Application Protocol 1.1b3 §7).
+    static func exceptionName(_ code: Int) -> String {
+        switch code {
+        case 1: "illegal function"
+        case 2: "illegal data address"
+        case 3: "illegal data value"
+        case 4: "server device failure"
+        case 5: "acknowledge"
+        case 6: "server device busy"
+        case 7: "negative acknowledge"
+        case 8: "memory parity error"
+        case 10: "gateway path unavailable"
+        case 11: "gateway target device failed to respond"
+        default: "unknown"
         }
     }
 }

@@ -3,7 +3,7 @@ import Glibc
 
 /// Opens TCP connections with one time limit for all addresses of a host, which libmodbus would apply to each.
 enum TCPClientSocket {
-    /// A connected, non-blocking socket without Nagle's delay.
+    /// A connected, non-blocking socket.
     ///
     /// Looking up a host name is not part of the time limit: the C library has its own for that.
     static func open(host: String, port: Int, timeout: Duration) throws(RequestFailure) -> Int32 {
@@ -30,14 +30,27 @@ enum TCPClientSocket {
             }
             problem = connect(socket, address.pointee, deadline: deadline)
             if problem == 0 {
-                var on: Int32 = 1
-                setsockopt(socket, Int32(IPPROTO_TCP), TCP_NODELAY, &on, socklen_t(MemoryLayout<Int32>.size))
+                set(socket)
                 return socket
             }
             close(socket)
             if SystemClock.monotonic() >= deadline { break }
         }
         throw .openFailed("\(host) port \(port): \(String(cString: strerror(problem)))")
+    }
+
+    /// No Nagle's delay, and a peer that has vanished without a word is noticed: an idle one after a minute, one that a
+    /// request was sent to after ten seconds.
+    private static func set(_ socket: Int32) {
+        let options: [(level: Int32, name: Int32, value: Int32)] = [
+            (Int32(IPPROTO_TCP), TCP_NODELAY, 1), (SOL_SOCKET, SO_KEEPALIVE, 1), (Int32(IPPROTO_TCP), TCP_KEEPIDLE, 30),
+            (Int32(IPPROTO_TCP), TCP_KEEPINTVL, 10), (Int32(IPPROTO_TCP), TCP_KEEPCNT, 3),
+            (Int32(IPPROTO_TCP), TCP_USER_TIMEOUT, 10_000),
+        ]
+        for option in options {
+            var value = option.value
+            setsockopt(socket, option.level, option.name, &value, socklen_t(MemoryLayout<Int32>.size))
+        }
     }
 
     /// 0, or the errno of what failed.

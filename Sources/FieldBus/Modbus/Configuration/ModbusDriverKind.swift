@@ -97,7 +97,7 @@ extension ModbusTransport {
     /// About what a request and its answer take.
     fileprivate var requestTime: Duration {
         switch self {
-        case .tcp: .milliseconds(5)
+        case .tcp, .rtuOverTCP: .milliseconds(5)
         // 60 characters of 11 bits.
         case .rtu(let line): .milliseconds(660_000 / max(300, line.baudRate))
         }

@@ -1,32 +1,51 @@
-import CModbus
 import Core
 import Glibc
 import Synchronization
 
-/// A Modbus TCP device in this process: libmodbus' server side on a thread of its own, answering for a ``SimulatedMeter``
-/// under every unit identifier. The built-in demo and the self-test poll it.
+/// Modbus devices in this process, on a thread of their own: for the built-in demo, the self-test, and a line that is put
+/// into service before its devices are.
 ///
-/// It listens on 127.0.0.1 only, serves up to ``maxClients`` and closes what connects beyond that. It stops when it is no
-/// longer referenced, or by ``stop()``.
+/// It stops when it is no longer referenced, or by ``stop()``.
 public final class ModbusSimulator: Sendable {
-    public static let maxClients = 16
+    public enum Line: Sendable {
+        /// Modbus TCP, or RTU frames over TCP, at an IPv4 address; port 0 takes a free one.
+        case tcp(address: String, port: Int, framing: ModbusFraming)
+        /// The far end of a serial line.
+        case serial(SerialLine)
+    }
 
-    /// The port it listens on.
+    /// The port it listens on; 0 for a serial line.
     public let port: Int
     private let wakeUp: Int32
     private let isStopped = Mutex(false)
 
-    /// Starts listening.
+    /// A ``SimulatedMeter`` that answers under every unit identifier, at a port of 127.0.0.1.
     ///
     /// - Parameter port: 0 takes a free one.
-    public init(port: Int = 0) throws(FieldBusError) {
-        let server = try SimulatorServer(port: port)
-        self.port = server.port
+    public convenience init(port: Int = 0) throws(FieldBusError) {
+        let meter = SimulatedMeter.unit()
+        try self.init(
+            .tcp(address: "127.0.0.1", port: port, framing: .tcp),
+            units: Dictionary(uniqueKeysWithValues: (0...255).map { ($0, meter) }))
+    }
+
+    /// Starts to serve.
+    ///
+    /// - Parameters:
+    ///   - units: by unit identifier; nobody answers for others.
+    ///   - delay: before each answer.
+    ///   - maxClients: connections beyond are closed.
+    public init(
+        _ line: Line, units: [Int: SimulatedUnit], delay: Duration = .zero, maxClients: Int = 16
+    ) throws(FieldBusError) {
+        let server = try SimulatorServer(line, units: units, delay: delay, maxClients: maxClients)
+        port = server.port
         var ends: [Int32] = [0, 0]
         guard pipe(&ends) == 0 else { throw .unavailable(what: "pipe", detail: String(cString: strerror(errno))) }
         for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
         wakeUp = ends[1]
         let stop = ends[0]
+        signal(SIGPIPE, SIG_IGN)
         DetachedThread.start(name: "modbus-sim") {
             server.run(stop: stop)
             close(stop)
@@ -35,7 +54,7 @@ public final class ModbusSimulator: Sendable {
 
     deinit { stop() }
 
-    /// Closes the port and all connections, soon.
+    /// Closes the line and all connections, soon.
     public func stop() {
         isStopped.withLock { isStopped in
             if isStopped { return }

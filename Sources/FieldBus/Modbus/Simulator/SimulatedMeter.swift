@@ -90,4 +90,29 @@ public struct SimulatedMeter: Sendable {
             point("pump", .bool, .coil, 0) { $0.writable = true },
         ]
     }
+
+    /// The device itself.
+    public static func unit() -> SimulatedUnit {
+        var unit = SimulatedUnit()
+        for address in 0..<holdingRegisters { unit[.holdingRegister, address] = 0 }
+        for address in 0..<16 {
+            unit[.coil, address] = address == 0 ? 1 : 0
+            unit[.discreteInput, address] = 0
+            unit[.inputRegister, address] = 0
+        }
+        unit[.holdingRegister, 20] = initialSetpoint
+        var text = Array(serialNumber.utf8.prefix(16))
+        text.append(contentsOf: repeatElement(0, count: 16 - text.count))
+        unit.set(.holdingRegister, 10, (0..<8).map { UInt16(text[2 * $0]) << 8 | UInt16(text[2 * $0 + 1]) })
+        unit.update = { unit, elapsed in
+            let moment = moment(elapsed)
+            unit.set(.holdingRegister, 0, WordOrder.abcd.registers(UInt64(moment.temperature.bitPattern), count: 2))
+            unit.set(.holdingRegister, 2, WordOrder.abcd.registers(UInt64(moment.energy), count: 2))
+            unit.set(.holdingRegister, 4, [moment.statusWord, UInt16(bitPattern: moment.power)])
+            unit.set(.holdingRegister, 6, WordOrder.abcd.registers(moment.uptime, count: 4))
+            unit.set(.inputRegister, 0, [moment.voltage, moment.frequency])
+            unit[.discreteInput, 0] = moment.doorIsOpen ? 1 : 0
+        }
+        return unit
+    }
 }

@@ -2,69 +2,63 @@ import CModbus
 import Core
 import Glibc
 
-/// The simulator's sockets and registers.
+/// The simulator's line and units.
 // @unchecked Sendable: made by one thread and then handed over; only the simulator's thread calls `run(stop:)`.
 final class SimulatorServer: @unchecked Sendable {
+    /// The port it listens on; 0 for a serial line.
     let port: Int
-    private let context: OpaquePointer
-    private let mapping: UnsafeMutablePointer<modbus_mapping_t>
     private let listener: Int32
-    private var clients: [Int32] = []
+    private var clients: [Client] = []
+    private let maxClients: Int
+    private var units: [Int: SimulatedUnit]
+    private let delay: Duration
     private let started = SystemClock.monotonic()
 
-    init(port: Int) throws(FieldBusError) {
-        guard let context = modbus_new_tcp("127.0.0.1", Int32(clamping: port)) else {
-            throw .unavailable(what: "simulator", detail: "libmodbus does not accept port \(port)")
-        }
-        guard
-            let mapping = modbus_mapping_new(16, 16, Int32(SimulatedMeter.holdingRegisters), 16)
-        else {
-            modbus_free(context)
-            throw .unavailable(what: "simulator", detail: "out of memory")
-        }
-        let listener = modbus_tcp_listen(context, 8)
-        guard listener >= 0, listener < FD_SETSIZE else {
-            let detail = String(cString: strerror(errno))
-            if listener >= 0 { close(listener) }
-            modbus_mapping_free(mapping)
-            modbus_free(context)
-            throw .unavailable(what: "simulator on 127.0.0.1 port \(port)", detail: detail)
-        }
-        _ = fcntl(listener, F_SETFD, FD_CLOEXEC)
-        _ = fcntl(listener, F_SETFL, O_NONBLOCK)
-        // A client that sends half a request does not hold up the others for long.
-        _ = cmodbus_set_response_timeout(context, 10_000)
-        _ = cmodbus_set_indication_timeout(context, 200_000)
-        var address = sockaddr_in()
-        var size = socklen_t(MemoryLayout<sockaddr_in>.size)
-        withUnsafeMutablePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { _ = getsockname(listener, $0, &size) }
-        }
-        self.port = Int(UInt16(bigEndian: address.sin_port))
-        self.context = context
-        self.mapping = mapping
-        self.listener = listener
-        mapping.pointee.tab_bits[0] = 1
-        mapping.pointee.tab_registers[20] = SimulatedMeter.initialSetpoint
+    private struct Client {
+        let descriptor: Int32
+        var reader: RequestReader
     }
+
+    init(_ line: ModbusSimulator.Line, units: [Int: SimulatedUnit], delay: Duration, maxClients: Int) throws(FieldBusError) {
+        self.units = units
+        self.delay = delay
+        self.maxClients = maxClients
+        switch line {
+        case .tcp(let address, let port, let framing):
+            (listener, self.port) = try SimulatorServer.listen(address, port)
+            self.framing = framing
+        case .serial(let line):
+            listener = -1
+            port = 0
+            framing = .rtu
+            clients = [Client(descriptor: try SimulatorServer.open(line), reader: RequestReader(framing: .rtu))]
+        }
+    }
+
+    private let framing: ModbusFraming
 
     deinit {
-        for client in clients { close(client) }
-        close(listener)
-        modbus_mapping_free(mapping)
-        modbus_free(context)
+        for client in clients { close(client.descriptor) }
+        if listener >= 0 { close(listener) }
     }
 
-    /// Serves until the other end of the pipe `stop` is closed.
+    /// Serves until the other end of the pipe `stop` is closed, or the serial port vanishes.
     func run(stop: Int32) {
         while true {
-            var entries = ([stop, listener] + clients).map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
+            var entries = ([stop, listener] + clients.map(\.descriptor)).map {
+                pollfd(fd: $0, events: Int16(POLLIN), revents: 0)
+            }
             if poll(&entries, nfds_t(entries.count), -1) < 0 {
                 if errno == EINTR { continue }
                 return
             }
             if entries[0].revents != 0 { return }
-            for entry in entries.dropFirst(2) where entry.revents != 0 { serve(entry.fd) }
+            for index in clients.indices.reversed() where entries[index + 2].revents != 0 {
+                if serve(index) { continue }
+                close(clients[index].descriptor)
+                clients.remove(at: index)
+                if listener < 0 { return }
+            }
             if entries[1].revents != 0 { accept() }
         }
     }
@@ -72,46 +66,95 @@ final class SimulatorServer: @unchecked Sendable {
     private func accept() {
         let client = Glibc.accept(listener, nil, nil)
         guard client >= 0 else { return }
-        guard clients.count < ModbusSimulator.maxClients, client < FD_SETSIZE else {
+        guard clients.count < maxClients else {
             close(client)
             return
         }
         _ = fcntl(client, F_SETFD, FD_CLOEXEC)
         var on: Int32 = 1
         setsockopt(client, Int32(IPPROTO_TCP), TCP_NODELAY, &on, socklen_t(MemoryLayout<Int32>.size))
-        clients.append(client)
+        clients.append(Client(descriptor: client, reader: RequestReader(framing: framing)))
     }
 
-    /// One request of a client; a client that breaks the protocol is closed.
-    private func serve(_ client: Int32) {
-        modbus_set_socket(context, client)
-        let answered = withUnsafeTemporaryAllocation(of: UInt8.self, capacity: Int(MODBUS_MAX_ADU_LENGTH)) { request in
-            let length = cmodbus_receive(context, request.baseAddress)
-            if length <= 0 { return length == 0 }
-            update()
-            return cmodbus_reply(context, request.baseAddress, length, mapping) >= 0
+    /// What a client has sent; false for one that has gone or breaks the protocol.
+    private func serve(_ index: Int) -> Bool {
+        let descriptor = clients[index].descriptor
+        let count = withUnsafeTemporaryAllocation(byteCount: 4096, alignment: 1) { buffer in
+            let count = read(descriptor, buffer.baseAddress, buffer.count)
+            if count > 0 {
+                clients[index].reader.append(UnsafeRawBufferPointer(rebasing: buffer[..<count]), now: SystemClock.monotonic())
+            }
+            return count
         }
-        if !answered {
-            close(client)
-            clients.removeAll { $0 == client }
+        if count < 0 { return errno == EAGAIN || errno == EINTR }
+        guard count > 0 else { return false }
+        while let request = clients[index].reader.next() {
+            guard let answer = answer(request) else { continue }
+            if delay > .zero {
+                var pause = timespec(
+                    tv_sec: Int(delay.wholeNanoseconds / 1_000_000_000), tv_nsec: Int(delay.wholeNanoseconds % 1_000_000_000))
+                nanosleep(&pause, nil)
+            }
+            guard write(descriptor, answer, answer.count) == answer.count else { return false }
         }
+        return !clients[index].reader.isBroken
     }
 
-    /// Sets what moves to the present moment.
-    private func update() {
-        let moment = SimulatedMeter.moment(SystemClock.monotonic() - started)
-        func set(_ address: Int, _ values: [UInt16]) {
-            for (index, value) in values.enumerated() { mapping.pointee.tab_registers[address + index] = value }
+    /// nil where no device answers: a unit that is not there, and a broadcast.
+    private func answer(_ request: RequestReader.Request) -> [UInt8]? {
+        let elapsed = SystemClock.monotonic() - started
+        if request.unitIdentifier == 0, framing == .rtu {
+            for unit in units.keys { _ = units[unit]?.answer(request.pdu) }
+            return nil
         }
-        set(0, WordOrder.abcd.registers(UInt64(moment.temperature.bitPattern), count: 2))
-        set(2, WordOrder.abcd.registers(UInt64(moment.energy), count: 2))
-        set(4, [moment.statusWord, UInt16(bitPattern: moment.power)])
-        set(6, WordOrder.abcd.registers(moment.uptime, count: 4))
-        var serialNumber = Array(SimulatedMeter.serialNumber.utf8.prefix(16))
-        serialNumber.append(contentsOf: repeatElement(0, count: 16 - serialNumber.count))
-        set(10, (0..<8).map { UInt16(serialNumber[2 * $0]) << 8 | UInt16(serialNumber[2 * $0 + 1]) })
-        mapping.pointee.tab_input_registers[0] = moment.voltage
-        mapping.pointee.tab_input_registers[1] = moment.frequency
-        mapping.pointee.tab_input_bits[0] = moment.doorIsOpen ? 1 : 0
+        guard var unit = units[request.unitIdentifier] else { return nil }
+        units[request.unitIdentifier] = nil
+        unit.update(&unit, elapsed)
+        let answer = unit.answer(request.pdu)
+        units[request.unitIdentifier] = unit
+        return request.wrapped(answer)
+    }
+
+    // MARK: Opening
+
+    private static func listen(_ host: String, _ port: Int) throws(FieldBusError) -> (Int32, Int) {
+        let what = "simulator on \(host) port \(port)"
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = UInt16(truncatingIfNeeded: port).bigEndian
+        guard (0...65_535).contains(port), inet_pton(AF_INET, host, &address.sin_addr) == 1 else {
+            throw .unavailable(what: what, detail: "no IPv4 address and port")
+        }
+        let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue) | Int32(SOCK_NONBLOCK.rawValue), 0)
+        var on: Int32 = 1
+        setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, socklen_t(MemoryLayout<Int32>.size))
+        var size = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let isListening = withUnsafeMutablePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                bind(listener, $0, size) == 0 && Glibc.listen(listener, 128) == 0 && getsockname(listener, $0, &size) == 0
+            }
+        }
+        guard listener >= 0, isListening else {
+            let detail = String(cString: strerror(errno))
+            if listener >= 0 { close(listener) }
+            throw .unavailable(what: what, detail: detail)
+        }
+        return (listener, Int(UInt16(bigEndian: address.sin_port)))
+    }
+
+    /// libmodbus sets the port up; its descriptor is all that is kept.
+    private static func open(_ line: SerialLine) throws(FieldBusError) -> Int32 {
+        try line.validate(place: "simulator")
+        guard
+            let context = modbus_new_rtu(
+                line.serialPort, Int32(clamping: line.baudRate), line.parity.letter, Int32(clamping: line.dataBits),
+                Int32(clamping: line.stopBits))
+        else { throw .unavailable(what: line.serialPort, detail: "libmodbus does not accept it") }
+        defer { modbus_free(context) }
+        let result = cmodbus_connect(context)
+        guard result >= 0 else {
+            throw .unavailable(what: line.serialPort, detail: cmodbus_message(result).map { String(cString: $0) } ?? "")
+        }
+        return modbus_get_socket(context)
     }
 }

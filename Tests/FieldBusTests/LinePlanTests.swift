@@ -1,0 +1,56 @@
+import Core
+import FieldBus
+import Testing
+
+struct LinePlanTests {
+    func bus(_ transport: ModbusTransport) -> ModbusBus {
+        var bus = ModbusBus(name: "line", transport: transport)
+        bus.devices = [
+            ModbusDevice(
+                identifier: deviceName("a"), unitIdentifier: 3,
+                points: [uintPoint("x", 0, .seconds(1)), uintPoint("y", 4, .seconds(1)), uintPoint("z", 100, .seconds(2))])
+        ]
+        return bus
+    }
+
+    func serial(_ baudRate: Int) -> ModbusTransport {
+        var line = SerialLine(serialPort: "/dev/ttyS1")
+        line.baudRate = baudRate
+        return .rtu(line)
+    }
+
+    @Test("frames, holes and times of a serial line are those that the standard gives")
+    func serialLine() throws {
+        // 9600 baud, 11 bits: 1.1458 ms a character.
+        let plan = LinePlan(bus(serial(9600)), answerTime: .milliseconds(10))
+        try #require(plan.requests.count == 2)
+        let first = plan.requests[0]
+        #expect(first.quantity == 5 && first.points == 2 && first.unused == 3)
+        #expect(first.requestBytes == 8 && first.answerBytes == 15)
+        let character = 11.0 / 9600
+        let expected = 23 * character + 3.5 * character + 0.010
+        #expect(abs(Double(first.duration.wholeNanoseconds) / 1e9 - expected) < 1e-6)
+        #expect(plan.requests[1].answerBytes == 7)
+        let second = 15 * character + 3.5 * character + 0.010
+        #expect(abs(plan.utilisation - (expected + second / 2)) < 1e-6)
+        #expect(plan.cycle == plan.requests[0].duration + plan.requests[1].duration)
+        #expect(plan.lineTime < plan.cycle)
+    }
+
+    @Test("a device that answers at once still costs the silence before its answer")
+    func silence() {
+        let plan = LinePlan(bus(serial(9600)), answerTime: .zero)
+        #expect(plan.lineTime == plan.cycle)
+    }
+
+    @Test("a line that is too slow shows it")
+    func tooSlow() { #expect(LinePlan(bus(serial(110)), answerTime: .zero).utilisation > 1) }
+
+    @Test("Modbus TCP counts its own header")
+    func tcp() {
+        let plan = LinePlan(bus(.tcp(host: "h", port: 502)), answerTime: .milliseconds(4))
+        #expect(plan.requests.map(\.requestBytes) == [12, 12])
+        #expect(plan.requests.map(\.answerBytes) == [19, 11])
+        #expect(plan.cycle == .milliseconds(8))
+    }
+}
