@@ -23,6 +23,6 @@ struct Martlet: AsyncParsableCommand {
         version: Appliance.version,
         subcommands: [
             RunCommand.self, CheckCommand.self, ConfigCommand.self, PasswdCommand.self, PubCommand.self, SubCommand.self,
-            CacheCommand.self, SelfTestCommand.self, BenchCommand.self, CacheBenchCommand.self,
+            CacheCommand.self, ModbusCommand.self, SelfTestCommand.self, BenchCommand.self, CacheBenchCommand.self,
         ])
 }

@@ -163,24 +163,24 @@ class ModbusRtu(ModbusServer):
     def __init__(self, devices, directory, parity="none"):
         super().__init__(devices)
         self.parity = parity
-        self._near, self._far = directory / "tty-box", directory / "tty-field"
+        self.serial_port, self._far = directory / "tty-box", directory / "tty-field"
         self._line = Process(
             "socat",
-            ["socat", f"pty,rawer,link={self._near}", f"pty,rawer,link={self._far}"],
+            ["socat", f"pty,rawer,link={self.serial_port}", f"pty,rawer,link={self._far}"],
             directory / "socat.log",
         )
 
     @property
     def bus(self):
         return (
-            f'protocol = "modbus-rtu"\nserial-port = "{self._near}"\nbaud-rate = 115200\n'
+            f'protocol = "modbus-rtu"\nserial-port = "{self.serial_port}"\nbaud-rate = 115200\n'
             f'parity = "{self.parity}"\ndata-bits = 8\nstop-bits = 1'
         )
 
     def start(self):
         if not self._line.is_alive():
             self._line.launch()
-            self._line.wait_until(lambda: self._near.exists() and self._far.exists(), "the pseudo terminals")
+            self._line.wait_until(lambda: self.serial_port.exists() and self._far.exists(), "the pseudo terminals")
         return super().start()
 
     def close_line(self):
