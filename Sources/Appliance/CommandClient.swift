@@ -87,7 +87,7 @@ extension WriteOutcome {
     fileprivate var isDeviceFailure: Bool {
         switch self {
         case .failed, .notVerified, .readBackDiffers, .busy: true
-        case .written, .unknownDevice, .unknownPoint, .readOnly, .typeMismatch, .outOfRange: false
+        case .written, .sent, .unknownDevice, .unknownPoint, .readOnly, .typeMismatch, .outOfRange: false
         }
     }
 }

@@ -46,8 +46,6 @@ static inline int cmodbus_set_response_timeout(modbus_t *context, int64_t micros
     return cmodbus_answer(result);
 }
 
-static inline int cmodbus_connect(modbus_t *context) { return cmodbus_answer(modbus_connect(context)); }
-
 static inline int cmodbus_flush(modbus_t *context) { return cmodbus_answer(modbus_flush(context)); }
 
 static inline int cmodbus_read_registers(modbus_t *context, int area, int address, int quantity, uint16_t *to) {

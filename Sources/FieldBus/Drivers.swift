@@ -5,6 +5,7 @@ package enum Drivers {
     package static let all: [any Driver.Type] = [
         ModbusTCP.self,
         ModbusRTU.self,
+        ModbusRTUOverTCP.self,
         External.self,
     ]
 

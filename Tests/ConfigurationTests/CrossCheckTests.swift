@@ -67,11 +67,11 @@ struct CrossCheckTests {
         ("modbus-tcp", "", ["m:1:1: [[bus]] with protocol \"modbus-tcp\" needs the key \"host\""]),
         ("modbus-rtu", "", ["m:1:1: [[bus]] with protocol \"modbus-rtu\" needs the key \"serial-port\""]),
         ("modbus-tcp", "host = \"h\"\nparity = \"odd\"", ["m:5:10: parity has a meaning only when protocol is \"modbus-rtu\""]),
-        ("modbus-rtu", "serial-port = \"/dev/ttyS1\"\nport = 502", ["m:5:8: port has a meaning only when protocol is \"modbus-tcp\""]),
+        ("modbus-rtu", "serial-port = \"/dev/ttyS1\"\nport = 502", ["m:5:8: port has a meaning only when protocol is \"modbus-tcp\" or \"modbus-rtu-tcp\""]),
         ("modbus-rtu", "serial-port = \"/dev/ttyS1\"\ndata-bits = 7", ["m:5:13: data-bits 7 is not supported (8)"]),
         ("modbus-tcp", "host = \"h:502\"", ["m:4:8: host \"h:502\" is not a host name or an IP address (the port has a key of its own)"]),
         ("modbus-tcp", "host = \"2001:db8::1\"", []),
-        ("modbus-ascii", "", ["m:3:12: protocol \"modbus-ascii\" is not supported (\"modbus-tcp\", \"modbus-rtu\")"]),
+        ("modbus-ascii", "", ["m:3:12: protocol \"modbus-ascii\" is not supported (\"modbus-tcp\", \"modbus-rtu\", \"modbus-rtu-tcp\")"]),
     ])
     func buses(name: String, lines: String, expected: [String]) {
         #expect(messages(file(point: register, bus: lines, protocol: name)) == expected)
@@ -79,12 +79,12 @@ struct CrossCheckTests {
 
     @Test("a unit identifier fits the protocol of its bus", arguments: [
         ("modbus-tcp", 0, true), ("modbus-tcp", 247, true), ("modbus-tcp", 248, false), ("modbus-tcp", 255, true),
-        ("modbus-rtu", 0, false), ("modbus-rtu", 1, true), ("modbus-rtu", 247, true), ("modbus-rtu", 255, false),
+        ("modbus-rtu", 0, true), ("modbus-rtu", 248, false), ("modbus-rtu", 247, true), ("modbus-rtu", 255, false),
     ])
     func unitIdentifiers(name: String, unit: Int, isValid: Bool) {
         let bus = name == "modbus-tcp" ? "host = \"h\"" : "serial-port = \"/dev/ttyS1\""
         let found = messages(file(point: register, bus: bus, protocol: name, device: "unit-identifier = \(unit)"))
-        let allowed = name == "modbus-tcp" ? "0…247 and 255" : "1…247"
+        let allowed = name == "modbus-tcp" ? "0…247 and 255" : "0…247"
         #expect(found == (isValid ? [] : ["m:13:19: unit-identifier \(unit) is out of range on \(name) (\(allowed))"]))
     }
 

@@ -187,6 +187,7 @@ let fullExample = #"""
     retries = 0
     max-back-off = "5m"
     max-gap = 0
+    pause = "10ms"
     [[bus]]
     name = "line-2"
     protocol = "modbus-rtu"
@@ -195,6 +196,15 @@ let fullExample = #"""
     parity = "none"
     data-bits = 8
     stop-bits = 2
+    rs485 = true
+    rts-on-send = false
+    delay-before-send = "1ms"
+    delay-after-send = "2ms"
+    [[bus]]
+    name = "line-3"
+    protocol = "modbus-rtu-tcp"
+    host = "192.0.2.11"
+    port = 4001
 
     [[device]]
     product = "meter"
@@ -205,6 +215,8 @@ let fullExample = #"""
     timeout = "2s"
     retries = 1
     max-gap = 20
+    pause = "5ms"
+    max-quantity = 60
     [[device]]
     product = "meter"
     key = "m2"

@@ -143,7 +143,7 @@ struct ModbusSerialTests {
         }?.contains("11520") == true)
         #expect(problem {
             $0.transport = .rtu(SerialLine(serialPort: "/dev/ttyS1"))
-            $0.devices[0].unitIdentifier = 0
+            $0.devices[0].unitIdentifier = 248
         } != nil)
     }
 }

@@ -137,3 +137,19 @@ struct ReadPlanTests {
         }
     }
 }
+
+struct ReadPlanQuantityTests {
+    @Test("no read asks for more than the device allows")
+    func maxQuantity() {
+        let points = (0..<200).map { uintPoint("p\($0)", $0) }
+        let plan = ReadPlan(points: points, maxGap: 8, maxQuantity: 64)
+        #expect(plan.blocks.map(\.quantity) == [64, 64, 64, 8])
+        #expect(plan.blocks.map(\.startingAddress) == [0, 64, 128, 192])
+    }
+
+    @Test("of bits a read asks for sixteen times as many")
+    func bits() {
+        let points = (0..<100).map { ModbusPoint(identifier: "c\($0)", type: .bool, area: .coil, address: $0) }
+        #expect(ReadPlan(points: points, maxGap: 0, maxQuantity: 2).blocks.map(\.quantity) == [32, 32, 32, 4])
+    }
+}

@@ -44,4 +44,6 @@ public struct DeviceStatus: Sendable {
     public var errors: UInt64
     /// How many of its points it does not have.
     public var missingPoints: Int
+    /// How long it takes to answer, its frames on the line included.
+    public var answerTimes = AnswerTimes()
 }

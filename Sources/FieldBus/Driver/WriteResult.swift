@@ -23,10 +23,12 @@ public struct WriteResult: Sendable, Hashable {
     }
 }
 
-/// How a write ended. Only ``written`` means that the device holds the value.
+/// How a write ended. Only ``written`` means that the device holds the value; of ``sent`` nobody knows.
 public enum WriteOutcome: Sendable, Hashable {
     /// The device took the value and gave the same one back.
     case written
+    /// It went out to all devices of the line, which do not answer.
+    case sent
     /// The bus has no such device.
     case unknownDevice
     /// The device has no such point.
@@ -46,12 +48,13 @@ public enum WriteOutcome: Sendable, Hashable {
     /// More writes wait for this bus than it may queue.
     case busy
 
-    public var isWritten: Bool { self == .written }
+    public var isWritten: Bool { self == .written || self == .sent }
 
     /// One sentence for the person who asked for the write.
     public var message: String {
         switch self {
         case .written: "written"
+        case .sent: "sent to all devices of the line, which do not answer"
         case .unknownDevice: "no bus has this device"
         case .unknownPoint: "the device has no such point"
         case .readOnly: "the point is read-only"

@@ -36,7 +36,7 @@ public struct LinePlan: Sendable {
         var requests: [Request] = []
         var lineTime = Duration.zero
         var utilisation = 0.0
-        for device in bus.devices {
+        for device in bus.devices where !bus.transport.isBroadcast(device.unitIdentifier) {
             let polled = PolledDevice(device, on: bus)
             for group in polled.groups {
                 for block in group.plan.blocks {

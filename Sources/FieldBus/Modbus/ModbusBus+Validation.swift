@@ -26,11 +26,16 @@ extension ModbusBus {
             if !accepts(unitIdentifier: device.unitIdentifier) {
                 throw .invalid(
                     place: place,
-                    problem: "unit identifier \(device.unitIdentifier) is not in 1…247 (Modbus TCP: 0…247 and 255)")
+                    problem: "unit identifier \(device.unitIdentifier) is not in 0…247 (Modbus TCP: 255 too)")
             }
             try ModbusBus.validate(
                 place: place, responseTimeout: device.responseTimeout ?? responseTimeout,
                 retries: device.retries ?? retries, maxGap: device.maxGap ?? maxGap)
+            let pause = device.pause ?? pause
+            if pause < .zero || pause > .seconds(10) { throw .invalid(place: place, problem: "the pause is not in 0…10 s") }
+            if !(1...125).contains(device.maxQuantity) {
+                throw .invalid(place: place, problem: "max-quantity \(device.maxQuantity) is not in 1…125")
+            }
             try device.validate(place: place)
         }
     }
@@ -38,7 +43,7 @@ extension ModbusBus {
     private func accepts(unitIdentifier: Int) -> Bool {
         switch transport.framing {
         case .tcp: (0...247).contains(unitIdentifier) || unitIdentifier == 255
-        case .rtu: (1...247).contains(unitIdentifier)
+        case .rtu: (0...247).contains(unitIdentifier)
         }
     }
 

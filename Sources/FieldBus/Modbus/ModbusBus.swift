@@ -14,6 +14,8 @@ public struct ModbusBus: Sendable, Hashable {
     /// How many registers that nobody asked for a read may run over, to need fewer reads: 0…124. For coils and discrete
     /// inputs sixteen times as many bits.
     public var maxGap: Int = 8
+    /// The least time between an answer and the next request: 0…10 s.
+    public var pause: Duration = .zero
     public var devices: [ModbusDevice]
 
     public init(name: String, transport: ModbusTransport, devices: [ModbusDevice] = []) {
@@ -45,6 +47,9 @@ public enum ModbusTransport: Sendable, Hashable {
     public var framing: ModbusFraming {
         if case .tcp = self { .tcp } else { .rtu }
     }
+
+    /// Whether a request to this unit identifier goes to all devices and is not answered.
+    public func isBroadcast(_ unit: Int) -> Bool { unit == 0 && framing == .rtu }
 }
 
 /// How a request or answer is wrapped on its way.
@@ -63,8 +68,12 @@ public struct SerialLine: Sendable, Hashable {
         case odd
     }
 
-    /// The device file: `/dev/ttyS1`.
+    /// The device file, or another name of the port (``SerialPortName``).
     public var serialPort: String
+    /// The ports that the board profile names: name and path.
+    public var boardPorts: [String: String] = [:]
+    /// Has the kernel switch the direction of an RS-485 transceiver.
+    public var rs485: RS485?
     /// One of ``supportedBaudRates``.
     public var baudRate: Int = 9600
     public var parity: Parity = .even
@@ -75,7 +84,13 @@ public struct SerialLine: Sendable, Hashable {
 
     public init(serialPort: String) { self.serialPort = serialPort }
 
-    /// The rates that libmodbus 3.1.6 sets; it silently takes 9600 for any other.
+    /// Opens the port by the path that its name has now.
+    func open() throws(FieldBusError) -> SerialPort {
+        let name = SerialPortName(boardPorts: boardPorts.map { (name: $0.key, path: $0.value) })
+        return try SerialPort(path: try name.path(of: serialPort), line: self, rs485: rs485)
+    }
+
+    /// The usual ones.
     public static let supportedBaudRates = [
         110, 300, 600, 1200, 2400, 4800, 9600, 19_200, 38_400, 57_600, 115_200, 230_400, 460_800, 500_000, 576_000,
         921_600, 1_000_000, 1_152_000, 1_500_000, 2_000_000, 2_500_000, 3_000_000, 3_500_000, 4_000_000,
@@ -85,7 +100,7 @@ public struct SerialLine: Sendable, Hashable {
 /// One device (Modbus server) on a line.
 public struct ModbusDevice: Sendable, Hashable {
     public var identifier: DeviceIdentifier
-    /// RTU 1…247; TCP 0…247 and 255.
+    /// RTU 0…247, where 0 stands for all devices of the line: written to, never read. TCP 0…247 and 255.
     public var unitIdentifier: Int
     /// Overrides the bus' value for this device.
     public var responseTimeout: Duration?
@@ -93,6 +108,10 @@ public struct ModbusDevice: Sendable, Hashable {
     public var retries: Int?
     /// Overrides the bus' value for this device.
     public var maxGap: Int?
+    /// Overrides the bus' value for this device.
+    public var pause: Duration?
+    /// The most registers that one request may ask for, and a sixteenth of the bits: 1…125.
+    public var maxQuantity = 125
     public var points: [ModbusPoint]
 
     public init(identifier: DeviceIdentifier, unitIdentifier: Int, points: [ModbusPoint] = []) {

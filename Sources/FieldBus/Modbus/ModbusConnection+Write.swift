@@ -86,7 +86,7 @@ extension ModbusConnection {
     }
 
     /// Whether a request to this unit identifier goes to all devices and is not answered.
-    public func isBroadcast(_ unit: Int) -> Bool { unit == 0 && timing != nil }
+    public func isBroadcast(_ unit: Int) -> Bool { transport.isBroadcast(unit) }
 
     private mutating func broadcast(_ pdu: [UInt8], timeout: Duration) throws(RequestFailure) {
         let request = Request(unitIdentifier: 0, function: Int(pdu[0]), address: 0, quantity: 0)

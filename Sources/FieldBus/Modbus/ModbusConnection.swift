@@ -38,6 +38,8 @@ public struct ModbusConnection: ~Copyable {
     public private(set) var opens: UInt64 = 0
     /// The least time between the end of one exchange and the next request.
     public var pause = Duration.zero
+    /// When the last request began, waits before it not included.
+    private(set) var lastRequest = MonotonicTime.zero
     /// When the last byte was on the line.
     var lastActivity = MonotonicTime.zero
     /// Stands between libmodbus and the line while somebody traces.
@@ -64,13 +66,10 @@ public struct ModbusConnection: ~Copyable {
                 context = modbus_new_tcp_pi(host, "\(port)")
                 timing = nil
             case .rtu(let line):
-                context = modbus_new_rtu(
-                    line.serialPort, Int32(clamping: line.baudRate), line.parity.letter,
-                    Int32(clamping: line.dataBits), Int32(clamping: line.stopBits))
+                context = ModbusConnection.newRTU()
                 timing = SerialTiming(line)
             case .rtuOverTCP:
-                // The name stands for no file: libmodbus opens nothing, it is handed a socket.
-                context = modbus_new_rtu("tcp", 9600, SerialLine.Parity.none.letter, 8, 1)
+                context = ModbusConnection.newRTU()
                 timing = .behindNetwork
             }
             guard let context else {
@@ -95,6 +94,9 @@ public struct ModbusConnection: ~Copyable {
     public init(_ transport: ModbusTransport) throws(FieldBusError) {
         self.init(try Resources(transport), transport)
     }
+
+    /// The name stands for no file: libmodbus opens nothing, it is handed what is open.
+    private static func newRTU() -> OpaquePointer? { modbus_new_rtu("line", 9600, CChar(UInt8(ascii: "N")), 8, 1) }
 
     private init(_ resources: Resources, _ transport: ModbusTransport) {
         context = resources.context
@@ -163,6 +165,7 @@ public struct ModbusConnection: ~Copyable {
         _ = cmodbus_set_response_timeout(context, max(1000, limit.wholeNanoseconds / 1000))
         _ = tap?.takeFrames()
         framesBeforeClose = []
+        lastRequest = SystemClock.monotonic()
     }
 
     mutating func end(_ request: Request, _ result: Int32, timeout: Duration) throws(RequestFailure) {
@@ -225,12 +228,15 @@ public struct ModbusConnection: ~Copyable {
             let socket = try TCPClientSocket.open(host: host, port: port, timeout: timeout)
             try take(socket)
         case .rtu(let line):
-            let result = cmodbus_connect(context)
-            guard result >= 0 else {
-                let message = cmodbus_message(result).map { String(cString: $0) } ?? "error \(-result)"
-                throw .openFailed("\(line.serialPort): \(message)")
+            let copy: Int32
+            do throws(FieldBusError) {
+                let port = try line.open()
+                copy = fcntl(port.descriptor, F_DUPFD_CLOEXEC, 0)
+            } catch {
+                throw .openFailed("\(error)")
             }
-            try take(modbus_get_socket(context))
+            guard copy >= 0 else { throw .openFailed("\(line.serialPort): errno \(errno)") }
+            try take(copy)
         }
         isOpen = true
         opens += 1
@@ -291,14 +297,6 @@ public struct ModbusConnection: ~Copyable {
         isOpen = false
         owed.removeAll()
         removeTap()
-        if case .rtu = transport {
-            // Lets libmodbus give the port its old settings back, on a copy that it may close.
-            let copy = dup(descriptor)
-            if copy >= 0 {
-                modbus_set_socket(context, copy)
-                modbus_close(context)
-            }
-        }
         modbus_set_socket(context, -1)
         let null = Glibc.open("/dev/null", O_RDWR | O_CLOEXEC)
         if null >= 0 {

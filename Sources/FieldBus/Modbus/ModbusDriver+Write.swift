@@ -51,6 +51,7 @@ extension ModbusDriver {
             }
         }
         if let silent { return .failed(silent) }
+        if devices[device].isBroadcast { return broadcast(wanted, to: point, device: device, silent: &silent) }
         let started = SystemClock.monotonic()
         if let reason = schedule.reason(device: device), !schedule.mayRequest(device: device, now: started) {
             return .failed(reason)
@@ -73,6 +74,19 @@ extension ModbusDriver {
         }
         schedule.recovered(device: device, now: SystemClock.monotonic())
         return verify(wanted, value, point, device: device, unanswered: unanswered, silent: &silent)
+    }
+
+    /// Sends a value to all devices of the line.
+    private func broadcast(
+        _ wanted: [UInt16], to point: ModbusPoint, device: Int, silent: inout QualityReason?
+    ) -> WriteOutcome {
+        do throws(RequestFailure) {
+            try send(wanted, to: point, device: device)
+            return .sent
+        } catch {
+            silent = error.reason
+            return .failed(error.reason)
+        }
     }
 
     /// Reads back and compares.

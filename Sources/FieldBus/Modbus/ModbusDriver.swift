@@ -88,11 +88,13 @@ public actor ModbusDriver: FieldBusDriver {
             samples: counters.samples, overruns: schedule.overruns, busy: counters.busy, elapsed: now - made,
             devices: devices.indices.map { index in
                 let device = devices[index]
-                let reason = schedule.reason(device: index) ?? (device.lastAnswer == nil ? .notYetRead : nil)
+                let isUnread = device.lastAnswer == nil && !device.isBroadcast
+                let reason = schedule.reason(device: index) ?? (isUnread ? .notYetRead : nil)
                 return DeviceStatus(
                     device: device.identifier, quality: reason.map { .bad($0) } ?? .good,
                     backOff: schedule.backOff(device: index, now: now), lastAnswer: device.lastAnswer,
-                    requests: device.requests, errors: device.errors, missingPoints: device.missingPoints)
+                    requests: device.requests, errors: device.errors, missingPoints: device.missingPoints,
+                    answerTimes: device.answerTimes)
             })
     }
 
@@ -107,6 +109,7 @@ public actor ModbusDriver: FieldBusDriver {
             left -= 1
             counters.requests += 1
             devices[index].requests += 1
+            connection.pause = devices[index].pause
             let started = SystemClock.monotonic()
             do throws(RequestFailure) {
                 defer {
@@ -119,6 +122,7 @@ public actor ModbusDriver: FieldBusDriver {
                 if case .exception = error { counters.exceptions += 1 } else { counters.errors += 1 }
                 if error.isAnswer {
                     noteAnswer(device: index)
+                    devices[index].answerTimes.record(SystemClock.monotonic() - connection.lastRequest)
                 } else {
                     devices[index].errors += 1
                     if left > 0, !Task.isCancelled { continue }
@@ -127,6 +131,7 @@ public actor ModbusDriver: FieldBusDriver {
             }
             noteLine(nil)
             noteAnswer(device: index)
+            if !devices[index].isBroadcast { devices[index].answerTimes.record(SystemClock.monotonic() - connection.lastRequest) }
             return
         }
     }

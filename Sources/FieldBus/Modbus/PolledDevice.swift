@@ -6,6 +6,11 @@ struct PolledDevice {
     let unitIdentifier: Int
     let responseTimeout: Duration
     let retries: Int
+    let pause: Duration
+    /// Stands for all devices of a serial line: nothing is read.
+    let isBroadcast: Bool
+    /// Of such a device, because no group has them.
+    private let writtenPoints: [ModbusPoint]
     /// One per distinct interval, the shortest first.
     var groups: [PolledGroup]
     /// nil until it has answered or failed for the first time.
@@ -13,6 +18,8 @@ struct PolledDevice {
     var lastAnswer: Timestamp?
     var requests: UInt64 = 0
     var errors: UInt64 = 0
+    /// How long it took to answer, frames included.
+    var answerTimes = AnswerTimes()
     /// The last request brought a frame that cannot be believed.
     var lastFrameWasBad = false
     /// Which read the next probe makes.
@@ -27,8 +34,12 @@ struct PolledDevice {
         responseTimeout = device.responseTimeout ?? bus.responseTimeout
         retries = device.retries ?? bus.retries
         let maxGap = device.maxGap ?? bus.maxGap
-        groups = Dictionary(grouping: device.points, by: \.interval).sorted { $0.key < $1.key }.map {
-            PolledGroup(interval: $0.key, plan: ReadPlan(points: $0.value, maxGap: maxGap))
+        pause = device.pause ?? bus.pause
+        isBroadcast = bus.transport.isBroadcast(device.unitIdentifier)
+        writtenPoints = isBroadcast ? device.points : []
+        groups = Dictionary(grouping: isBroadcast ? [] : device.points, by: \.interval).sorted { $0.key < $1.key }.map {
+            PolledGroup(
+                interval: $0.key, plan: ReadPlan(points: $0.value, maxGap: maxGap, maxQuantity: device.maxQuantity))
         }
     }
 
@@ -38,7 +49,7 @@ struct PolledDevice {
         for group in groups {
             if let point = group.plan.points.first(where: { $0.identifier == identifier }) { return point }
         }
-        return nil
+        return writtenPoints.first { $0.identifier == identifier }
     }
 
     var missingPoints: Int {

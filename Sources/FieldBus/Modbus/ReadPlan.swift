@@ -48,11 +48,14 @@ public struct ReadPlan: Sendable {
     /// What is left to do with the values of the codecs, by point; nil where that is nothing for all of them.
     let conversions: [PointConversion]?
     private let maxGap: Int
+    private let maxQuantity: Int
 
     /// - Parameters:
     ///   - points: valid points of one device.
     ///   - maxGap: registers that a read may run over between two points.
-    public init(points: [ModbusPoint], maxGap: Int) {
+    ///   - maxQuantity: the most registers that a read asks for, and a sixteenth of the bits. A point that takes more is
+    ///     read by itself all the same.
+    public init(points: [ModbusPoint], maxGap: Int, maxQuantity: Int = 125) {
         self.points = points.sorted {
             ($0.area.order, $0.address, $0.quantity, $0.identifier)
                 < ($1.area.order, $1.address, $1.quantity, $1.identifier)
@@ -60,6 +63,7 @@ public struct ReadPlan: Sendable {
         self.codecs = self.points.map { RegisterCodec($0) }
         conversions = self.points.allSatisfy { $0.conversion.onlyScales } ? nil : self.points.map(\.conversion)
         self.maxGap = maxGap
+        self.maxQuantity = maxQuantity
         merge()
     }
 
@@ -69,7 +73,8 @@ public struct ReadPlan: Sendable {
             if let last = blocks.last, last.area == point.area {
                 let hole = point.address - (last.startingAddress + last.quantity)
                 let quantity = max(last.quantity, end - last.startingAddress)
-                if hole <= maxGap * (point.area.holdsBits ? 16 : 1), quantity <= point.area.maxQuantity {
+                if hole <= maxGap * (point.area.holdsBits ? 16 : 1), quantity <= min(point.area.maxQuantity, maxQuantity * (point.area.holdsBits ? 16 : 1))
+                {
                     blocks[blocks.count - 1].quantity = quantity
                     blocks[blocks.count - 1].points = last.points.lowerBound..<index + 1
                     continue

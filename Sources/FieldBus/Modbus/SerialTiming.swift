@@ -25,14 +25,3 @@ struct SerialTiming: Sendable, Hashable {
 
     func duration(ofCharacters count: Int) -> Duration { .nanoseconds(characterNanoseconds * Int64(count)) }
 }
-
-extension SerialLine.Parity {
-    /// libmodbus' word for it.
-    var letter: CChar {
-        switch self {
-        case .none: CChar(UInt8(ascii: "N"))
-        case .even: CChar(UInt8(ascii: "E"))
-        case .odd: CChar(UInt8(ascii: "O"))
-        }
-    }
-}

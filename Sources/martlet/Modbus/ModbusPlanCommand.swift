@@ -28,7 +28,7 @@ struct ModbusPlanCommand: ParsableCommand {
             throw ExitCode(1)
         }
         for bus in buses {
-            let plan = BusPlan(bus, answerTime: answerTime.duration)
+            let plan = LinePlan(bus, answerTime: answerTime.duration)
             Console.print(json ? ModbusPlanCommand.json(bus, plan) : ModbusPlanCommand.text(bus, plan, answerTime))
         }
     }
@@ -43,7 +43,7 @@ struct ModbusPlanCommand: ParsableCommand {
         }
     }
 
-    private static func text(_ bus: ModbusBus, _ plan: BusPlan, _ answerTime: DurationArgument) -> String {
+    private static func text(_ bus: ModbusBus, _ plan: LinePlan, _ answerTime: DurationArgument) -> String {
         var lines = ["bus \(bus.name), \(bus.protocolName)"]
         var group: (DeviceIdentifier, Duration)?
         for request in plan.requests {
@@ -67,7 +67,7 @@ struct ModbusPlanCommand: ParsableCommand {
         return lines.joined(separator: "\n")
     }
 
-    private static func json(_ bus: ModbusBus, _ plan: BusPlan) -> String {
+    private static func json(_ bus: ModbusBus, _ plan: LinePlan) -> String {
         var json = JSONWriter()
         json.beginObject()
         json.name("bus"); json.string(bus.name)

@@ -55,8 +55,8 @@ struct RegisterOptions: ParsableArguments {
         point.wordOrder = wordOrder
         point.bit = bit
         point.length = length
-        point.scale = scale
-        point.offset = offset
+        point.conversion.scale = scale
+        point.conversion.offset = offset
         return point
     }
 

@@ -46,12 +46,15 @@ extension ModbusDriverKind where BusTable: ModbusLineTable {
         made.retries = table.retries
         made.maxBackOff = table.maxBackOff
         made.maxGap = table.maxGap
+        made.pause = table.pause
         made.devices = bus.devices.map { device in
             let keys = device.device.driver.keys(as: ModbusDeviceTable.self) ?? ModbusDeviceTable()
             var made = ModbusDevice(identifier: device.device.identifier, unitIdentifier: keys.unitIdentifier)
             made.responseTimeout = keys.timeout
             made.retries = keys.retries
             made.maxGap = keys.maxGap
+            made.pause = keys.pause
+            made.maxQuantity = keys.maxQuantity ?? 125
             made.points = device.points.compactMap { point, interval in
                 guard let keys: ModbusPointTable = point.driver.keys() else { return nil }
                 var made = ModbusPoint(
@@ -74,10 +77,10 @@ extension ModbusBus: BusPlan {
     public var deviceIdentifiers: [DeviceIdentifier] { devices.map(\.identifier) }
 
     public var polls: [PlannedPoll] {
-        devices.flatMap { device in
+        devices.filter { !transport.isBroadcast($0.unitIdentifier) }.flatMap { device in
             let groups = Dictionary(grouping: device.points, by: \.interval).sorted { $0.key < $1.key }
             return groups.flatMap { interval, points in
-                let plan = ReadPlan(points: points, maxGap: device.maxGap ?? maxGap)
+                let plan = ReadPlan(points: points, maxGap: device.maxGap ?? maxGap, maxQuantity: device.maxQuantity)
                 // Each read has a time of its own, and with it a post.
                 return plan.blocks.map { block in
                     PlannedPoll(

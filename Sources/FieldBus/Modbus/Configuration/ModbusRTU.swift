@@ -11,22 +11,39 @@ package enum ModbusRTU: ModbusDriverKind {
         package var parity = SerialLine.Parity.even
         package var dataBits = 8
         package var stopBits = 1
+        package var rs485 = false
+        package var rtsOnSend = true
+        package var delayBeforeSend = Duration.zero
+        package var delayAfterSend = Duration.zero
         package var timeout = Duration.milliseconds(500)
         package var retries = 2
         package var maxBackOff = Duration.seconds(60)
         package var maxGap = 8
+        package var pause = Duration.zero
         package var source = TableSource()
 
         package init() {}
 
+        private static let switches = Key<Self>.Condition("rs485", text: "rs485 is true") { $0.rs485 }
+
         package static let schema = Schema<Self>("A serial line with Modbus devices.") {
-            Key("serial-port", \.serialPort, .path, .required, help: "The serial port's device file.")
+            Key("serial-port", \.serialPort, .path, .required, help: "The serial port: its device file, or its name in the board profile, in /dev/serial/by-id or by-path.")
             Key(
                 "baud-rate", \.baudRate, .integer(oneOf: SerialLine.supportedBaudRates), unit: "bit/s", help: "Speed of the line.")
             Key("parity", \.parity, .choice(SerialLine.Parity.self), help: "Parity bit of each character.")
             Key("data-bits", \.dataBits, .integer(oneOf: [8]), help: "Modbus RTU has 8 bits a character.")
             Key("stop-bits", \.stopBits, .integer(oneOf: [1, 2]), help: "Stop bits of each character.")
-            lineKeys(\.timeout, \.retries, \.maxBackOff, \.maxGap)
+            Key(
+                "rs485", \.rs485, .boolean,
+                help: "Has the kernel switch the direction of an RS-485 transceiver. Not needed where the hardware does it by itself.")
+            Key("rts-on-send", \.rtsOnSend, .boolean, when: switches, help: "Whether RTS is active while sending.")
+            Key(
+                "delay-before-send", \.delayBeforeSend, .duration(.zero...(.milliseconds(100))), when: switches,
+                help: "From RTS to the first bit.")
+            Key(
+                "delay-after-send", \.delayAfterSend, .duration(.zero...(.milliseconds(100))), when: switches,
+                help: "From the last bit to RTS.")
+            lineKeys(\.timeout, \.retries, \.maxBackOff, \.maxGap, \.pause)
         }
 
         package var transport: ModbusTransport {
@@ -35,14 +52,21 @@ package enum ModbusRTU: ModbusDriverKind {
             line.parity = parity
             line.dataBits = dataBits
             line.stopBits = stopBits
+            if rs485 {
+                var settings = RS485()
+                settings.rtsOnSend = rtsOnSend
+                settings.delayBeforeSend = delayBeforeSend
+                settings.delayAfterSend = delayAfterSend
+                line.rs485 = settings
+            }
             return .rtu(line)
         }
 
-        package static let unitIdentifiers = "1…247"
+        package static let unitIdentifiers = "0…247"
     }
 
-    /// Modbus over Serial Line 1.02 §2.2: 1…247, 0 is broadcast, which nobody answers.
-    package static func accepts(unitIdentifier: Int) -> Bool { (1...247).contains(unitIdentifier) }
+    /// Modbus over Serial Line 1.02 §2.2: 1…247; 0 is broadcast, which nobody answers.
+    package static func accepts(unitIdentifier: Int) -> Bool { (0...247).contains(unitIdentifier) }
 
     package static func exclusive(_ bus: BusTable) -> (key: String, what: String, name: String)? {
         bus.serialPort.map { ("serial-port", "serial port", $0) }
@@ -54,6 +78,8 @@ package enum ModbusRTU: ModbusDriverKind {
             table.baudRate = 19_200
             table.parity = .none
             table.stopBits = 2
+            table.rs485 = true
+            table.rtsOnSend = true
         }
         let device = MartletConfiguration.Device.example {
             $0.product = "meter"
@@ -64,6 +90,8 @@ package enum ModbusRTU: ModbusDriverKind {
             keys.timeout = .seconds(1)
             keys.retries = 1
             keys.maxGap = 0
+            keys.pause = .milliseconds(20)
+            keys.maxQuantity = 64
             $0.driver = DriverTable(keys)
         }
         return DriverExamples(buses: [bus], devices: [device])

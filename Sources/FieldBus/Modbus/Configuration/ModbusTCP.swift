@@ -13,6 +13,7 @@ package enum ModbusTCP: ModbusDriverKind {
         package var retries = 2
         package var maxBackOff = Duration.seconds(60)
         package var maxGap = 8
+        package var pause = Duration.zero
         package var source = TableSource()
 
         package init() {}
@@ -20,7 +21,7 @@ package enum ModbusTCP: ModbusDriverKind {
         package static let schema = Schema<Self>("A Modbus device or gateway on the network.") {
             Key("host", \.host, .host, .required, help: "Name or address of the device or gateway.")
             Key("port", \.port, .integer(1...65_535), help: "TCP port.")
-            lineKeys(\.timeout, \.retries, \.maxBackOff, \.maxGap)
+            lineKeys(\.timeout, \.retries, \.maxBackOff, \.maxGap, \.pause)
         }
 
         package var transport: ModbusTransport { .tcp(host: host ?? "", port: port) }

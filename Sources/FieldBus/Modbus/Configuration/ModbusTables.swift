@@ -10,6 +10,10 @@ package struct ModbusDeviceTable: ConfigurationTable {
     package var retries: Int?
     /// nil: as the bus has it.
     package var maxGap: Int?
+    /// nil: as the bus has it.
+    package var pause: Duration?
+    /// nil: what the standard allows.
+    package var maxQuantity: Int?
     package var source = TableSource()
 
     package init() {}
@@ -17,7 +21,7 @@ package struct ModbusDeviceTable: ConfigurationTable {
     package static let schema = Schema<Self>("A device on a Modbus line.") {
         Key(
             "unit-identifier", \.unitIdentifier, .integer(0...255),
-            help: "Its number on the line: 1…247; on modbus-tcp also 0 and 255."
+            help: "Its number on the line: 1…247; on modbus-tcp also 0 and 255. On a serial line 0 is all of its devices: written to, never read."
         )
         Key(
             "timeout", \.timeout, .duration(.milliseconds(10)...(.seconds(60))), example: .seconds(1),
@@ -25,6 +29,12 @@ package struct ModbusDeviceTable: ConfigurationTable {
         )
         Key("retries", \.retries, .integer(0...10), example: 1, help: "In place of the bus's retries.")
         Key("max-gap", \.maxGap, .integer(0...124), unit: "registers", example: 0, help: "In place of the bus's max-gap.")
+        Key(
+            "pause", \.pause, .duration(.zero...(.seconds(10))), example: .milliseconds(20), help: "In place of the bus's pause.")
+        Key(
+            "max-quantity", \.maxQuantity, .integer(1...125), unit: "registers", example: 64,
+            help: "The most registers that one request may ask for, where the device allows fewer than 125; of bits sixteen times as many."
+        )
     }
 }
 
@@ -115,6 +125,7 @@ package protocol ModbusLineTable: ConfigurationTable {
     var retries: Int { get set }
     var maxBackOff: Duration { get set }
     var maxGap: Int { get set }
+    var pause: Duration { get set }
     var transport: ModbusTransport { get }
     /// The unit identifiers that devices may have, in words.
     static var unitIdentifiers: String { get }
@@ -123,7 +134,8 @@ package protocol ModbusLineTable: ConfigurationTable {
 extension ModbusLineTable {
     static func lineKeys(
         _ timeout: any WritableKeyPath<Self, Duration> & Sendable, _ retries: any WritableKeyPath<Self, Int> & Sendable,
-        _ maxBackOff: any WritableKeyPath<Self, Duration> & Sendable, _ maxGap: any WritableKeyPath<Self, Int> & Sendable
+        _ maxBackOff: any WritableKeyPath<Self, Duration> & Sendable, _ maxGap: any WritableKeyPath<Self, Int> & Sendable,
+        _ pause: any WritableKeyPath<Self, Duration> & Sendable
     ) -> [Key<Self>] {
         [
             Key(
@@ -136,6 +148,9 @@ extension ModbusLineTable {
             Key(
                 "max-gap", maxGap, .integer(0...124), unit: "registers",
                 help: "How many unused registers a read may run over, to need fewer reads."),
+            Key(
+                "pause", pause, .duration(.zero...(.seconds(10))),
+                help: "The least time between an answer and the next request, for devices that need it."),
         ]
     }
 }

@@ -1,3 +1,4 @@
+import Configuration
 import Core
 internal import Glibc
 
@@ -26,23 +27,34 @@ extension SimulatedUnit {
             let mask = point.wordOrder.word(1 << UInt16(bit & 15))
             let old = self[point.area, point.address] ?? 0
             self[point.area, point.address] = value == .bool(true) ? old | mask : old & ~mask
-        } else if let registers = try? RegisterCodec(point).encode(value) {
-            set(point.area, point.address, registers)
         } else {
-            set(point.area, point.address, [UInt16](repeating: 0, count: point.quantity))
+            // What lies in the registers, so without the way from there to the value.
+            var raw = point
+            raw.conversion = PointConversion()
+            let registers = try? RegisterCodec(raw).encode(value)
+            set(point.area, point.address, registers ?? [UInt16](repeating: 0, count: point.quantity))
         }
     }
 
+    /// What the device holds, before scaling.
     private static func value(of point: ModbusPoint, _ elapsed: Duration) -> Value {
         let seconds = Double(elapsed.wholeMilliseconds) / 1000
-        let swing = 50 + 10 * sin(2 * .pi * (seconds / 60 + Double(point.address % 97) / 97))
         switch point.type {
         case .bool: return .bool(!point.writable && (Int64(seconds / 10) + Int64(point.address + (point.bit ?? 0))) % 2 == 1)
         case .string: return .string(String(decoding: point.identifier.utf8.prefix(point.length), as: UTF8.self))
-        case _ where point.writable: return point.isScaled ? .lreal(point.offset ?? 0) : .int(0)
-        case .real, .lreal: return .lreal(swing)
-        case .int, .uint, .dint, .udint, .lint, .ulint:
-            return point.isScaled ? .lreal(swing) : .int(Int64(seconds) % 10_000)
+        default: break
         }
+        let conversion = point.conversion
+        if !conversion.enumeration.isEmpty {
+            let turn = point.writable ? 0 : Int64(seconds / 10) % Int64(conversion.enumeration.count)
+            return .int(conversion.enumeration[Int(turn)].number)
+        }
+        let isReal = point.type == .real || point.type == .lreal
+        let scaling = Scaling(scale: conversion.scale, offset: conversion.offset)
+        let swing = 50 + 10 * sin(2 * .pi * (seconds / 60 + Double(point.address % 97) / 97))
+        var number = point.writable ? 0 : isReal || scaling.isActive ? swing : (seconds.rounded(.down)).truncatingRemainder(dividingBy: 10_000)
+        number = min(max(number, conversion.minimum ?? -.infinity), conversion.maximum ?? .infinity)
+        let raw = scaling.isActive ? scaling.raw(number) : number
+        return isReal ? .lreal(raw) : .int(Int64(exactly: raw.rounded()) ?? 0)
     }
 }

@@ -1,4 +1,3 @@
-import CModbus
 import Core
 import Glibc
 
@@ -142,19 +141,11 @@ final class SimulatorServer: @unchecked Sendable {
         return (listener, Int(UInt16(bigEndian: address.sin_port)))
     }
 
-    /// libmodbus sets the port up; its descriptor is all that is kept.
     private static func open(_ line: SerialLine) throws(FieldBusError) -> Int32 {
         try line.validate(place: "simulator")
-        guard
-            let context = modbus_new_rtu(
-                line.serialPort, Int32(clamping: line.baudRate), line.parity.letter, Int32(clamping: line.dataBits),
-                Int32(clamping: line.stopBits))
-        else { throw .unavailable(what: line.serialPort, detail: "libmodbus does not accept it") }
-        defer { modbus_free(context) }
-        let result = cmodbus_connect(context)
-        guard result >= 0 else {
-            throw .unavailable(what: line.serialPort, detail: cmodbus_message(result).map { String(cString: $0) } ?? "")
-        }
-        return modbus_get_socket(context)
+        let port = try line.open()
+        let descriptor = fcntl(port.descriptor, F_DUPFD_CLOEXEC, 0)
+        guard descriptor >= 0 else { throw .unavailable(what: line.serialPort, detail: String(cString: strerror(errno))) }
+        return descriptor
     }
 }
