@@ -154,6 +154,13 @@ enum { MARTLET_GPIO_MAX_EVENTS = 64 };
 /// @return how many it read.
 int martlet_gpio_read_events(martlet_gpio_request *request, struct martlet_gpio_event *events);
 
+/// A serial line within this process (pty(7)): what is written to one end comes out of the other, as it is.
+///
+/// @param far_end the end with a path, open, so that the line does not hang up while nobody else has it open.
+/// @param path of the far end; has room for `size` bytes.
+/// @return the near end.
+int martlet_serial_pair(int *far_end, char *path, size_t size);
+
 // MARK: Programs (posix_spawn(3))
 
 /// Starts a program of the search path in a process group of its own, with `streams` as its standard input and output and no

@@ -10,7 +10,9 @@ final class ExternalConnection: Sendable {
     private struct State {
         var pending: [Int64: CheckedContinuation<ExternalMessage?, Never>] = [:]
         var lastIdentifier: Int64 = 0
-        /// Answers that nobody waits for yet: what a program says of itself may come at any time.
+        /// What was asked and not yet waited for.
+        var asked: Set<Int64> = [describing, configuring]
+        /// Answers that came before somebody waited for them.
         var early: [Int64: ExternalMessage] = [:]
         var ended: String?
         var whenEnded: [CheckedContinuation<Void, Never>] = []
@@ -84,12 +86,17 @@ final class ExternalConnection: Sendable {
         }
     }
 
+    /// The id of the next request; somebody has to wait for its answer.
     func nextIdentifier() -> Int64 {
         state.withLock {
             $0.lastIdentifier += 1
+            $0.asked.insert($0.lastIdentifier)
             return $0.lastIdentifier
         }
     }
+
+    /// Nobody will wait for the answer with this id: it was not asked for in the end.
+    func forget(_ identifier: Int64) { state.withLock { _ = $0.asked.remove(identifier) } }
 
     /// The answer with this id; nil when none comes in time, or the program ends.
     func answer(to identifier: Int64, timeout: Duration) async -> ExternalMessage? {
@@ -110,6 +117,7 @@ final class ExternalConnection: Sendable {
 
     private func expect(_ identifier: Int64, _ continuation: CheckedContinuation<ExternalMessage?, Never>) {
         let now: ExternalMessage?? = state.withLock { state in
+            state.asked.remove(identifier)
             if let early = state.early.removeValue(forKey: identifier) { return .some(early) }
             if state.ended != nil { return .some(nil) }
             state.pending[identifier] = continuation
@@ -121,7 +129,7 @@ final class ExternalConnection: Sendable {
     private func resolve(_ identifier: Int64, _ message: ExternalMessage?) {
         let waiting = state.withLock { state in
             let waiting = state.pending.removeValue(forKey: identifier)
-            if waiting == nil, identifier < 0, let message { state.early[identifier] = message }
+            if waiting == nil, let message, state.asked.contains(identifier) { state.early[identifier] = message }
             return waiting
         }
         waiting?.resume(returning: message)

@@ -171,7 +171,10 @@ public actor ExternalDriver: FieldBusDriver {
         let identifier = connection.nextIdentifier()
         let points = groups[device][group].points.map(\.identifier)
         let line = ExternalLine.read(identifier, bus.devices[device].identifier, points: points)
-        guard connection.send(line, timeout: bus.timeout) else { return failed(device, group, isProbe, .timeout, "it takes no more lines", started) }
+        guard connection.send(line, timeout: bus.timeout) else {
+            connection.forget(identifier)
+            return failed(device, group, isProbe, .timeout, "the program takes no more lines", started)
+        }
         switch await connection.answer(to: identifier, timeout: bus.timeout) {
         case .values(_, let reading):
             if isProbe {
@@ -264,6 +267,7 @@ public actor ExternalDriver: FieldBusDriver {
         guard let connection, connection.ended == nil else { return all(.failed(.notConnected)) }
         let identifier = connection.nextIdentifier()
         guard connection.send(ExternalLine.write(identifier, device, values: values), timeout: bus.timeout) else {
+            connection.forget(identifier)
             return all(.failed(.timeout))
         }
         switch await connection.answer(to: identifier, timeout: bus.timeout) {

@@ -35,7 +35,7 @@ extension ModbusDriverKind where BusTable: ModbusLineTable {
     }
 
     package static func simulate(_ bus: BusDescription) throws(FieldBusError) -> any BusSimulator {
-        throw .unavailable(what: "simulator", detail: "not there yet")
+        try ModbusBusSimulator(modbusBus(bus))
     }
 
     /// The line as the driver has it.

@@ -12,6 +12,8 @@ public final class ModbusSimulator: Sendable {
         case tcp(address: String, port: Int, framing: ModbusFraming)
         /// The far end of a serial line.
         case serial(SerialLine)
+        /// The far end of a serial line that is open already; closed with the simulator.
+        case descriptor(Int32)
     }
 
     /// The port it listens on; 0 for a serial line.

@@ -23,6 +23,8 @@ public struct SimulatedUnit: Sendable {
     private var tables = [Table](repeating: Table(), count: 4)
     /// Sets what moves, before each answer, to the time since the start.
     public var update: @Sendable (inout SimulatedUnit, _ elapsed: Duration) -> Void = { _, _ in }
+    /// Whether it answers nothing.
+    public var isSilent = false
     /// What it says of itself (function 43, type 14).
     public var identification = ModbusDeviceIdentification(vendorName: "Martlet", productCode: "simulator", revision: "1")
 

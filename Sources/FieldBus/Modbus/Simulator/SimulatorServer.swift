@@ -26,6 +26,11 @@ final class SimulatorServer: @unchecked Sendable {
         case .tcp(let address, let port, let framing):
             (listener, self.port) = try SimulatorServer.listen(address, port)
             self.framing = framing
+        case .descriptor(let descriptor):
+            listener = -1
+            port = 0
+            framing = .rtu
+            clients = [Client(descriptor: descriptor, reader: RequestReader(framing: .rtu))]
         case .serial(let line):
             listener = -1
             port = 0
@@ -109,8 +114,9 @@ final class SimulatorServer: @unchecked Sendable {
         guard var unit = units[request.unitIdentifier] else { return nil }
         units[request.unitIdentifier] = nil
         unit.update(&unit, elapsed)
-        let answer = unit.answer(request.pdu)
+        let answer = unit.isSilent ? nil : unit.answer(request.pdu)
         units[request.unitIdentifier] = unit
+        guard let answer else { return nil }
         return request.wrapped(answer)
     }
 

@@ -1,0 +1,109 @@
+import Configuration
+import Core
+import Synchronization
+
+@testable import FieldBus
+
+/// A bus of each driver for the conformance suite.
+enum ConformanceBus {
+    /// nil for a driver that has none here.
+    static func description(_ protocolName: String) -> BusDescription? {
+        let text: String
+        switch protocolName {
+        case "modbus-tcp", "modbus-rtu-tcp": text = modbus(protocolName, "host = \"127.0.0.1\"\nport = 1")
+        case "modbus-rtu": text = modbus(protocolName, "serial-port = \"/dev/null\"\nbaud-rate = 115200")
+        case "external":
+            text = file(
+                protocolName, "command = [\"none\"]",
+                points: [
+                    ("a", "INT", "address = \"a\""), ("b", "REAL", "address = \"b\"\nwritable = true"),
+                    ("c", "BOOL", "address = \"c\"\nwritable = true"), ("d", "STRING", "address = \"d\""),
+                    ("e", "UDINT", "address = \"e\"\nscale = 0.5\nwritable = true"),
+                ])
+        default: return nil
+        }
+        guard let configuration = try? MartletConfiguration.decode(text: text, file: "conformance", drivers: Drivers.catalogue),
+            let product = configuration.products.first
+        else { return nil }
+        return BusDescription(
+            bus: configuration.buses[0],
+            devices: configuration.devices.map { BusDescription.Device(device: $0, product: product) })
+    }
+
+    /// One that a point of the type can hold, and that differs with the number.
+    static func value(of point: MartletConfiguration.Product.Point, _ number: Int) -> Value {
+        if point.scale != nil { return .lreal(Double(number) * 10) }
+        switch point.type {
+        case .bool: return .bool(true)
+        case .int, .dint, .lint: return .int(Int64(-number - 1))
+        case .uint, .udint, .ulint: return .uint(UInt64(number + 1))
+        case .real: return .real(Float(number) + 0.5)
+        case .lreal: return .lreal(Double(number) + 0.25)
+        case .string: return .string("text \(number)")
+        }
+    }
+
+    private static func modbus(_ protocolName: String, _ line: String) -> String {
+        file(
+            protocolName, line + "\ntimeout = \"200ms\"\nretries = 1\nmax-back-off = \"200ms\"",
+            points: [
+                ("a", "INT", "area = \"input-register\"\naddress = 0"),
+                ("b", "REAL", "area = \"holding-register\"\naddress = 10\nword-order = \"cdab\"\nwritable = true"),
+                ("c", "BOOL", "area = \"coil\"\naddress = 3\nwritable = true"),
+                ("d", "STRING", "area = \"holding-register\"\naddress = 20\nlength = 10"),
+                ("e", "UDINT", "area = \"holding-register\"\naddress = 30\nscale = 0.5\nwritable = true"),
+                ("f", "BOOL", "area = \"holding-register\"\naddress = 40\nbit = 5\nwritable = true"),
+            ], deviceKeys: ["unit-identifier = 1", "unit-identifier = 2"])
+    }
+
+    private static func file(
+        _ protocolName: String, _ busKeys: String, points: [(identifier: String, type: String, keys: String)],
+        deviceKeys: [String] = ["", ""]
+    ) -> String {
+        var text = "[[bus]]\nname = \"line\"\nprotocol = \"\(protocolName)\"\n\(busKeys)\n"
+        text += "[[product]]\nkey = \"p\"\n[[product.group]]\nname = \"g\"\ninterval = \"50ms\"\n"
+        for point in points {
+            text += "[[product.point]]\nidentifier = \"\(point.identifier)\"\ntype = \"\(point.type)\"\n\(point.keys)\n"
+        }
+        for (number, keys) in deviceKeys.enumerated() {
+            text += "[[device]]\nproduct = \"p\"\nkey = \"d\(number)\"\nbus = \"line\"\n\(keys)\n"
+        }
+        return text
+    }
+}
+
+/// A driver that runs, with the last sample of each point.
+final class Run: Sendable {
+    let driver: any FieldBusDriver
+    private let samples = Mutex<[DeviceIdentifier: [String: Sample]]>([:])
+
+    init(driver: any FieldBusDriver) { self.driver = driver }
+
+    func take(_ reading: DeviceReading) {
+        samples.withLock { samples in
+            for sample in reading.samples { samples[reading.device, default: [:]][sample.point] = sample }
+        }
+    }
+
+    func take(_ event: BusEvent) {}
+
+    /// The last sample of a point as soon as it is a wanted one; nil after ten seconds.
+    func sample(of device: DeviceIdentifier, _ point: String, _ wanted: (Sample) -> Bool) async -> Sample? {
+        let deadline = SystemClock.monotonic() + .seconds(10)
+        while SystemClock.monotonic() < deadline {
+            if let sample = samples.withLock({ $0[device]?[point] }), wanted(sample) { return sample }
+            try? await Task.sleep(for: .milliseconds(5))
+        }
+        return nil
+    }
+
+    /// Whether a condition holds within ten seconds.
+    func eventually(_ condition: () -> Bool) async -> Bool {
+        let deadline = SystemClock.monotonic() + .seconds(10)
+        while SystemClock.monotonic() < deadline {
+            if condition() { return true }
+            try? await Task.sleep(for: .milliseconds(5))
+        }
+        return false
+    }
+}
