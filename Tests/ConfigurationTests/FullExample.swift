@@ -206,6 +206,25 @@ let fullExample = #"""
     host = "192.0.2.11"
     port = 4001
 
+    [[bus]]
+    name = "special"
+    protocol = "external"
+    command = ["bin/driver", "--quiet"]
+    working-directory = "/var/lib/martlet"
+    settings = { line = "/dev/ttyS3", speed = 4 }
+    [[product]]
+    key = "weather"
+    group = [{name = "all"}]
+      [[product.point]]
+      identifier = "wind"
+      type = "REAL"
+      address = "wind-speed"
+    [[device]]
+    product = "weather"
+    key = "w1"
+    bus = "special"
+    address = "1"
+
     [[device]]
     product = "meter"
     key = "m1"

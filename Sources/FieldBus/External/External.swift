@@ -59,6 +59,7 @@ package enum External: Driver {
     package static var examples: DriverExamples {
         let bus = MartletConfiguration.Bus.example(name: "special", protocolName) { (table: inout BusTable) in
             table.command = ["/usr/local/bin/weather-driver", "--quiet"]
+            table.workingDirectory = "/var/lib/martlet"
             table.settings = [DriverSetting(name: "line", value: .string("/dev/ttyS3"))]
         }
         let product = MartletConfiguration.Product.example {
