@@ -118,6 +118,7 @@ final class ApplianceCore: @unchecked Sendable {
                 reads.yield(CacheReadRequest(read: read, completion: NIOLoopBound(completion, eventLoop: eventLoop)))
             }, scheduleTurn: { loop.scheduleTurn() })
         environment.secretDirectory = plan.configuration.dataDirectory
+        environment.isTimeKnown = { [clock] in clock.now().isTimeKnown }
         let makeBridge = { [environment] (configuration: BridgeConfiguration, lanes: [LaneStatus]) in
             Bridge(
                 configuration: configuration, stored: lanes, broker: broker, eventLoop: eventLoop,

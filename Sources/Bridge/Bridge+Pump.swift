@@ -71,8 +71,8 @@ extension Bridge {
         var hasSent = false
         while connection.isWritable, let publish = routes[route].lanes[lane].next(now: now, room: room) {
             let message = sentMessage.make(
-                of: publish.message, sequence: publish.sequence, isBackfill: publish.isBackfill, configuration.backfill,
-                canMark: configuration.version == .v5)
+                of: publish.message, sequence: publish.sequence, isBackfill: publish.isBackfill,
+                isTimeUncertain: publish.isTimeUncertain, configuration.backfill, canMark: configuration.version == .v5)
             connection.send(
                 message, packetIdentifier: publish.packetIdentifier, duplicate: publish.duplicate,
                 messageExpiryInterval: publish.messageExpiryInterval,
@@ -156,14 +156,14 @@ extension Bridge {
             guard let self, let index = self.routes.firstIndex(where: { $0.owns(read.lane) }) else { return }
             guard let reading else {
                 // The next tick, commit or PUBACK asks again.
-                self.routes[index].withLane(read.lane) { $0.readFailed() }
+                self.routes[index].withLane(read.lane) { $0.readFailed(read) }
                 self.logger.error("cannot read the cache")
                 return
             }
             let messages = reading.messages.map { self.timeCorrection.apply(to: $0) }
             self.routes[index].withLane(read.lane) {
                 $0.finishRead(
-                    messages, nextSequence: reading.nextSequence, damaged: reading.damagedMessages,
+                    read, messages, nextSequence: reading.nextSequence, damaged: reading.damagedMessages,
                     now: self.environment.monotonicTime())
             }
             if reading.damagedMessages > 0 {

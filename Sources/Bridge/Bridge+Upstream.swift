@@ -84,7 +84,7 @@ extension Bridge: UpstreamOwner {
         isRetainAvailable = packet.properties.retainAvailable ?? true
         logger.notice(
             "connected",
-            metadata: ["server": "\(server.place)", "session-present": "\(packet.sessionPresent)", "depth": "\(depth)"])
+            metadata: ["server": "\(server.place)", "session-present": "\(packet.sessionPresent)", "depth": "\(waitingMessages)"])
         upstream.isBridgeBitAsked = false
         upstream.servers.connected(now: now, returnToFirst: configuration.returnToFirst)
         upstream.isBirthDue = true

@@ -214,14 +214,9 @@ public final class Bridge {
             lostByCache[loss.reason, default: 0] += loss.messages
         }
         if !lanes.isEmpty { update(lanes) }
-        for index in routes.indices { routes[index].committed(number, losses: losses, now: now) }
-        for loss in losses where loss.reason == .purged {
-            guard let status = lanes.first(where: { $0.lane == loss.lane }) else { continue }
-            for index in routes.indices {
-                routes[index].withLane(loss.lane) { lane in
-                    lane.giveUp(through: status.firstSequence.map { $0 - 1 } ?? status.lastSequence)
-                }
-            }
+        let isTimeKnown = environment.isTimeKnown()
+        for index in routes.indices {
+            routes[index].committed(number, losses: losses, isTimeKnown: isTimeKnown, now: now)
         }
         pump()
     }
@@ -239,18 +234,18 @@ public final class Bridge {
     }
 
     /// Messages that have not arrived upstream.
-    public var depth: Int64 { routes.reduce(0) { $0 + $1.depth } }
+    var waitingMessages: Int64 { routes.reduce(0) { $0 + $1.waitingMessages(stored: stored) } }
 
     public var status: BridgeStatus {
-        let depth = depth
+        let messages = waitingMessages
         let oldest = stored.filter { $0.messages > 0 }.compactMap(\.oldestPublishedAt).min()
         return BridgeStatus(
             name: configuration.name, state: reconnection.state, lastError: lastFailure?.description,
-            messages: depth, bytes: stored.reduce(0) { $0 + $1.bytes }, oldestPublishedAt: depth > 0 ? oldest : nil,
+            messages: messages, bytes: stored.reduce(0) { $0 + $1.bytes }, oldestPublishedAt: messages > 0 ? oldest : nil,
             sentPerSecond: rates.sentPerSecond, receivedPerSecond: rates.receivedPerSecond, lane: statistics, counts: counts,
             routes: routes.map { route in
                 BridgeStatus.Route(
-                    priority: route.priority, messages: route.depth,
+                    priority: route.priority, messages: route.waitingMessages(stored: stored),
                     bytes: stored.reduce(0) { $0 + (route.owns($1.lane) ? $1.bytes : 0) },
                     isBackfilling: route.isBackfilling)
             })

@@ -11,6 +11,8 @@ public struct BridgeEnvironment {
     public var secretDirectory: String?
     public var monotonicTime: () -> MonotonicTime = SystemClock.monotonic
     public var wallTime: () -> Timestamp = SystemClock.wall
+    /// Whether the wall clock has been set (``Core/ClockWatch``).
+    public var isTimeKnown: () -> Bool = { true }
 
     public init(
         read: @escaping (_ read: LaneRead, _ completion: @escaping (CacheReading?) -> Void) -> Void,

@@ -8,6 +8,8 @@ public struct LanePublish: Sendable {
     public let sequence: Int64
     /// Stored before the present connection was made.
     public let isBackfill: Bool
+    /// Its time is wrong by nobody knows how much.
+    public let isTimeUncertain: Bool
     /// 0 for QoS 0.
     public let packetIdentifier: UInt16
     public let duplicate: Bool
@@ -47,7 +49,7 @@ extension BridgeLane {
 
     private mutating func restart() {
         // A postponed message has put the cursor before others that are in flight.
-        for index in buffer.indices where buffer[index].state != .done {
+        for index in buffer.indices where !buffer[index].isOver {
             buffer[index].state = .waiting
             buffer[index].followers = 0
         }
@@ -84,6 +86,7 @@ extension BridgeLane {
             guard take(index, count: 1, qos: message.qos, room: room, now: now) else { return nil }
             return LanePublish(
                 message: message, sequence: buffer[index].sequence, isBackfill: buffer[index].sequence <= backfillThrough,
+                isTimeUncertain: buffer[index].isTimeUncertain,
                 packetIdentifier: message.qos == .atMostOnce ? 0 : identifier(index),
                 duplicate: duplicate && link.isResumed && message.qos != .atMostOnce, messageExpiryInterval: expiryInterval)
         }
@@ -237,17 +240,19 @@ extension BridgeLane {
 
     /// Messages up to here are no longer in the cache and not wanted: those that are not under way are not sent.
     mutating func giveUp(through sequence: Int64) {
-        for index in buffer.indices where buffer[index].sequence <= sequence && buffer[index].state == .waiting {
-            buffer[index].state = .done
+        for index in buffer.indices {
+            guard buffer[index].sequence <= sequence else { break }
+            if buffer[index].state == .waiting { buffer[index].state = .givenUp }
         }
         forgetDone()
         if buffer.isEmpty { bufferedThrough = max(bufferedThrough, min(sequence, committedThrough)) }
     }
 
-    /// Forgets the entries at the front that are done.
+    /// Forgets the entries at the front that are over.
     private mutating func forgetDone() {
-        while let first = buffer.first, first.state == .done {
+        while let first = buffer.first, first.isOver {
             buffer.removeFirst()
+            if first.state == .done { passed += 1 }
             bufferedBytes -= first.size
             headIdentifier = (headIdentifier + 1) % BridgeLane.identifierCount
             cursor = max(0, cursor - 1)

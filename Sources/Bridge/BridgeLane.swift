@@ -73,10 +73,14 @@ public struct BridgeLane {
             case unconfirmed
             /// Acknowledged or skipped.
             case done
+            /// No longer in the cache, and not wanted.
+            case givenUp
         }
 
         let sequence: Int64
         let message: Message
+        /// Its time is wrong by nobody knows how much, as far as is known yet.
+        var isTimeUncertain = false
         var state = State.waiting
         /// Sent at some time, on this connection or an earlier one.
         var wasSent = false
@@ -87,6 +91,9 @@ public struct BridgeLane {
         var ping: UInt64 = 0
         /// When it came into the buffer.
         var bufferedAt = MonotonicTime.zero
+
+        /// Whether nothing more happens to it.
+        var isOver: Bool { state == .done || state == .givenUp }
 
         /// What it costs in memory.
         var size: Int { message.byteCount + 128 }
@@ -101,6 +108,8 @@ public struct BridgeLane {
         let bytes: Int
         /// Everything up to here is acknowledged on disk once the batch is.
         let acknowledged: Int64
+        /// ``BridgeLane/passed`` of then.
+        let passed: UInt64
     }
 
     /// The lane's name in the store.
@@ -123,6 +132,8 @@ public struct BridgeLane {
     var bufferedBytes = 0
     /// `committedThrough` when the read under way was asked for.
     var readUpTo: Int64?
+    /// Counts reads, so that what an abandoned one brings is recognised.
+    var readNumber: UInt64 = 0
 
     // Towards the upstream
     var link: Link?
@@ -147,6 +158,9 @@ public struct BridgeLane {
     var offeredThrough: Int64
     var persistedThrough: Int64
     var offeredAt = MonotonicTime.zero
+    /// Messages that have left the buffer because they had arrived or were skipped, and those of them that the disk knows of.
+    var passed: UInt64 = 0
+    var persistedPassed: UInt64 = 0
 
     /// - Parameters:
     ///   - lastSequence: the lane's ``LaneStatus/lastSequence`` in the store, 0 for a new one.
@@ -170,6 +184,14 @@ public struct BridgeLane {
 
     /// Messages that have not arrived, those included that wait for their commit.
     public var depth: Int64 { lastSequence - acknowledgedThrough }
+
+    /// Messages that have not arrived. Unlike ``depth`` it does not count what the cache has given up from among them.
+    ///
+    /// - Parameter stored: ``LaneStatus/messages`` as of the last commit.
+    public func waitingMessages(stored: Int64) -> Int64 {
+        let uncommitted = committing.reduce(Int64(pending.count)) { $0 + Int64($1.messages.count) }
+        return max(0, stored + uncommitted - Int64(clamping: passed - persistedPassed))
+    }
 
     /// Whether there is a message that is not on disk yet and no batch has taken.
     public var hasAppends: Bool { !pending.isEmpty }

@@ -218,8 +218,10 @@ public struct BridgeRoute {
 
     /// The batch with this number, and all before it, are on disk.
     ///
-    /// - Parameter losses: what the cache lost with it, of any lane.
-    public mutating func committed(_ number: Int64, losses: [CacheLoss], now: MonotonicTime) {
+    /// - Parameters:
+    ///   - losses: what the cache lost with it, of any lane.
+    ///   - isTimeKnown: whether the times of what it held are right.
+    public mutating func committed(_ number: Int64, losses: [CacheLoss], isTimeKnown: Bool = true, now: MonotonicTime) {
         for index in lanes.indices {
             var refused: Int64 = 0
             var dropped: Int64 = 0
@@ -231,7 +233,8 @@ public struct BridgeRoute {
                 case .size, .age, .thinned, .purged: dropped += loss.messages
                 }
             }
-            lanes[index].committed(number, refused: refused, dropped: dropped, now: now)
+            lanes[index].committed(number, refused: refused, dropped: dropped, isTimeKnown: isTimeKnown, now: now)
+            for loss in losses where loss.lane == lanes[index].name { lanes[index].follow(loss) }
         }
         leaving.removeAll { $0.batch.map { $0 <= number } ?? false }
         removeDrained()
@@ -264,6 +267,15 @@ public struct BridgeRoute {
             if let read = lanes[index].takeRead() { return read }
         }
         return nil
+    }
+
+    /// Messages that have not arrived, without those that the cache has given up.
+    ///
+    /// - Parameter stored: the state of all lanes on disk.
+    func waitingMessages(stored: [LaneStatus]) -> Int64 {
+        lanes.reduce(0) { sum, lane in
+            sum + lane.waitingMessages(stored: stored.first { $0.lane == lane.name }?.messages ?? 0)
+        }
     }
 
     mutating func rereadUnsent() {

@@ -13,7 +13,8 @@ struct SentMessage {
     ///
     /// - Parameter canMark: whether the connection's version has user properties.
     mutating func make(
-        of message: Message, sequence: Int64, isBackfill: Bool, _ backfill: BridgeConfiguration.Backfill, canMark: Bool
+        of message: Message, sequence: Int64, isBackfill: Bool, isTimeUncertain: Bool,
+        _ backfill: BridgeConfiguration.Backfill, canMark: Bool
     ) -> Message {
         let marks = backfill.marks && canMark
         let isRenamed = isBackfill && message.withTopic { backfill.mapping?.map($0, into: &topic) ?? false }
@@ -22,6 +23,7 @@ struct SentMessage {
         message.withProperties { properties.append(contentsOf: $0) }
         if marks {
             append("martlet-time", String(message.publishedAt.milliseconds))
+            if isTimeUncertain { append("martlet-time-uncertain", "1") }
             append("martlet-sequence", String(sequence))
             if isBackfill { append("martlet-backfill", "1") }
         }

@@ -94,7 +94,7 @@ extension BreakpointCache {
                 encoder.append(message, expiresAt: clock.wallTime(of: message.expiresAt))
             }
             guard encoder.byteCount + CacheBlock.trailerSize <= room else {
-                return lose(append.messages[stored...], of: append.lane, &change)
+                return lose(append.messages[stored...], of: append, &change)
             }
             try insertBlock(first: append.firstSequence + Int64(stored), epoch: epoch, into: &change, lane: index)
             stored += encoder.count
@@ -127,7 +127,7 @@ extension BreakpointCache {
         return Int(clamping: max(0, room - BreakpointCache.rowBytes))
     }
 
-    private func lose(_ messages: ArraySlice<Message>, of lane: String, _ change: inout CacheChange) {
+    private func lose(_ messages: ArraySlice<Message>, of append: LaneAppend, _ change: inout CacheChange) {
         var (oldest, newest) = (Int64.max, Int64.min)
         for message in messages {
             oldest = min(oldest, message.publishedAt.milliseconds)
@@ -135,8 +135,9 @@ extension BreakpointCache {
         }
         change.report.add(
             CacheLoss(
-                lane: lane, messages: Int64(messages.count), reason: .newest, oldest: Timestamp(milliseconds: oldest),
-                newest: Timestamp(milliseconds: newest)))
+                lane: append.lane, messages: Int64(messages.count), reason: .newest,
+                sequences: append.firstSequence + Int64(messages.startIndex)...append.firstSequence + Int64(messages.endIndex) - 1,
+                oldest: Timestamp(milliseconds: oldest), newest: Timestamp(milliseconds: newest)))
     }
 
     /// Adds the encoder's block to a lane.

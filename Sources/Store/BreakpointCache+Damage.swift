@@ -17,8 +17,12 @@ extension BreakpointCache {
 
     /// Moves a block out of its lane. On a full disk it stays where it is, and is found again by the next read.
     ///
-    /// - Parameter messages: of it, those that are not acknowledged; they count as lost.
-    func setAside(_ key: Int64, lane index: Int, messages: Int64, now: Moment) throws(StoreError) {
+    /// - Parameters:
+    ///   - messages: of it, those that are not acknowledged; they count as lost.
+    ///   - sequences: those among which they are.
+    func setAside(
+        _ key: Int64, lane index: Int, messages: Int64, sequences: ClosedRange<Int64>, now: Moment
+    ) throws(StoreError) {
         var lane = lanes[index]
         let times = try times(of: key, orElse: now.wall)
         do throws(StoreError) {
@@ -32,7 +36,9 @@ extension BreakpointCache {
         }
         lanes[index] = lane
         unreported.add(
-            CacheLoss(lane: lane.name, messages: messages, reason: .damaged, oldest: times.oldest, newest: times.newest))
+            CacheLoss(
+                lane: lane.name, messages: messages, reason: .damaged, sequences: sequences, oldest: times.oldest,
+                newest: times.newest))
     }
 
     /// The times that a block's row gives for its messages.

@@ -115,6 +115,7 @@ extension BreakpointCache {
         change.report.add(
             CacheLoss(
                 lane: lane.name, messages: lane.waitingOfHead, reason: reason,
+                sequences: min(max(head.first, lane.acknowledged + 1), head.last)...head.last,
                 oldest: time(head.oldest, head.epoch), newest: time(head.newest, head.epoch)))
         lane.acknowledged = max(lane.acknowledged, head.last)
         try advance(&lane, to: firstBlock(ofLane: lane, from: head.key + 1))

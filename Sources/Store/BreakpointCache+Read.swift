@@ -90,9 +90,10 @@ extension BreakpointCache {
         select.reset()
         let behind = next.map { CacheKey.sequence(of: $0) } ?? lane.last + 1
         let messages = max(0, behind - reading.nextSequence)
+        let first = reading.nextSequence
         reading.damagedMessages += messages
-        reading.nextSequence = max(reading.nextSequence + 1, behind)
-        try setAside(key, lane: index, messages: messages, now: now)
+        reading.nextSequence = max(first + 1, behind)
+        try setAside(key, lane: index, messages: messages, sequences: first...max(first, behind - 1), now: now)
         return nil
     }
 }

@@ -145,12 +145,12 @@ extension BreakpointCache {
 
     /// A run without every second message of a topic; nil when a block is damaged.
     private func thinned(_ run: [CacheBlockHead], _ lane: CacheLane) throws(StoreError) -> Thinned? {
-        guard let first = run.first else { return nil }
+        guard let first = run.first, let last = run.last else { return nil }
         var lost: (count: Int64, oldest: Int64, newest: Int64) = (0, .max, .min)
         var result = Thinned(
             loss: CacheLoss(
-                lane: lane.name, messages: 0, reason: .thinned, oldest: Timestamp(milliseconds: 0),
-                newest: Timestamp(milliseconds: 0)))
+                lane: lane.name, messages: 0, reason: .thinned, sequences: first.first...max(first.first, last.last),
+                oldest: Timestamp(milliseconds: 0), newest: Timestamp(milliseconds: 0)))
         /// Whether the last message of a topic stayed. Topics whose hashes are equal take turns, which does no harm.
         var stayed: [UInt64: Bool] = [:]
         encoder.start()

@@ -20,6 +20,8 @@ public struct CacheReport: Sendable {
         losses[index].messages += loss.messages
         losses[index].oldest = min(losses[index].oldest, loss.oldest)
         losses[index].newest = max(losses[index].newest, loss.newest)
+        let (one, other) = (losses[index].sequences, loss.sequences)
+        losses[index].sequences = min(one.lowerBound, other.lowerBound)...max(one.upperBound, other.upperBound)
     }
 }
 
@@ -47,11 +49,17 @@ public struct CacheLoss: Sendable, Hashable {
     /// that had been acknowledged may stand at an end.
     public var oldest: Timestamp
     public var newest: Timestamp
+    /// Where in the lane they were: all of these for ``Reason/size``, ``Reason/age`` and ``Reason/purged``, some of them for
+    /// the others.
+    public var sequences: ClosedRange<Int64>
 
-    public init(lane: String, messages: Int64, reason: Reason, oldest: Timestamp, newest: Timestamp) {
+    public init(
+        lane: String, messages: Int64, reason: Reason, sequences: ClosedRange<Int64>, oldest: Timestamp, newest: Timestamp
+    ) {
         self.lane = lane
         self.messages = messages
         self.reason = reason
+        self.sequences = sequences
         self.oldest = oldest
         self.newest = newest
     }

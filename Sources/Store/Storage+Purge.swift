@@ -26,8 +26,9 @@ extension BreakpointCache {
             guard let index = laneIndex[name], let span = try blocks(of: lanes[index], publishedBefore: limit) else { continue }
             losses.append(
                 CacheLoss(
-                    lane: name, messages: lanes[index].messages, reason: .purged, oldest: Timestamp(milliseconds: span.oldest),
-                    newest: Timestamp(milliseconds: span.newest)))
+                    lane: name, messages: lanes[index].messages, reason: .purged,
+                    sequences: min(lanes[index].acknowledged + 1, span.last)...span.last,
+                    oldest: Timestamp(milliseconds: span.oldest), newest: Timestamp(milliseconds: span.newest)))
             acknowledgements.append(LaneAcknowledgement(lane: name, through: span.last))
         }
         guard !losses.isEmpty else { return [] }

@@ -40,7 +40,7 @@ struct CacheMonitorTests {
         _ messages: Int64, _ reason: CacheLoss.Reason = .size, lane: String = "cloud/5#1", _ times: ClosedRange<Int64> = 1000...2000
     ) -> CacheLoss {
         CacheLoss(
-            lane: lane, messages: messages, reason: reason, oldest: Timestamp(milliseconds: times.lowerBound),
+            lane: lane, messages: messages, reason: reason, sequences: 1...messages, oldest: Timestamp(milliseconds: times.lowerBound),
             newest: Timestamp(milliseconds: times.upperBound))
     }
 

@@ -24,6 +24,8 @@ final class BridgeFixture {
     private(set) var probes = 0
     private let clock = Clock()
     private var appends: [LaneAppend] = []
+    /// What the disk has of each lane.
+    private var stored: [String: LaneStatus] = [:]
 
     private final class Clock {
         var now = MonotonicTime(nanoseconds: 1_000_000_000)
@@ -128,22 +130,50 @@ final class BridgeFixture {
 
     /// A commit says that these lanes, and no others, have no room.
     func full(_ lanes: [String]) {
-        let statuses = (lanes + ["cloud/5#1"]).map { lane in
-            LaneStatus(
+        for lane in lanes + ["cloud/5#1"] where stored[lane] == nil {
+            stored[lane] = LaneStatus(
                 lane: lane, firstSequence: 1, lastSequence: 1, acknowledgedSequence: 0, messages: 1, bytes: 1, blocks: 1,
-                oldestPublishedAt: nil, isFull: lanes.contains(lane))
+                oldestPublishedAt: nil)
         }
-        bridge.committed(0, losses: [], lanes: statuses)
+        stored = stored.mapValues { status in
+            var status = status
+            status.isFull = lanes.contains(status.lane)
+            return status
+        }
+        bridge.committed(0, losses: [], lanes: Array(stored.values))
         broker.hasFullClients = bridge.isFull
     }
 
     func commit() {
         broker.flush()
         guard let batch = broker.takeBatch() else { return }
-        appends += bridge.takeBatch(batch.number).appends
+        let taken = bridge.takeBatch(batch.number)
+        appends += taken.appends
+        store(taken)
         broker.committed(batch.number, now: clock.now)
-        bridge.committed(batch.number, losses: [], lanes: [])
+        bridge.committed(batch.number, losses: [], lanes: Array(stored.values))
         broker.flush()
+    }
+
+    private func store(_ batch: BridgeRoute.Batch) {
+        for lane in batch.removals { stored[lane] = nil }
+        for append in batch.appends {
+            let last = append.firstSequence + Int64(append.messages.count) - 1
+            var status = stored[append.lane]
+                ?? LaneStatus(
+                    lane: append.lane, firstSequence: nil, lastSequence: 0, acknowledgedSequence: append.firstSequence - 1,
+                    messages: 0, bytes: 0, blocks: 0, oldestPublishedAt: nil)
+            status.lastSequence = last
+            stored[append.lane] = status
+        }
+        for acknowledgement in batch.acknowledgements {
+            stored[acknowledgement.lane]?.acknowledgedSequence = acknowledgement.through
+        }
+        stored = stored.mapValues { status in
+            var status = status
+            status.messages = status.lastSequence - status.acknowledgedSequence
+            return status
+        }
     }
 
     /// A local subscriber that writes down what it gets.

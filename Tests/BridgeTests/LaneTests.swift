@@ -56,10 +56,15 @@ struct LaneFixture {
         return sent
     }
 
+    mutating func takeRead() throws -> LaneRead {
+        let read = lane.takeRead()
+        return try #require(read)
+    }
+
     mutating func read() -> Bool {
         guard let read = lane.takeRead() else { return false }
         let page = disk.filter { $0.sequence >= read.from }.prefix(read.maximumCount)
-        lane.finishRead(Array(page), nextSequence: (page.last?.sequence ?? lane.lastSequence) + 1, damaged: 0)
+        lane.finishRead(read, Array(page), nextSequence: (page.last?.sequence ?? lane.lastSequence) + 1, damaged: 0)
         return true
     }
 
@@ -349,8 +354,9 @@ struct LaneTests {
         fixture.append("13")
         #expect(fixture.lane.takeRead() == nil)
         fixture.connect()
-        #expect(fixture.lane.takeRead()?.from == 10)
-        fixture.lane.readFailed()
+        let read = fixture.lane.takeRead()
+        #expect(read?.from == 10)
+        if let read { fixture.lane.readFailed(read) }
         #expect(fixture.read() == true)
         #expect(fixture.send().texts == ["10", "11", "12"])
         fixture.commit()
@@ -359,7 +365,7 @@ struct LaneTests {
     }
 
     @Test("what the cache refused or gave up leaves a hole that the lane steps over")
-    func holes() {
+    func holes() throws {
         var fixture = LaneFixture()
         fixture.append("a", "b", "c")
         fixture.commit(refused: 2)
@@ -372,9 +378,9 @@ struct LaneTests {
         fixture = LaneFixture()
         fixture.lane = BridgeLane(name: "up", lastSequence: 10, acknowledgedSequence: 2)
         fixture.connect()
-        _ = fixture.lane.takeRead()
+        let read = try fixture.takeRead()
         fixture.lane.finishRead(
-            [CachedMessage(sequence: 8, message: LaneFixture.message("8"))], nextSequence: 11, damaged: 0)
+            read, [CachedMessage(sequence: 8, message: LaneFixture.message("8"))], nextSequence: 11, damaged: 0)
         let sent = fixture.send()
         #expect(sent.texts == ["8"])
         _ = fixture.puback(sent[0])
@@ -382,30 +388,31 @@ struct LaneTests {
     }
 
     @Test("what was committed while a page was read is not taken for a hole")
-    func commitDuringRead() {
+    func commitDuringRead() throws {
         var fixture = LaneFixture()
         fixture.lane = BridgeLane(name: "up", lastSequence: 2, acknowledgedSequence: 0)
         fixture.connect()
-        let read = fixture.lane.takeRead()
-        #expect(read?.from == 1)
+        let read = try fixture.takeRead()
+        #expect(read.from == 1)
         fixture.append("3")
         fixture.commit()
         let page = (1...2).map { CachedMessage(sequence: $0, message: LaneFixture.message("\($0)")) }
-        fixture.lane.finishRead(page, nextSequence: 4, damaged: 0)
+        fixture.lane.finishRead(read, page, nextSequence: 4, damaged: 0)
         #expect(fixture.lane.takeRead()?.from == 3)
     }
 
     @Test("messages that a failed commit left on disk, and a read found, are not counted twice")
-    func readAheadOfCommit() {
+    func readAheadOfCommit() throws {
         var fixture = LaneFixture()
         fixture.lane = BridgeLane(name: "up", lastSequence: 1, acknowledgedSequence: 0)
         fixture.connect()
         fixture.append("2", "3")
         _ = fixture.lane.takeBatch(1, now: fixture.now)
         fixture.lane.commitFailed()
-        #expect(fixture.lane.takeRead()?.from == 1)
+        let read = try fixture.takeRead()
+        #expect(read.from == 1)
         let page = (1...3).map { CachedMessage(sequence: $0, message: LaneFixture.message("\($0)")) }
-        fixture.lane.finishRead(page, nextSequence: 4, damaged: 0)
+        fixture.lane.finishRead(read, page, nextSequence: 4, damaged: 0)
         #expect(fixture.send().texts == ["1", "2", "3"])
         #expect(fixture.lane.takeBatch(2, now: fixture.now)?.append?.firstSequence == 2)
         fixture.lane.committed(2)
@@ -414,6 +421,111 @@ struct LaneTests {
         #expect(fixture.lane.takeBatch(3, now: fixture.now)?.append?.firstSequence == 4)
         fixture.lane.committed(3)
         #expect(fixture.send().texts == ["4"] && fixture.lane.depth == 4)
+    }
+
+    private func loss(_ reason: CacheLoss.Reason, _ sequences: ClosedRange<Int64>, _ messages: Int64) -> CacheLoss {
+        let time = Timestamp(milliseconds: 0)
+        return CacheLoss(lane: "up", messages: messages, reason: reason, sequences: sequences, oldest: time, newest: time)
+    }
+
+    @Test("what the cache has dropped is not sent from memory", arguments: [CacheLoss.Reason.size, .age, .purged])
+    func droppedInMemory(reason: CacheLoss.Reason) {
+        var fixture = LaneFixture()
+        fixture.append("a", "b", "c", "d")
+        fixture.commit()
+        fixture.lane.follow(loss(reason, 1...3, 3))
+        fixture.connect()
+        #expect(fixture.send().texts == ["d"])
+    }
+
+    @Test("what was thinned is read from the disk again, and what was sent before stays")
+    func thinnedInMemory() {
+        var fixture = LaneFixture()
+        fixture.lane.limits.maximumInFlight = 1
+        fixture.connect()
+        fixture.append("a", "b", "c", "d", "e")
+        fixture.commit()
+        let sent = fixture.send()
+        fixture.disk.removeAll { [1, 3].contains($0.sequence) }
+        fixture.lane.follow(loss(.thinned, 1...4, 2))
+        fixture.lane.limits.maximumInFlight = 100
+        #expect(fixture.read() == true)
+        #expect(fixture.send().texts == ["b", "d", "e"])
+        _ = fixture.puback(sent[0])
+        #expect(fixture.lane.depth == 4)
+    }
+
+    @Test("thinning behind what is in memory leaves it alone")
+    func thinnedBehind() {
+        var fixture = LaneFixture()
+        fixture.append("a", "b")
+        fixture.commit()
+        fixture.lane.limits.maximumBufferedBytes = 1
+        fixture.append("c", "d")
+        fixture.commit()
+        fixture.lane.follow(loss(.thinned, 4...9, 1))
+        fixture.connect()
+        #expect(fixture.send().texts == ["a", "b"])
+    }
+
+    @Test("what an abandoned read brings is not taken for the next one's")
+    func abandonedRead() throws {
+        var fixture = LaneFixture()
+        fixture.lane = BridgeLane(name: "up", lastSequence: 4, acknowledgedSequence: 0)
+        fixture.connect()
+        func page(_ sequences: ClosedRange<Int64>) -> [CachedMessage] {
+            sequences.map { CachedMessage(sequence: $0, message: LaneFixture.message("\($0)")) }
+        }
+        let first = try fixture.takeRead()
+        fixture.lane.finishRead(first, page(1...2), nextSequence: 3, damaged: 0)
+        let second = try fixture.takeRead()
+        #expect(second.from == 3)
+        fixture.lane.rereadUnsent()
+        let third = try fixture.takeRead()
+        #expect(third.from == 1)
+        fixture.lane.finishRead(second, page(3...4), nextSequence: 5, damaged: 0)
+        fixture.lane.readFailed(second)
+        #expect(fixture.send().isEmpty && fixture.lane.takeRead() == nil)
+        fixture.lane.finishRead(third, page(1...4), nextSequence: 5, damaged: 0)
+        #expect(fixture.send().texts == ["1", "2", "3", "4"])
+    }
+
+    @Test("messages that wait are those on disk and before it, less those whose arrival the disk does not know yet")
+    func waiting() {
+        var fixture = LaneFixture()
+        fixture.append("a", "b", "c", "d", "e")
+        #expect(fixture.lane.waitingMessages(stored: 0) == 5)
+        fixture.commit()
+        #expect(fixture.lane.waitingMessages(stored: 5) == 5)
+        fixture.lane.follow(loss(.size, 1...2, 2))
+        #expect(fixture.lane.waitingMessages(stored: 3) == 3)
+        fixture.connect()
+        let sent = fixture.send()
+        _ = fixture.puback(sent[1])
+        #expect(fixture.lane.waitingMessages(stored: 3) == 3, "the one before it has not arrived")
+        _ = fixture.puback(sent[0])
+        #expect(fixture.lane.waitingMessages(stored: 3) == 1)
+        fixture.append("f")
+        fixture.commit()
+        #expect(fixture.lane.waitingMessages(stored: 2) == 2)
+    }
+
+    @Test("a message says whether its time is uncertain, from memory as from the disk")
+    func uncertainTime() throws {
+        var fixture = LaneFixture()
+        fixture.lane = BridgeLane(name: "up", lastSequence: 2, acknowledgedSequence: 0)
+        fixture.connect()
+        let read = try fixture.takeRead()
+        let page = [true, false].enumerated().map { index, isUncertain in
+            CachedMessage(sequence: Int64(index) + 1, message: LaneFixture.message("x"), isTimeUncertain: isUncertain)
+        }
+        fixture.lane.finishRead(read, page, nextSequence: 3, damaged: 0)
+        for (number, isKnown) in [(Int64(1), false), (2, true)] {
+            fixture.append("y")
+            _ = fixture.lane.takeBatch(number, now: fixture.now)
+            fixture.lane.committed(number, isTimeKnown: isKnown)
+        }
+        #expect(fixture.send().map(\.isTimeUncertain) == [true, false, true, false])
     }
 
     @Test("what waits for the disk is bounded; QoS 0 gives way first")

@@ -51,7 +51,7 @@ private struct RouteFixture {
         while let read = route.takeRead() {
             let page = (disk[read.lane] ?? []).filter { $0.sequence >= read.from }.prefix(read.maximumCount)
             route.withLane(read.lane) { lane in
-                lane.finishRead(Array(page), nextSequence: (page.last?.sequence ?? lane.lastSequence) + 1, damaged: 0)
+                lane.finishRead(read, Array(page), nextSequence: (page.last?.sequence ?? lane.lastSequence) + 1, damaged: 0)
             }
         }
     }

@@ -146,9 +146,9 @@ final class SimulatedBox {
         let read = reads.removeFirst()
         route.withLane(read.lane) { lane in
             if let result {
-                lane.finishRead(result.messages, nextSequence: result.next, damaged: 0)
+                lane.finishRead(read, result.messages, nextSequence: result.next, damaged: 0)
             } else {
-                lane.readFailed()
+                lane.readFailed(read)
             }
         }
     }

@@ -21,7 +21,7 @@ struct CacheOverflowTests {
     private func loss(_ lane: String, _ range: ClosedRange<Int>, times: ClosedRange<Int>? = nil, _ reason: CacheLoss.Reason) -> CacheLoss {
         let times = times ?? range
         return CacheLoss(
-            lane: lane, messages: Int64(range.count), reason: reason,
+            lane: lane, messages: Int64(range.count), reason: reason, sequences: Int64(range.lowerBound)...Int64(range.upperBound),
             oldest: start.after(.milliseconds(times.lowerBound)).wall, newest: start.after(.milliseconds(times.upperBound)).wall)
     }
 

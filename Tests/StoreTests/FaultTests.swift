@@ -206,7 +206,7 @@ struct FaultTests {
         await #expect(throws: StoreError.self) { try await storage.commit(batch, now: start) }
         let report = try await storage.commit(batch, now: start)
         let times = (start.after(.milliseconds(1)).wall, start.after(.milliseconds(10)).wall)
-        #expect(report.cache.losses == [CacheLoss(lane: "cloud", messages: 10, reason: .size, oldest: times.0, newest: times.1)])
+        #expect(report.cache.losses == [CacheLoss(lane: "cloud", messages: 10, reason: .size, sequences: 1...10, oldest: times.0, newest: times.1)])
         #expect(report.cache.appended == 10)
         await storage.close()
     }
