@@ -12,7 +12,8 @@ extension MartletConfiguration.Bridge {
         public var priority = 5
         /// nil: as another forward of the priority says, else as `[cache]` does.
         public var whenFull: MartletConfiguration.WhenFull?
-        /// Bytes of the cache for the route; nil as for ``whenFull``, and without any the whole cache.
+        /// Bytes of the cache for the route; nil as for ``whenFull``, and without any the whole cache, or the share of it that a
+        /// route has which never gives up what it has stored.
         public var maxSize: Int?
         /// nil as for ``whenFull``.
         public var maxAge: Duration?
@@ -26,7 +27,7 @@ extension MartletConfiguration.Bridge {
         public var priority: Int
         /// nil: as `[cache]` says, as ``maxAge``.
         public var whenFull: MartletConfiguration.WhenFull?
-        /// In bytes; nil for the whole cache.
+        /// In bytes; nil as for ``Forward/maxSize``.
         public var maxSize: Int?
         public var maxAge: Duration?
     }
@@ -75,7 +76,8 @@ extension MartletConfiguration.Bridge.Forward: ConfigurationTable {
         )
         Key(
             "max-size", \.maxSize, .size(.kibibytes(64)...(.gibibytes(16_384))), example: .mebibytes(100),
-            help: "The part of the cache that this priority may use. All of it when not set."
+            help: "The part of the cache that this priority may use. When not set: all of it, or with when-full refuse and drop-newest "
+                + "the share that leaves room for greater priorities."
         )
         Key(
             "max-age", \.maxAge, .duration(.minutes(1)...(.days(3650))), example: .days(7),

@@ -2,7 +2,8 @@ internal import Core
 
 // Who makes room. A route gives up what it has stored for itself and for routes of at least its own priority, if its policy
 // lets it give at all; the least priority first, of equal ones the lane with the oldest first block. So a message of
-// a great priority stays as long as any of a smaller one is left, and one of a small priority never displaces a greater.
+// a great priority stays as long as any of a smaller one is left, and one of a small priority never displaces a greater. What
+// never gives leaves room for greater ones from the start.
 
 extension BreakpointCache {
     /// What one commit gives up at most, apart from what it adds: after a limit was made much smaller the next ones go on.
@@ -17,15 +18,26 @@ extension BreakpointCache {
             let other = limits.policy(ofRoute: lane.route)
             if !other.gives || other.priority >= below { kept += lane.bytes }
         }
-        let ofRoute = policy.maximumBytes.map { $0 - change.bytes(ofRoute: route) } ?? .max
+        let ofRoute = policy.maximumBytes.map { $0 - change.bytes(ofRoute: route) } ?? roomBesideMoreImportant(policy, in: change)
         return min(limits.maximumBytes - kept, ofRoute)
+    }
+
+    /// What is left of the share that routes have which never give (``CacheLimits/share(upTo:)``).
+    private func roomBesideMoreImportant(_ policy: RoutePolicy, in change: CacheChange) -> Int64 {
+        guard !policy.gives else { return .max }
+        var held: Int64 = 0
+        for lane in change.lanes {
+            let other = limits.policy(ofRoute: lane.route)
+            if !other.gives, other.maximumBytes == nil, other.priority <= policy.priority { held += lane.bytes }
+        }
+        return limits.share(upTo: policy.priority) - held
     }
 
     /// Whether publishers of a route's messages should be refused.
     func isFull(_ route: String, in change: CacheChange) -> Bool {
         let policy = limits.policy(ofRoute: route)
         guard !policy.gives else { return false }
-        let limit = min(policy.maximumBytes ?? .max, limits.maximumBytes)
+        let limit = min(policy.maximumBytes ?? limits.share(upTo: policy.priority), limits.maximumBytes)
         return room(forRoute: route, in: change) < limits.margin(of: limit)
     }
 

@@ -40,6 +40,16 @@ public struct CacheLimits: Sendable, Hashable {
 
     public func policy(ofRoute route: String) -> RoutePolicy { routes[route] ?? defaultPolicy }
 
+    /// Bytes that the routes up to a priority may hold together which never give up what they have stored and have no limit of
+    /// their own. Of n priorities that ``routes`` has, the k lowest may fill k/n of the cache, so that a route finds room that
+    /// is more important than one that keeps everything.
+    func share(upTo priority: Int) -> Int64 {
+        let priorities = Set(routes.values.map(\.priority))
+        let lower = priorities.filter { $0 <= priority }.count
+        guard lower > 0, lower < priorities.count else { return maximumBytes }
+        return maximumBytes / Int64(priorities.count) * Int64(lower)
+    }
+
     /// A limit counts as reached when less is left than this: the next commit's block may not fit.
     func margin(of limit: Int64) -> Int64 { min(Int64(blockBytes), limit / 16) }
 }

@@ -19,7 +19,8 @@ public struct RoutePolicy: Sendable, Hashable {
     /// 0…9; a route gives room to those of its own priority and of greater ones only.
     public var priority: Int
     public var whenFull: WhenFull
-    /// Bytes of all blocks of the route's lanes; nil for what the cache has.
+    /// Bytes of all blocks of the route's lanes; nil for what the cache has, of which a route that never gives leaves some to
+    /// more important ones (``CacheLimits/maximumBytes``).
     public var maximumBytes: Int64?
     /// Takes the place of ``CacheLimits/maximumAge``; nil for that one.
     public var maximumAge: Duration?

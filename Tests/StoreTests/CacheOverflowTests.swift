@@ -145,6 +145,37 @@ struct CacheOverflowTests {
         #expect(try cache.readAll("alarms#1").messages.count == 20)
     }
 
+    @Test("routes that never give leave room for more important ones, in equal parts", arguments: [RoutePolicy.WhenFull.refuse, .dropNewest])
+    func shares(whenFull: RoutePolicy.WhenFull) throws {
+        let names = [1, 5, 9]
+        let policies = names.map { RoutePolicy(priority: $0, whenFull: whenFull) }
+        let routes = Dictionary(uniqueKeysWithValues: zip(names.map { "\($0)" }, policies))
+        let cache = try open(CacheLimits(maximumBytes: 30_000, routes: routes))
+        // The least important first, until it is full.
+        for (route, most) in [("1", 10_000), ("5", 20_000), ("9", 30_000)] as [(String, Int64)] {
+            var next = 1
+            while try cache.status().lanes.first(where: { $0.lane == route })?.isFull != true, next < 1000 {
+                _ = try cache.append(route, next...next + 2, size: 90)
+                next += 3
+            }
+            let bytes = try cache.status().bytes
+            #expect(bytes <= most && bytes > most - most / 16 - 1000, "\(route)")
+        }
+    }
+
+    @Test("a route that never gives may fill the cache if nothing is more important, or up to a limit of its own")
+    func wholeCache() throws {
+        let keeps = RoutePolicy(priority: 5, whenFull: .refuse)
+        var limits = CacheLimits(maximumBytes: 30_000, routes: ["a": keeps, "b": keeps])
+        #expect(limits.share(upTo: 5) == 30_000 && limits.share(upTo: 0) == 30_000)
+        limits.routes["c"] = RoutePolicy(priority: 6)
+        #expect(limits.share(upTo: 5) == 15_000 && limits.share(upTo: 6) == 30_000)
+        limits.routes["a"]?.maximumBytes = 25_000
+        let cache = try open(limits)
+        _ = try cache.append("a", 1...180, size: 90)
+        #expect(try cache.status().lanes[0].isFull == false)
+    }
+
     @Test("a route's own limit is held over all its lanes, the older generation first")
     func routeLimit() throws {
         let routes = ["cloud": RoutePolicy(maximumBytes: 3000)]

@@ -14,14 +14,11 @@ from harness.waiting import eventually
 pytestmark = pytest.mark.martlet_only
 
 QUOTA_EXCEEDED = 0x97
-#: Several times what the cache has on disk and the bridge in memory (4 MiB, which may still be there when the disk has given
-#: it up).
+#: Several times what the cache has on disk.
 VALUES, SIZE = 3000, 6000
 ALARM_EVERY = 100
-#: A route that gives up nothing for others may not have the whole cache.
-OF_ITS_OWN = 'max-size = "1MiB"'
-#: Values that there is room for, at most.
-ROOM = (2 + 4 + 1) * 1048576 // SIZE
+#: Values that there is room for, at most, with what comes while it drains.
+ROOM = (2 + 1) * 1048576 // SIZE
 
 
 @pytest.fixture
@@ -51,11 +48,11 @@ def outage(mosquitto, tmp_path, keep, connect):
         cloud.subscribe("martlet/#", 1)
         client = connect("publisher", "5.0", at=box)
         # Nothing that could be compressed.
-        filler = random.Random(1).randbytes(SIZE)
+        filler = random.Random(1)
         acknowledged = {"value": [], "alarm": []}
         for start in range(0, VALUES, ALARM_EVERY):
             sent = [
-                ("value", number, client.start_publish("plant/a", f"value {number} ".encode() + filler, 1))
+                ("value", number, client.start_publish("plant/a", f"value {number} ".encode() + filler.randbytes(SIZE), 1))
                 for number in range(start, start + ALARM_EVERY)
             ]
             sent.append(("alarm", start, client.start_publish("alarms/a", f"alarm {start} ", 1)))
@@ -118,19 +115,51 @@ def test_what_was_lost_is_reported_upstream_with_its_time_span(outage):
     acknowledged, arrived = outage("drop-oldest")
     after = time.time()
     lost = len(acknowledged["value"]) - len(arrived["value"])
+    check_reports(outage, lost, "size", before, after)
+
+
+def check_reports(outage, lost, reason, before, after):
+    """So many values are reported as lost, neither more nor fewer."""
     reports = outage.reports
+
+    def reported():
+        return sum(json.loads(report.payload)["messages"] for report in reports)
+
     # They come at most every ten seconds.
-    while sum(json.loads(report.payload)["messages"] for report in reports) < lost:
+    while reported() < lost:
         reports.append(outage.cloud.receive_where(lambda message: message.topic.startswith("martlet/")))
+    assert reported() == lost
     for report in reports:
         assert report.topic == "martlet/system-test/cache/lost"
         said = json.loads(report.payload)
-        assert (said["bridge"], said["priority"], said["reason"]) == ("cloud", 2, "size")
+        assert (said["bridge"], said["priority"], said["reason"]) == ("cloud", 2, reason)
         assert before - 1 <= said["from"] / 1000 <= said["to"] / 1000 <= after + 1
 
 
-def test_the_newest_values_are_dropped_and_the_alarms_are_not(outage):
-    acknowledged, arrived = outage("drop-newest", OF_ITS_OWN)
+def test_thinning_leaves_a_coarser_picture_of_the_whole_outage(outage):
+    before = time.time()
+    acknowledged, arrived = outage("thin")
+    after = time.time()
+    check_alarms(acknowledged, arrived)
+    values = arrived["value"]
+    assert values == sorted(set(values)) and len(values) < ROOM
+    assert values[0] == 0 and values[-1] == VALUES - 1
+    # Every part of the outage is there, the oldest coarsest, the newest complete.
+    gaps = [later - earlier for earlier, later in zip(values, values[1:])]
+    assert max(gaps) <= 64
+    quarter = len(gaps) // 4
+    assert sum(gaps[:quarter]) > 4 * sum(gaps[-quarter:])
+    assert set(gaps[-20:]) == {1}
+    check_reports(outage, VALUES - len(values), "thinned", before, after)
+
+
+#: A route that gives up nothing for others has half of the cache, unless it is told how much.
+LIMITS = pytest.mark.parametrize("keys", ["", 'max-size = "768KiB"'], ids=["share", "own"])
+
+
+@LIMITS
+def test_the_newest_values_are_dropped_and_the_alarms_are_not(outage, keys):
+    acknowledged, arrived = outage("drop-newest", keys)
     check_alarms(acknowledged, arrived)
     assert len(acknowledged["value"]) == VALUES
     values = arrived["value"]
@@ -138,8 +167,9 @@ def test_the_newest_values_are_dropped_and_the_alarms_are_not(outage):
     assert len(values) < ROOM
 
 
-def test_values_that_are_refused_are_not_acknowledged_and_those_that_are_arrive(outage):
-    acknowledged, arrived = outage("refuse", OF_ITS_OWN)
+@LIMITS
+def test_values_that_are_refused_are_not_acknowledged_and_those_that_are_arrive(outage, keys):
+    acknowledged, arrived = outage("refuse", keys)
     check_alarms(acknowledged, arrived)
     assert 100 < len(acknowledged["value"]) < ROOM
     # With Quota exceeded a message may be delivered all the same.
