@@ -32,7 +32,7 @@ extension MartletConfiguration {
         public var size = Size.auto
         public var maxAge = Duration.days(30)
         public var whenFull = WhenFull.dropOldest
-        public var compression = Compression.none
+        public var compression = Compression.zstd
         public var commitInterval = Duration.milliseconds(200)
         public package(set) var source = TableSource()
 
@@ -54,7 +54,10 @@ extension MartletConfiguration.Cache: ConfigurationTable {
             "when-full", \.whenFull, .choice(MartletConfiguration.WhenFull.self),
             help: "Which messages are lost when the space is used up; a [[bridge.forward]] can say otherwise."
         )
-        Key("compression", \.compression, .choice(Compression.self), help: "How blocks of messages are compressed on disk.")
+        Key(
+            "compression", \.compression, .choice(Compression.self),
+            help: "How blocks of messages are compressed on disk; one that does not shrink by a tenth is stored as it is."
+        )
         Key(
             "commit-interval", \.commitInterval, .duration(.milliseconds(1)...(.seconds(60))),
             help: "The longest time that a polled sample waits for its commit; an acknowledgement never waits."

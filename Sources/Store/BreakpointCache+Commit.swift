@@ -147,7 +147,7 @@ extension BreakpointCache {
         var lane = change.lanes[index]
         let key = CacheKey.key(lane: lane.number, sequence: first)
         let count = Int64(encoder.count)
-        encoder.finish(key: key, compression: limits.compression == .zstd ? compression : nil)
+        finishBlock(key: key, &lane.compressionTrial)
         let block = CacheBlockHead(
             key: key, last: first + count - 1, oldest: encoder.oldest, newest: encoder.newest, before: lane.after,
             own: CacheSums(blocks: 1, messages: count, bytes: Int64(encoder.bytes.count) + BreakpointCache.rowBytes),
@@ -162,6 +162,13 @@ extension BreakpointCache {
         change.bytesAdded += block.own.bytes
         change.report.appended += count
         change.neededFor = max(change.neededFor ?? 0, limits.policy(ofRoute: lane.route).priority)
+    }
+
+    /// Completes the encoder's block.
+    func finishBlock(key: Int64, _ trial: inout CompressionTrial) {
+        let isTried = limits.compression == .zstd && encoder.byteCount >= BlockCompression.smallest && trial.isDue()
+        encoder.finish(key: key, compression: isTried ? compression : nil)
+        if isTried { trial.ended(hasShrunk: encoder.isCompressed) }
     }
 
     /// Adds a block's row, or puts it in the place of the one that has its key.

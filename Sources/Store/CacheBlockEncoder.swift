@@ -4,7 +4,7 @@ internal import Core
 struct CacheBlockEncoder: ~Copyable {
     private var buffer = EncodingBuffer(capacity: 1 << 16)
     private var compressed = EncodingBuffer(capacity: 64)
-    private var isCompressed = false
+    private(set) var isCompressed = false
     private var topics = TopicDictionary()
     private var previousTime: Int64 = 0
     /// The topic of the record before: most often the next one has it too, or it costs one comparison.

@@ -104,6 +104,7 @@ struct CacheLane {
     var head: CacheBlockHead?
     /// The sequences of the first block's messages when it has not one for every sequence.
     var headSequences: [Int64] = []
+    var compressionTrial = CompressionTrial()
     /// The last block's key; 0 for none.
     var tailKey: Int64 = 0
     /// What was thinned how often, oldest first; nil until it is asked for.

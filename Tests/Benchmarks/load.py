@@ -48,8 +48,8 @@ class Cost:
 
 
 def publish(port, publishers, window, rounds, payload, level="d"):
-    """Each publisher has a topic of its own below `level`, sends `window` messages with QoS 1, waits for their PUBACKs, and so
-    on, `rounds` times. Returns the seconds."""
+    """Each publisher has a topic of its own below `level`, sends `window` messages of random bytes with QoS 1, waits for their
+    PUBACKs, and so on, `rounds` times. Returns the seconds."""
     selector = selectors.DefaultSelector()
     bursts = []
     for number in range(publishers):
@@ -57,7 +57,7 @@ def publish(port, publishers, window, rounds, payload, level="d"):
         connection.connect("3.1.1", f"publisher-{number}")
         connection._socket.setblocking(False)
         burst = b"".join(
-            raw_mqtt.publish_packet("3.1.1", f"{level}/{number:02}", bytes(payload), qos=1, identifier=identifier)
+            raw_mqtt.publish_packet("3.1.1", f"{level}/{number:02}", os.urandom(payload), qos=1, identifier=identifier)
             for identifier in range(1, window + 1)
         )
         bursts.append([connection._socket, burst, rounds, 0])

@@ -64,7 +64,7 @@ struct DecodingTests {
         #expect(bridge.order == .liveFirst && bridge.backfillRate == 100 && bridge.backfillBytesPerSecond == 8192 && bridge.marksBackfill)
         #expect(bridge.backfillPrefix == "late" && configuration.bridges[1].backfillTopic == "late/${topic[1]}")
         #expect(configuration.bridges[1].order == .liveFirst && configuration.bridges[2].order == .strict)
-        #expect(configuration.cache.size == .bytes(512 << 20) && configuration.cache.compression == .zstd)
+        #expect(configuration.cache.size == .bytes(512 << 20) && configuration.cache.compression == .none)
         #expect(configuration.cache.whenFull == .refuse)
     }
 

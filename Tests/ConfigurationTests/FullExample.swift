@@ -428,7 +428,7 @@ let fullExample = #"""
     size = "512MiB"
     max-age = "10d"
     when-full = "refuse"
-    compression = "zstd"
+    compression = "none"
     commit-interval = "50ms"
 
 

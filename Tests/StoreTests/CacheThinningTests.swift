@@ -204,6 +204,36 @@ struct CacheCompressionTests {
         #expect(try cache.readAll("cloud").contents == messages.map(MessageContent.init))
     }
 
+    @Test("what cannot be compressed is tried less and less often, and what can is compressed again before long")
+    func compressionTrial() throws {
+        var trial = CompressionTrial()
+        var tried: [Int] = []
+        for number in 0..<64 where trial.isDue() {
+            tried.append(number)
+            trial.ended(hasShrunk: false)
+        }
+        #expect(tried == [0, 2, 6, 14, 30, 46, 62])
+        trial.ended(hasShrunk: true)
+        #expect(trial.isDue() && trial.isDue())
+    }
+
+    @Test("random bytes are stored as they are")
+    func incompressible() throws {
+        var sizes: [Int64] = []
+        for compression in CacheLimits.Compression.allCases {
+            let path = directory.file("\(compression).db")
+            let cache = try BreakpointCache(path: path, limits: CacheLimits(compression: compression), vfs: disk.name)
+            var random = SplitMix64(seed: 1)
+            for sequence in 1...40 {
+                let payload = (0..<200).map { _ in UInt8(truncatingIfNeeded: random.next()) }
+                let append = LaneAppend(lane: "cloud", firstSequence: Int64(sequence), messages: [makeMessage("t", payload)])
+                _ = try cache.commit([append], acknowledgements: [], now: start)
+            }
+            sizes.append(try cache.status().bytes)
+        }
+        #expect(sizes[0] == sizes[1])
+    }
+
     @Test("a compressed block with wrong bytes under a right check sum is damaged, never a trap", arguments: 1...200)
     func fuzz(seed: UInt64) {
         var random = SeededRandom(seed: seed)

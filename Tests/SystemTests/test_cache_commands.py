@@ -25,7 +25,8 @@ ALARMS = """
 @pytest.fixture
 def box(tmp_path, keep):
     """A box whose upstream is away, with 30 readings and 3 alarms in its cache."""
-    martlet = keep(martlet_bridge(tmp_path / "box", free_port(), routes=ALARMS)).start()
+    # Plain, so that a test finds a message in the file.
+    martlet = keep(martlet_bridge(tmp_path / "box", free_port(), routes=ALARMS, cache='compression = "none"')).start()
     return martlet
 
 

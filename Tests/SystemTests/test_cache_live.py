@@ -1,6 +1,7 @@
 """What a running box says of its cache: state topics, metrics, warnings, and the size on a small disk."""
 
 import json
+import random
 import urllib.request
 
 import pytest
@@ -42,7 +43,7 @@ def test_the_cache_is_sized_to_a_small_disk_warns_and_reports_what_it_drops(smal
     def fill(fraction):
         nonlocal sent
         while sent < fraction * 3.81 * (1 << 20):
-            client.publish("plant/a", bytes(20_000), 1)
+            client.publish("plant/a", random.randbytes(20_000), 1)
             sent += 20_050
 
     def event(kind, **wanted):
@@ -89,23 +90,38 @@ def test_the_state_of_a_bridge_is_retained_and_changes_at_once(tmp_path, keep, c
     assert status["state"] != "connected" and status["error"]
 
 
+def metrics(port):
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as page:
+        text = page.read().decode()
+    return {name: float(value) for name, value in (row.rsplit(" ", 1) for row in text.splitlines() if not row.startswith("#"))}
+
+
 def test_metrics_have_the_figures_of_the_cache(tmp_path, keep, connect):
     port = free_port()
     box = martlet_bridge(tmp_path / "box", free_port(), cache=f'size = "1MiB"\n[metrics]\nport = {port}')
     keep(box).start()
     client = connect(at=box)
     for _ in range(200):
-        client.publish("plant/a", bytes(100), 1)
+        client.publish("plant/a", random.randbytes(100), 1)
 
-    def metrics():
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as page:
-            text = page.read().decode()
-        return {name: float(value) for name, value in (row.rsplit(" ", 1) for row in text.splitlines() if not row.startswith("#"))}
-
-    eventually(lambda: metrics()["martlet_cache_messages"] == 200, "all messages to wait")
-    eventually(lambda: metrics()["martlet_cache_in_messages_per_second"] > 0, "a rate")
-    now = metrics()
+    eventually(lambda: metrics(port)["martlet_cache_messages"] == 200, "all messages to wait")
+    eventually(lambda: metrics(port)["martlet_cache_in_messages_per_second"] > 0, "a rate")
+    now = metrics(port)
     assert now["martlet_cache_limit_bytes"] == 1 << 20
     assert 20_000 < now["martlet_cache_bytes"] < 60_000
     assert now["martlet_cache_held_seconds"] > 0 and now["martlet_cache_full_in_seconds"] > 0
     assert now['martlet_bridge_route_messages{bridge="cloud",priority="5"}'] == 200
+
+
+@pytest.mark.parametrize("policy", ["drop-oldest", "thin"])
+def test_what_the_cache_has_given_up_does_not_wait(policy, tmp_path, keep, connect):
+    port = free_port()
+    box = martlet_bridge(tmp_path / "box", free_port(), cache=f'size = "1MiB"\nwhen-full = "{policy}"\n[metrics]\nport = {port}')
+    keep(box).start()
+    client = connect(at=box)
+    for _ in range(400):
+        client.publish("plant/a", random.randbytes(6000), 1)
+    # There is room for 174.
+    eventually(lambda: 80 < metrics(port)["martlet_cache_messages"] < 186, "messages to have been given up")
+    now = metrics(port)
+    assert now['martlet_bridge_route_messages{bridge="cloud",priority="5"}'] == now["martlet_cache_messages"]

@@ -24,8 +24,8 @@ struct CacheBenchCommand: AsyncParsableCommand {
     @Flag(help: "Payloads are measurement-point posts with changing values in place of random bytes; --payload is ignored.")
     var posts = false
 
-    @Flag(help: "Blocks are compressed (zstd).")
-    var compress = false
+    @Flag(help: "Blocks are not compressed.")
+    var uncompressed = false
 
     @Option(help: "Messages a second, 0 for as fast as it goes: a commit then waits for its time.")
     var rate = 0
@@ -43,7 +43,7 @@ struct CacheBenchCommand: AsyncParsableCommand {
         let scratch = try ScratchDirectory(in: directory)
         defer { scratch.remove() }
         let storage = try Storage(
-            directory: scratch.path + "/data", limits: CacheLimits(maximumBytes: 1 << 40, compression: compress ? .zstd : .none),
+            directory: scratch.path + "/data", limits: CacheLimits(maximumBytes: 1 << 40, compression: uncompressed ? .none : .zstd),
             now: SystemClock.wall())
         let before = WrittenBytes.now.toDisk
         let into = try await fill(storage)
