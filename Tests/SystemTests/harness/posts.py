@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from .waiting import DEFAULT_TIMEOUT
 
-GOOD, BAD = 9, 0
+GOOD, UNCERTAIN, BAD = 9, 4, 0
 _numbers = itertools.count(1)
 
 
@@ -42,7 +42,12 @@ def parse(message):
     assert body["method"] == "thing.measurepoint.post" and body["version"] == "1.1"
     points = {}
     for name, point in body["params"]["measurepoints"].items():
-        assert point["quality"] == GOOD or (point["quality"] == BAD and point["value"] is None and point["reason"])
+        if point["quality"] == BAD:
+            assert point["value"] is None and point["reason"]
+        elif point["quality"] == UNCERTAIN:
+            assert point["value"] is not None and point["reason"]
+        else:
+            assert point["quality"] == GOOD and "reason" not in point
         points[name] = Point(point["value"], point["quality"], point.get("reason"))
     return Post(device, body["params"]["time"] / 1000, points, time.time())
 
