@@ -51,6 +51,12 @@ let package = Package(
                 "generic-sd-industrial", "generic-ssd", "hilscher-netpi", "raspberry-pi-cm4-32gb",
             ].map { .embedInCode("\($0).toml") }, swiftSettings: settings),
 
+        // The profiles of devices, compiled in.
+        .target(
+            name: "DeviceProfiles",
+            resources: ["eastron-sdm630", "huawei-sun2000", "schneider-iem3155"].map { .embedInCode("\($0).toml") },
+            swiftSettings: settings),
+
         // What the tests of several targets share
         .target(name: "TestSupport", dependencies: ["COpenSSL", "Core"], path: "Tests/TestSupport", swiftSettings: settings),
 
@@ -59,7 +65,7 @@ let package = Package(
         .testTarget(name: "CoreTests", dependencies: ["Core"], swiftSettings: settings),
 
         // Layer 2
-        .target(name: "Configuration", dependencies: ["BoardProfiles", "Core", "CTOML"], swiftSettings: settings),
+        .target(name: "Configuration", dependencies: ["BoardProfiles", "Core", "CTOML", "DeviceProfiles"], swiftSettings: settings),
         .testTarget(name: "ConfigurationTests", dependencies: ["BoardProfiles", "Configuration", "Core", "FieldBus", "TestSupport"], swiftSettings: settings),
         .target(name: "MQTTCodec", dependencies: ["Core", byteBuffer], swiftSettings: settings),
         .testTarget(

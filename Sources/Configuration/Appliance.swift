@@ -25,7 +25,7 @@ extension MartletConfiguration.Appliance: ConfigurationTable {
             help: "Folder of the databases: sessions, retained messages, cache. Relative to this file's folder."
         )
         Key(
-            "board", \.board, .board,
+            "board", \.board, .nameOrPath,
             help: "What the box is: a built-in profile, or the path of a profile's TOML file. martlet config boards lists them."
         )
         Key("log-level", \.logLevel, .choice(LogLevel.self), help: "The least important messages that are logged.")

@@ -48,6 +48,11 @@ package struct Findings {
         errors.append(ConfigurationError(position, message))
     }
 
+    /// Takes over what was found in a file that this one names.
+    package mutating func append(_ others: [ConfigurationError]) {
+        errors += others.prefix(max(0, Findings.limit - errors.count))
+    }
+
     package mutating func report(_ mark: TOMLMark, _ message: String) { report(position(mark), message) }
 
     package func position(_ mark: TOMLMark) -> SourcePosition {

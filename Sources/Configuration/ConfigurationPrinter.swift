@@ -25,6 +25,13 @@ public enum ConfigurationPrinter {
         return page.text
     }
 
+    /// A profile that decodes to the same.
+    public static func file(of profile: DeviceProfile) -> String {
+        var page = FilePrinter()
+        page.plain(DeviceProfile.schema.block(profile, path: "", isRepeated: false))
+        return page.text
+    }
+
     /// `martlet config reference`: all tables and keys as Markdown.
     public static func reference(drivers: DriverCatalogue) -> String {
         var page = """
@@ -39,6 +46,11 @@ public enum ConfigurationPrinter {
         for driver in drivers.drivers {
             page += "\n# Protocol `\(driver.protocolName)`\n\n\(driver.help)\n"
             for (table, title) in driver.references where !table.keys.isEmpty { append(table, title, to: &page) }
+        }
+        page += "\n# Device profiles\n\nA profile is a TOML file that `profile` of `[[product]]` names. Its tables `[[group]]` and `[[point]]` "
+        page += "have the keys of `[[product.group]]` and `[[product.point]]`; beside them are:\n\n"
+        for key in DeviceProfile.schema.keys.map(\.description) {
+            page += "* `\(key.name)` (\(key.type)\(key.isRequired ? ", required" : "")): \(key.help)\n"
         }
         return page
     }

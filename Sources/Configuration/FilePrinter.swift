@@ -62,7 +62,8 @@ struct FilePrinter {
         let lines = block.lines.filter { $0.value != nil && !$0.isDefault }
         if !lines.isEmpty || block.isRepeated {
             let indent = indent(of: block)
-            text += "\(text.isEmpty ? "" : "\n")\(indent)\(block.header)\n"
+            // A file as a whole has no header.
+            if !block.path.isEmpty { text += "\(text.isEmpty ? "" : "\n")\(indent)\(block.header)\n" }
             for line in lines { text += "\(indent)\(line.key.name) = \(line.value ?? "")\n" }
         }
         for child in block.children { plain(child) }
@@ -70,7 +71,7 @@ struct FilePrinter {
 
     /// Two spaces for each table around this one.
     private func indent(of block: TableBlock) -> String {
-        String(repeating: "  ", count: block.path.split(separator: ".").count - 1)
+        String(repeating: "  ", count: max(0, block.path.split(separator: ".").count - 1))
     }
 
     private func explanation(of key: KeyDescription) -> String {

@@ -30,7 +30,7 @@ extension MartletConfiguration {
     private func checkDevices(_ findings: inout Findings) {
         // What of a product matters here: whether a bus can read anything of it.
         let readable = Dictionary(
-            products.map { ($0.key, $0.points.contains(where: \.isOnBus)) }
+            products.map { ($0.key, $0.points.contains(where: \.isOnBus) || !$0.source.isSound("profile")) }
         ) { first, _ in first }
         let buses = Set(buses.map(\.name))
         // With a name refused above, a reference to it is not a second mistake.

@@ -32,6 +32,7 @@ extension MartletConfiguration {
         bytes: [UInt8], file: String, drivers: DriverCatalogue, check: FurtherCheck = { _, _ in }
     ) throws(ConfigurationErrors) -> MartletConfiguration {
         try decode(bytes: bytes, file: file, finish: { configuration, findings in
+            configuration.addProfiles(drivers, &findings)
             configuration.decodeDriverKeys(drivers, &findings)
             configuration.checkAcrossTables(&findings)
         }, check: check)

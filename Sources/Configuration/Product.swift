@@ -3,8 +3,13 @@ extension MartletConfiguration {
     public struct Product: Sendable, Equatable {
         public var key = ""
         public var name: String?
+        /// The name of a built-in ``DeviceProfile``, or the path of one's file.
+        public var profile: String?
+        /// Those of the profile, with those of the file in their place or behind them; so are the points.
         public var groups: [Group] = []
         public var points: [Point] = []
+        /// The ``DeviceProfile/protocol`` of the profile.
+        package var profileProtocol: String?
         public package(set) var source = TableSource()
 
         public init() {}
@@ -17,50 +22,28 @@ extension MartletConfiguration {
 
             public init() {}
         }
-
-        /// The polling group of a point: the one it names, else the product's only one. nil for a point that is not on
-        /// a bus.
-        public func group(of point: Point) -> Group? {
-            guard point.isOnBus else { return nil }
-            guard let name = point.group else { return groups.first }
-            return groups.first { $0.name == name }
-        }
     }
 }
 
-extension MartletConfiguration.Product: ConfigurationTable {
+extension MartletConfiguration.Product: PointTables {
     package static let schema = Schema<Self>(
         "The model of a kind of device: its measurement points and, on a bus, where they are read."
     ) {
         Key("key", \.key, .topicLevel, .required, help: "Product key: the second level of the devices' topics.")
         Key("name", \.name, .label, example: "Energy meter", help: "For people.")
-        Subtable("group", \.groups, limit: 64)
-        Subtable("point", \.points, limit: 10_000)
+        Key(
+            "profile", \.profile, .nameOrPath, example: "eastron-sdm630",
+            help: "A profile whose groups and points the product has: a built-in one, or the path of a TOML file. Groups and points "
+                + "of the same name come in the place of the profile's. martlet profile list shows those that are built in."
+        )
+        pointTables
     } check: { product, findings in
-        findings.reportDuplicates(product.groups, "name", what: "group") { $0.name }
-        findings.reportDuplicates(product.points, "identifier", what: "point") { $0.identifier }
-        for point in product.points where point.isOnBus {
-            product.checkGroup(of: point, &findings)
-        }
+        product.checkNames(&findings)
+        // With a profile it is looked at when its groups are there.
+        if product.profile == nil { product.checkGroups(&findings) }
     }
 
-    private func checkGroup(of point: Point, _ findings: inout Findings) {
-        let isSound = groups.allSatisfy { $0.source.isSound("name") } && point.source.isSound("group")
-        guard isSound else { return }
-        if let name = point.group {
-            if !groups.contains(where: { $0.name == name }) {
-                findings.reportDangling(point.source["group"], "group", name, known: groups.map(\.name))
-            }
-        } else if groups.count != 1 {
-            findings.report(
-                point.source.position,
-                groups.isEmpty
-                    ? "point \"\(point.identifier)\" is on a bus and needs a [[product.group]] that says how often it is "
-                        + "read"
-                    : "point \"\(point.identifier)\" needs the key \"group\" as its product has \(groups.count) groups"
-            )
-        }
-    }
+    package static let groupHeader = "[[product.group]]"
 
     static var examples: [Self] {
         [
@@ -68,7 +51,12 @@ extension MartletConfiguration.Product: ConfigurationTable {
                 $0.key = "sensor"
                 $0.name = "Sensor that connects by MQTT"
                 $0.points = Point.examples
-            }
+            },
+            .example {
+                $0.key = "mains-meter"
+                $0.name = "Meter of a known make"
+                $0.profile = "eastron-sdm630"
+            },
         ]
     }
 }

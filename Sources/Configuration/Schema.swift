@@ -68,6 +68,7 @@ package enum SchemaBuilder<Root: ConfigurationTable> {
     package static func buildExpression(_ key: Key<Root>) -> [Schema<Root>.Entry] { [.key(key)] }
     package static func buildExpression(_ table: Subtable<Root>) -> [Schema<Root>.Entry] { [.subtable(table)] }
     package static func buildExpression(_ key: RefusedKey) -> [Schema<Root>.Entry] { [.refused(key.name, key.advice)] }
+    package static func buildExpression(_ tables: [Subtable<Root>]) -> [Schema<Root>.Entry] { tables.map { .subtable($0) } }
     /// Keys that several kinds of table have.
     package static func buildExpression(_ keys: [Key<Root>]) -> [Schema<Root>.Entry] { keys.map { .key($0) } }
     package static func buildBlock(_ entries: [Schema<Root>.Entry]...) -> [Schema<Root>.Entry] { entries.flatMap { $0 } }

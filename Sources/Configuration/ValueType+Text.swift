@@ -58,8 +58,8 @@ package extension ValueType where Value == String {
         }
     }
 
-    /// The name of a built-in board profile, or the path of a file.
-    static var board: Self {
+    /// The name of something built in, or the path of a file in its place.
+    static var nameOrPath: Self {
         text("name or path", allowed: "a path has a / or ends with .toml", bytes: 1...4095) { text in
             text.unicodeScalars.contains(where: \.isControl) ? "must not contain control characters" : nil
         }

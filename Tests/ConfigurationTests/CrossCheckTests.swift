@@ -139,7 +139,7 @@ struct CrossCheckTests {
         )
         #expect(
             messages("[[product]]\nkey = \"p\"\ngroup = [{name=\"a\"}, {name=\"b\"}]\n" + point)
-                == ["m:4:1: point \"x\" needs the key \"group\" as its product has 2 groups"]
+                == ["m:4:1: point \"x\" needs the key \"group\" as there are 2 groups"]
         )
     }
 

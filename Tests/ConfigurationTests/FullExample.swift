@@ -177,6 +177,9 @@ let fullExample = #"""
       enumeration = { 0 = "off", 1 = "on" }
     [[product]]
     key = "tracker"
+    [[product]]
+    key = "mains"
+    profile = "eastron-sdm630"
 
     [[bus]]
     name = "line-1"

@@ -2,7 +2,7 @@
 //
 //     [[bus]] protocol ──▶ driver ──▶ its keys of the bus
 //     [[device]] bus   ──▶ driver ──▶ its keys of the device
-//     [[product]]      ──▶ the drivers of its devices' buses ──▶ keys of its points
+//     [[product]]      ──▶ its profile's driver, else those of its devices' buses ──▶ keys of its points
 //
 // A product that no device on a bus has yet is decoded by the driver that knows most of its keys, so that a mistake in it
 // is found all the same.
@@ -11,7 +11,7 @@ extension MartletConfiguration {
     mutating func decodeDriverKeys(_ catalogue: DriverCatalogue, _ findings: inout Findings) {
         var drivers: [String: any DriverKeys.Type] = [:]
         for index in buses.indices {
-            guard let driver = driver(of: buses[index], catalogue, &findings) else { continue }
+            guard let driver = catalogue.driver(buses[index].protocol, buses[index].source, &findings) else { continue }
             driver.decode(&buses[index], catalogue, &findings)
             drivers[buses[index].name] = driver
         }
@@ -35,22 +35,17 @@ extension MartletConfiguration {
             }
         }
         for index in products.indices {
-            products[index].decodeDriverKeys(users[products[index].key]?.first, catalogue, &findings)
+            let user = users[products[index].key]?.first
+            let profiled = products[index].profileProtocol.flatMap(catalogue.driver)
+            if let user, let profiled, !user.sharesPoints(with: profiled) {
+                findings.report(
+                    products[index].source["profile"],
+                    "the points of profile \((products[index].profile ?? "").quotedForMessage) are for \(profiled.protocolName), and a "
+                        + "device of the product is on a \(user.protocolName) bus")
+            }
+            products[index].decodeDriverKeys(profiled ?? user, catalogue, &findings)
         }
         checkExclusive(drivers, &findings)
-    }
-
-    private func driver(
-        of bus: Bus, _ catalogue: DriverCatalogue, _ findings: inout Findings
-    ) -> (any DriverKeys.Type)? {
-        guard bus.source.isSound("protocol") else { return nil }
-        if let driver = catalogue.driver(bus.protocol) { return driver }
-        let names = catalogue.protocolNames
-        let advice =
-            nearest(to: bus.protocol, among: names).map { "; did you mean \"\($0)\"?" }
-            ?? " (\(names.map { "\"\($0)\"" }.joined(separator: ", ")))"
-        findings.report(bus.source["protocol"], "protocol \(bus.protocol.quotedForMessage) is not supported\(advice)")
-        return nil
     }
 
     private func checkExclusive(_ drivers: [String: any DriverKeys.Type], _ findings: inout Findings) {
@@ -80,14 +75,30 @@ extension MartletConfiguration.Device {
     }
 }
 
-extension MartletConfiguration.Product {
-    fileprivate mutating func decodeDriverKeys(
+extension DriverCatalogue {
+    /// The driver that the key `protocol` of a table names; nil, with a finding, if there is none.
+    func driver(
+        _ protocolName: String, _ source: TableSource, _ findings: inout Findings
+    ) -> (any DriverKeys.Type)? {
+        guard source.isSound("protocol") else { return nil }
+        if let driver = driver(protocolName) { return driver }
+        let advice =
+            nearest(to: protocolName, among: protocolNames).map { "; did you mean \"\($0)\"?" }
+            ?? " (\(protocolNames.map { "\"\($0)\"" }.joined(separator: ", ")))"
+        findings.report(source["protocol"], "protocol \(protocolName.quotedForMessage) is not supported\(advice)")
+        return nil
+    }
+}
+
+extension PointTables {
+    /// What a profile brought has been decoded with it.
+    mutating func decodeDriverKeys(
         _ driver: (any DriverKeys.Type)?, _ catalogue: DriverCatalogue, _ findings: inout Findings
     ) {
-        for index in points.indices where !points[index].driver.isEmpty {
+        for index in points.indices where !points[index].driver.entries.isEmpty {
             guard let driver = driver ?? points[index].likelyDriver(catalogue) else {
                 for entry in points[index].driver.entries {
-                    findings.report(entry.mark, Point.schema.unknown(entry.key, header: "[[point]]"))
+                    findings.report(entry.mark, MartletConfiguration.Product.Point.schema.unknown(entry.key, header: "[[point]]"))
                 }
                 points[index].driver = DriverTable()
                 continue

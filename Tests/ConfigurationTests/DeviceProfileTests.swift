@@ -1,0 +1,153 @@
+import Configuration
+import Core
+import FieldBus
+import TestSupport
+import Testing
+
+@Suite("Device profiles")
+struct DeviceProfileTests {
+    @Test("every built-in profile is valid and says where it is from", arguments: DeviceProfile.builtInNames)
+    func builtIn(name: String) throws {
+        let profile = try DeviceProfile.load(name, drivers: Drivers.catalogue)
+        #expect(profile.manufacturer != nil && profile.model != nil && profile.document != nil && !profile.name.isEmpty)
+        #expect(profile.points.allSatisfy { $0.isOnBus && $0.name != nil })
+        #expect(try #require(DeviceProfile.builtInText(name)).hasPrefix("# "))
+    }
+
+    @Test("no two points of a built-in profile share a register", arguments: DeviceProfile.builtInNames)
+    func overlaps(name: String) throws {
+        var owners: [String: String] = [:]
+        for point in try DeviceProfile.load(name, drivers: Drivers.catalogue).points {
+            let keys: ModbusPointTable = try #require(point.driver.keys())
+            var place = ModbusPoint(identifier: point.identifier, type: point.type, area: keys.area, address: keys.address)
+            place.length = keys.length ?? 0
+            for register in keys.address..<keys.address + place.quantity {
+                let place = "\(keys.area.rawValue) \(register)"
+                if let other = owners.updateValue(point.identifier, forKey: place) {
+                    Issue.record("\(point.identifier) and \(other) share \(place)")
+                }
+            }
+        }
+    }
+
+    @Test("a profile that is printed decodes to the same", arguments: DeviceProfile.builtInNames)
+    func printed(name: String) throws {
+        let profile = try DeviceProfile.load(name, drivers: Drivers.catalogue)
+        let text = ConfigurationPrinter.file(of: profile)
+        #expect(try DeviceProfile.decode(text: text, file: "printed", drivers: Drivers.catalogue) == profile)
+    }
+
+    private static let profile = """
+        name = "Two values"
+        protocol = "modbus-rtu"
+        [[group]]
+        name = "values"
+        [[point]]
+        identifier = "a"
+        type = "INT"
+        area = "input-register"
+        address = 1
+        [[point]]
+        identifier = "b"
+        type = "INT"
+        area = "input-register"
+        address = 2
+        """
+
+    /// A configuration beside a file own.toml.
+    private func decode(_ text: String, profile: String = DeviceProfileTests.profile) throws -> MartletConfiguration {
+        let folder = TestFolder()
+        folder.write("own.toml", profile)
+        return try MartletConfiguration.decode(text: text, file: folder.path + "/martlet.toml", drivers: Drivers.catalogue)
+    }
+
+    /// The mistakes, with file names instead of paths.
+    private func mistakes(_ text: String, profile: String = DeviceProfileTests.profile) -> [String] {
+        do {
+            _ = try decode(text, profile: profile)
+            return []
+        } catch let error as ConfigurationErrors {
+            return error.errors.map { "\($0.file.split(separator: "/").last ?? ""):\($0.line):\($0.column): \($0.message)" }
+        } catch {
+            return ["\(error)"]
+        }
+    }
+
+    @Test("a product has the points of its profile, replaces some and adds others")
+    func merged() throws {
+        let text = """
+            [[bus]]
+            name = "line"
+            protocol = "modbus-tcp"
+            host = "h"
+            [[product]]
+            key = "p"
+            profile = "own.toml"
+              [[product.group]]
+              name = "values"
+              interval = "5s"
+              [[product.group]]
+              name = "slow"
+              interval = "1h"
+              [[product.point]]
+              identifier = "b"
+              type = "UINT"
+              group = "slow"
+              area = "holding-register"
+              address = 20
+              [[product.point]]
+              identifier = "c"
+              type = "LREAL"
+              expression = "a * 2"
+            [[device]]
+            product = "p"
+            key = "d"
+            bus = "line"
+            """
+        let configuration = try decode(text)
+        let product = try #require(configuration.product(key: "p"))
+        #expect(product.points.map(\.identifier) == ["a", "b", "c"])
+        #expect(product.groups.map(\.name) == ["values", "slow"])
+        #expect(product.points.map { product.group(of: $0)?.interval } == [.seconds(5), .seconds(3600), nil])
+        let place: ModbusPointTable = try #require(product.points[1].driver.keys())
+        #expect(place.area == .holdingRegister && place.address == 20 && product.points[1].type == .uint)
+    }
+
+    @Test("a product with a profile prints as a file that decodes to the same")
+    func printedProduct() throws {
+        let configuration = try decode("[[product]]\nkey = \"p\"\nprofile = \"schneider-iem3155\"\n")
+        #expect(configuration.products[0].points.count > 20)
+        #expect(try decode(ConfigurationPrinter.file(of: configuration)) == configuration)
+    }
+
+    @Test("a mistake in a profile is reported once, at its place in the profile's file")
+    func mistakeInProfile() {
+        let two = "[[product]]\nkey = \"p\"\nprofile = \"own.toml\"\n[[product]]\nkey = \"q\"\nprofile = \"own.toml\"\n"
+        let profile = DeviceProfileTests.profile
+        #expect(mistakes(two, profile: profile + "\naddres = 3") == ["own.toml:15:1: unknown key \"addres\" in [[point]] of a modbus-rtu device; did you mean \"address\"?"])
+        #expect(mistakes(two, profile: profile + "\ngroup = \"valves\"") == ["own.toml:15:9: there is no group \"valves\"; did you mean \"values\"?"])
+        #expect(mistakes(two, profile: "name = \"x\"\n") == ["own.toml:1:1: the file needs the key \"protocol\""])
+        #expect(mistakes(two, profile: "name = \"x\"\nprotocol = \"modbus\"\n") == ["own.toml:2:12: protocol \"modbus\" is not supported (\(Drivers.catalogue.protocolNames.map { "\"\($0)\"" }.joined(separator: ", ")))"])
+    }
+
+    @Test("a profile that is not there is reported where it is named", arguments: [
+        ("eastron-sdm63", "martlet.toml:3:11: there is no profile \"eastron-sdm63\"; did you mean \"eastron-sdm630\"? The path of a file has a \"/\" or ends with \".toml\""),
+        ("none.toml", "martlet.toml:3:11: profile \"none.toml\": the file cannot be opened: No such file or directory"),
+    ])
+    func missing(name: String, expected: String) {
+        #expect(mistakes("[[product]]\nkey = \"p\"\nprofile = \"\(name)\"\n") == [expected])
+    }
+
+    @Test("a point of the product's own needs a group when the profile has several")
+    func groupNeeded() {
+        let point = "[[product.point]]\nidentifier = \"x\"\ntype = \"INT\"\narea = \"coil\"\naddress = 0\n"
+        let text = "[[product]]\nkey = \"p\"\nprofile = \"eastron-sdm630\"\n" + point.replacing("coil", with: "input-register")
+        #expect(mistakes(text) == ["martlet.toml:4:1: point \"x\" needs the key \"group\" as there are 3 groups"])
+    }
+
+    @Test("a key of the product's own point is checked by the profile's protocol")
+    func ownPointChecked() {
+        let text = "[[product]]\nkey = \"p\"\nprofile = \"own.toml\"\n[[product.point]]\nidentifier = \"x\"\ntype = \"INT\"\nadress = 1\n"
+        #expect(mistakes(text).contains("martlet.toml:7:1: unknown key \"adress\" in [[point]] of a modbus-rtu device; did you mean \"address\"?"))
+    }
+}
