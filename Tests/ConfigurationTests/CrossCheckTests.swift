@@ -71,7 +71,7 @@ struct CrossCheckTests {
         ("modbus-rtu", "serial-port = \"/dev/ttyS1\"\ndata-bits = 7", ["m:5:13: data-bits 7 is not supported (8)"]),
         ("modbus-tcp", "host = \"h:502\"", ["m:4:8: host \"h:502\" is not a host name or an IP address (the port has a key of its own)"]),
         ("modbus-tcp", "host = \"2001:db8::1\"", []),
-        ("modbus-ascii", "", ["m:3:12: protocol \"modbus-ascii\" is not supported (\"modbus-tcp\", \"modbus-rtu\", \"modbus-rtu-tcp\")"]),
+        ("modbus-ascii", "", ["m:3:12: protocol \"modbus-ascii\" is not supported (\"modbus-tcp\", \"modbus-rtu\", \"modbus-rtu-tcp\", \"external\")"]),
     ])
     func buses(name: String, lines: String, expected: [String]) {
         #expect(messages(file(point: register, bus: lines, protocol: name)) == expected)

@@ -11,21 +11,26 @@ struct FuzzTests {
     /// Without its profile, which each of some ten thousand readings would decode anew.
     private let fullExample = ConfigurationTests.fullExample.replacing("profile = \"eastron-sdm630\"", with: "")
 
+    /// Of every byte one in so many, from a place that differs from run to run: all of them would take minutes.
+    private let step = 7
+
     @Test("a file cut at any byte is decoded or refused with positions")
     func truncation() {
         let bytes = Array(fullExample.utf8)
-        for count in 0..<bytes.count { check(Array(bytes[..<count]), "cut at \(count)") }
+        for count in stride(from: Int.random(in: 0..<step), to: bytes.count, by: step) {
+            check(Array(bytes[..<count]), "cut at \(count)")
+        }
     }
 
     @Test("a file with any bit flipped is decoded or refused with positions", arguments: [0, 1, 5, 7])
     func bitFlips(bit: Int) {
         let bytes = Array(fullExample.utf8)
         var refused = 0
-        for index in bytes.indices {
+        for index in stride(from: Int.random(in: 0..<step), to: bytes.count, by: step) {
             refused += check(bytes.flipping(bit: 8 * index + bit), "bit \(bit) of byte \(index) flipped") ? 0 : 1
         }
         // The most of the file has a meaning.
-        #expect(refused > bytes.count / 4)
+        #expect(refused > bytes.count / step / 4)
     }
 
     @Test("random bytes are refused with positions")
@@ -59,7 +64,7 @@ struct FuzzTests {
         let values = ["-1", "9223372036854775807", "1.5", "inf", "\"\"", "\"é/+#\"", "true", "[]", "[[1]]", "{ a = 1 }", "12:00:00"]
         for (index, line) in lines.enumerated() {
             guard let equals = line.firstRange(of: " = ") else { continue }
-            for value in values {
+            for value in values.shuffled().prefix(3) {
                 var changed = lines
                 changed[index] = line[..<equals.upperBound] + value
                 check(Array(changed.joined(separator: "\n").utf8), "line \(index + 1) with \(value)")
