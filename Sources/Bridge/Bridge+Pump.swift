@@ -23,8 +23,12 @@ extension Bridge {
         for index in routes.indices { routes[index].pinged(connection.sentPings) }
         var hasSent = true
         while hasSent {
-            hasSent = sendLive(connection, now: now)
-            if sendBackfill(connection, now: now) { hasSent = true }
+            if refusals.isActive {
+                hasSent = sendOne(connection, now: now)
+            } else {
+                hasSent = sendLive(connection, now: now)
+                if sendBackfill(connection, now: now) { hasSent = true }
+            }
             connection.flush()
         }
         confirmByPing(connection)
@@ -63,13 +67,16 @@ extension Bridge {
     }
 
     /// Sends what a lane has; true if it had something.
-    private func send(
-        _ route: Int, _ lane: Int, _ connection: UpstreamConnection<Bridge>, reserve: Int, now: MonotonicTime
+    ///
+    /// - Parameter limit: messages at most.
+    func send(
+        _ route: Int, _ lane: Int, _ connection: UpstreamConnection<Bridge>, reserve: Int, limit: Int = .max, now: MonotonicTime
     ) -> Bool {
-        if let form { return send(route, lane, form, connection, reserve: reserve, now: now) }
+        if let form { return send(route, lane, form, connection, reserve: reserve, limit: limit, now: now) }
         var room = room(reserve: reserve)
         var hasSent = false
-        while connection.isWritable, let publish = routes[route].lanes[lane].next(now: now, room: room) {
+        var left = limit
+        while left > 0, connection.isWritable, let publish = routes[route].lanes[lane].next(now: now, room: room) {
             let message = sentMessage.make(
                 of: publish.message, sequence: publish.sequence, isBackfill: publish.isBackfill,
                 isTimeUncertain: publish.isTimeUncertain, configuration.backfill, canMark: configuration.version == .v5)
@@ -78,6 +85,7 @@ extension Bridge {
                 messageExpiryInterval: publish.messageExpiryInterval,
                 retain: publish.message.retain && isRetainAvailable)
             if publish.packetIdentifier != 0 { room -= 1 }
+            left -= 1
             hasSent = true
             if publish.isBackfill {
                 backfillMeter.sent(messages: 1, bytes: message.byteCount, now: now)
@@ -89,17 +97,19 @@ extension Bridge {
 
     /// Sends what a form makes of what a lane has.
     private func send(
-        _ route: Int, _ lane: Int, _ form: UpstreamForm, _ connection: UpstreamConnection<Bridge>, reserve: Int,
+        _ route: Int, _ lane: Int, _ form: UpstreamForm, _ connection: UpstreamConnection<Bridge>, reserve: Int, limit: Int,
         now: MonotonicTime
     ) -> Bool {
         guard hasFormStarted else { return false }
         let batching = configuration.batching
         var hasSent = false
-        while connection.isWritable {
+        var left = limit
+        while left > 0, connection.isWritable {
+            let maximumCount = min(batching.maximumCount, left)
             let offers = routes[route].lanes[lane].offer(
-                maximumCount: batching.maximumCount, maximumBytes: batching.maximumBytes, now: now)
+                maximumCount: maximumCount, maximumBytes: batching.maximumBytes, now: now)
             guard let first = offers.first else { break }
-            let isFull = offers.count >= batching.maximumCount || routes[route].lanes[lane].isReadingFromDisk
+            let isFull = offers.count >= maximumCount || routes[route].lanes[lane].isReadingFromDisk
             guard isFull || now - first.readyAt >= batching.maximumAge else {
                 lingerUntil = min(lingerUntil ?? .distantFuture, first.readyAt + batching.maximumAge)
                 break
@@ -111,6 +121,7 @@ extension Bridge {
             let limit = min(link?.maximumPacketSize ?? .max, FrameReader.maximumPacketSize)
             guard let made = form.batch(inputs, maximumBytes: limit, now: moment) else { break }
             let count = max(1, min(made.count, offers.count))
+            left -= count
             guard let last = made.publishes.last else {
                 routes[route].lanes[lane].skipOffer(count)
                 hasSent = true
@@ -140,7 +151,9 @@ extension Bridge {
     func upstreamPong() {
         guard let connection else { return }
         let now = environment.monotonicTime()
+        let searched = searched
         for index in routes.indices { routes[index].confirmed(ping: connection.answeredPings, now: now) }
+        if let searched, self.searched == nil { searchAfterAnswer(to: searched) }
     }
 
     // MARK: The cache

@@ -11,6 +11,8 @@ extension Bridge {
         reconnection = Reconnection(
             seed: seed, shortestWait: configuration.reconnectInterval, longestWait: configuration.maximumBackOff)
         upstream = UpstreamState(configuration)
+        // What was refused may have another name now.
+        refusals = RefusalSearch()
         form = configuration.form?.make()
         makeRoutes()
         isSubscribed = false

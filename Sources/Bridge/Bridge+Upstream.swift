@@ -99,6 +99,7 @@ extension Bridge: UpstreamOwner {
             receiveMaximum: Int(packet.properties.receiveMaximum ?? .max),
             maximumPacketSize: packet.properties.maximumPacketSize.map { max(1, Int($0) - reserve) } ?? .max)
         self.link = link
+        refusals.connected()
         backfillMeter = BackfillMeter(configuration.backfill, now: now)
         for index in routes.indices { routes[index].connected(link, now: now) }
         startForm(sessionPresent: packet.sessionPresent)
@@ -179,11 +180,16 @@ extension Bridge: UpstreamOwner {
         if packet.packetIdentifier == Bridge.ownIdentifier { return }
         if formInFlight.remove(packet.packetIdentifier) != nil { return }
         let now = environment.monotonicTime()
+        let searched = searched
         for index in routes.indices {
             guard let answer = routes[index].puback(packet, now: now) else { continue }
             switch answer {
-            case .arrived, .postponed: break
-            case .skipped(let topic): lastSkippedTopic = topic
+            case .arrived:
+                if let searched { searchAfterAnswer(to: searched) }
+            case .postponed: break
+            case .skipped(let topic):
+                lastSkippedTopic = topic
+                if let searched { searchAfterAnswer(to: searched) }
             case .unexpected: counts.unexpectedAcknowledgements &+= 1
             }
             return
@@ -209,7 +215,9 @@ extension Bridge: UpstreamOwner {
     }
 
     func upstreamClosed(_ failure: UpstreamFailure) {
+        let refused = searchAfterEnd(failure, now: environment.monotonicTime())
         connectionLost()
+        if let refused { skip(refused) }
         guard !isStopped, !triesWithoutBridgeBit(after: failure) else { return }
         // Each is said once, then quietly until there is a connection again.
         let level: Logger.Level = upstream.isNew(failure) ? .warning : .debug

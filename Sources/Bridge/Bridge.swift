@@ -42,6 +42,8 @@ public final class Bridge {
     /// What CONNACK said of the connection.
     var link: BridgeLane.Link?
     var backfillMeter = BackfillMeter()
+    /// Looks for messages over which the upstream ends the connection.
+    var refusals = RefusalSearch()
     var sentMessage = SentMessage()
     var timeCorrection = TimeCorrection()
     /// Pumps again before anything happens: a rate allows more by then, or a batch has waited long enough.

@@ -54,6 +54,7 @@ extension BridgeLane {
             buffer[index].followers = 0
         }
         cursor = 0
+        withheld = Withheld()
         inFlight = 0
         unconfirmed = 0
         nextPing = 1
@@ -67,7 +68,7 @@ extension BridgeLane {
         // Identifiers must not wrap around onto one that is still in use.
         while cursor < min(buffer.count, BridgeLane.identifierCount) {
             let index = cursor
-            guard buffer[index].state == .waiting else {
+            guard buffer[index].state == .waiting, !withheld.holds(buffer[index]) else {
                 cursor += 1
                 continue
             }
@@ -248,6 +249,40 @@ extension BridgeLane {
         if buffer.isEmpty { bufferedThrough = max(bufferedThrough, min(sequence, committedThrough)) }
     }
 
+    // MARK: One message among others
+
+    /// What a lane passes over for now.
+    struct Withheld {
+        var sequences: Set<Int64> = []
+        var topics: Set<String> = []
+
+        @inline(__always)
+        func holds(_ entry: Entry) -> Bool {
+            if sequences.isEmpty, topics.isEmpty { return false }
+            return sequences.contains(entry.sequence) || !topics.isEmpty && topics.contains(entry.message.topic)
+        }
+    }
+
+    /// Only what is given here is passed over, until the connection ends.
+    mutating func withhold(_ withheld: Withheld) {
+        self.withheld = withheld
+        cursor = 0
+    }
+
+    /// The oldest message that was sent on this connection and is not acknowledged.
+    var oldestUnacknowledged: (sequence: Int64, topic: String)? {
+        guard inFlight > 0 || unconfirmed > 0 else { return nil }
+        return buffer.first { $0.state == .sent || $0.state == .unconfirmed }.map { ($0.sequence, $0.message.topic) }
+    }
+
+    /// Skips a message that the upstream will not take; false if it is not there to be sent.
+    mutating func refuse(_ sequence: Int64) -> Bool {
+        guard let index = buffer.firstIndex(where: { $0.sequence == sequence && $0.state == .waiting }) else { return false }
+        statistics.refused &+= 1
+        finish(index...index)
+        return true
+    }
+
     /// Forgets the entries at the front that are over.
     private mutating func forgetDone() {
         while let first = buffer.first, first.isOver {
@@ -277,13 +312,13 @@ extension BridgeLane {
     public mutating func offer(maximumCount: Int, maximumBytes: Int, now: MonotonicTime) -> [Offer] {
         guard link != nil, slot != nil, now >= pausedUntil else { return [] }
         let end = min(buffer.count, BridgeLane.identifierCount)
-        while cursor < end, buffer[cursor].state != .waiting { cursor += 1 }
+        while cursor < end, buffer[cursor].state != .waiting || withheld.holds(buffer[cursor]) { cursor += 1 }
         while cursor < min(buffer.count, BridgeLane.identifierCount), skipExpired(cursor, now: now) {}
         var offers: [Offer] = []
         var bytes = 0
         for index in cursor..<max(cursor, min(buffer.count, BridgeLane.identifierCount)) {
             let entry = buffer[index]
-            guard entry.state == .waiting, offers.count < maximumCount else { break }
+            guard entry.state == .waiting, !withheld.holds(entry), offers.count < maximumCount else { break }
             bytes += entry.message.byteCount
             let isBackfill = entry.sequence <= backfillThrough
             if let first = offers.first, first.isBackfill != isBackfill || bytes > maximumBytes { break }

@@ -137,8 +137,10 @@ public struct BridgeLane {
 
     // Towards the upstream
     var link: Link?
-    /// Index in the buffer before which nothing is waiting.
+    /// Index in the buffer before which nothing is waiting, but for what is withheld.
     var cursor = 0
+    /// What is passed over although its turn has come.
+    var withheld = Withheld()
     var inFlight = 0
     /// Entries that wait for a ping.
     var unconfirmed = 0

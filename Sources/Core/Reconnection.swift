@@ -62,6 +62,9 @@ public struct Reconnection: Sendable {
     /// The attempt failed, or the connection ended, and there is another place to try at once.
     public mutating func retry(now: MonotonicTime) { state = .connecting(since: now) }
 
+    /// The other end has shown that it works: the waits begin anew.
+    public mutating func startOver() { failures = 0 }
+
     /// Whether the present connection has lasted long enough to count as a good one.
     public func isProven(now: MonotonicTime) -> Bool {
         if case .connected(let since) = state { now - since >= Reconnection.provenAfter } else { false }
