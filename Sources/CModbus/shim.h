@@ -30,6 +30,8 @@ static inline int cmodbus_is_bad_frame(int result) {
     return code == MODBUS_ENOBASE || (code >= EMBBADCRC && code <= EMBBADSLAVE);
 }
 
+static inline int cmodbus_is_wrong_check_sum(int result) { return -result == EMBBADCRC; }
+
 static inline const char *cmodbus_message(int result) { return modbus_strerror(-result); }
 
 static inline int cmodbus_set_unit_identifier(modbus_t *context, int unit) {

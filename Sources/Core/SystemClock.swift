@@ -15,4 +15,17 @@ public enum SystemClock {
         clock_gettime(CLOCK_REALTIME, &time)
         return Timestamp(milliseconds: Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000)
     }
+
+    /// Blocks the calling thread until a moment of ``monotonic()``: for threads that own a line, and commands.
+    public static func sleep(until end: MonotonicTime) {
+        while true {
+            let left = (end - monotonic()).wholeNanoseconds
+            guard left > 0 else { return }
+            var pause = timespec(tv_sec: Int(left / 1_000_000_000), tv_nsec: Int(left % 1_000_000_000))
+            nanosleep(&pause, nil)
+        }
+    }
+
+    /// Blocks the calling thread.
+    public static func sleep(for duration: Duration) { sleep(until: monotonic() + duration) }
 }

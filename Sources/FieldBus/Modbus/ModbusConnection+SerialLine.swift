@@ -23,16 +23,7 @@ extension ModbusConnection {
             }
         }
         if discard(waiting: .zero) { drain(timing) }
-        sleep(until: lastActivity + timing.silence)
-    }
-
-    func sleep(until ready: MonotonicTime) {
-        var now = SystemClock.monotonic()
-        while now < ready {
-            var pause = timespec(tv_sec: 0, tv_nsec: Int(clamping: min(999_999_999, (ready - now).wholeNanoseconds)))
-            nanosleep(&pause, nil)
-            now = SystemClock.monotonic()
-        }
+        SystemClock.sleep(until: lastActivity + timing.silence)
     }
 
     /// Throws away what comes until the line has been silent for 3.5 characters, two longest frames at most.

@@ -160,7 +160,7 @@ public struct ModbusConnection: ~Copyable {
             limit += timing.duration(ofCharacters: bytesOnLine)
             awaitSilence(timing, before: request, timeout: limit)
         }
-        if pause > .zero { sleep(until: lastActivity + pause) }
+        if pause > .zero { SystemClock.sleep(until: lastActivity + pause) }
         _ = cmodbus_set_unit_identifier(context, Int32(clamping: request.unitIdentifier))
         _ = cmodbus_set_response_timeout(context, max(1000, limit.wholeNanoseconds / 1000))
         _ = tap?.takeFrames()
@@ -193,7 +193,17 @@ public struct ModbusConnection: ~Copyable {
             return .timeout
         }
         if cmodbus_is_bad_frame(result) != 0 {
-            if let timing { drain(timing) } else { close() }
+            if let timing {
+                // A wrong check sum is that of the answer, since the unit identifier was right. Whatever else came was not
+                // the answer, which may be on its way.
+                if cmodbus_is_wrong_check_sum(result) == 0 {
+                    let limit = timeout + timing.duration(ofCharacters: 512)
+                    owed[request.unitIdentifier] = (request, lastRequest + limit + timeout)
+                }
+                drain(timing)
+            } else {
+                close()
+            }
             return .badFrame(message)
         }
         close()
@@ -240,7 +250,6 @@ public struct ModbusConnection: ~Copyable {
         }
         isOpen = true
         opens += 1
-        owed.removeAll()
     }
 
     /// Moves a descriptor to the low one.
@@ -295,7 +304,6 @@ public struct ModbusConnection: ~Copyable {
     public mutating func close() {
         guard isOpen else { return }
         isOpen = false
-        owed.removeAll()
         removeTap()
         modbus_set_socket(context, -1)
         let null = Glibc.open("/dev/null", O_RDWR | O_CLOEXEC)

@@ -51,7 +51,7 @@ struct ModbusReadCommand: ParsableCommand {
             }
             left -= 1
             guard left > 0, let interval else { return }
-            Pause.sleep(interval.duration)
+            SystemClock.sleep(for: interval.duration)
         }
     }
 

@@ -42,7 +42,7 @@ struct ModbusTraceCommand: ParsableCommand {
                 if case .openFailed(let detail) = error { Console.error("martlet: \(detail)") }
             }
             left -= 1
-            if left > 0 { Pause.sleep(interval.duration) }
+            if left > 0 { SystemClock.sleep(for: interval.duration) }
         }
     }
 }

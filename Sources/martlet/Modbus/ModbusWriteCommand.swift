@@ -97,7 +97,7 @@ struct ModbusWriteCommand: ParsableCommand {
         }
         if connection.isBroadcast(unit.unit) {
             // Whoever uses the line next leaves the devices the time as well.
-            Pause.sleep(ModbusConnection.turnaroundDelay)
+            SystemClock.sleep(for: ModbusConnection.turnaroundDelay)
             Console.print("sent to all units")
         } else if case .writeAndRead(_, let from, let quantity) = work {
             for (index, register) in connection.registers(quantity).enumerated() { Console.print("\(from + index)\t\(register)") }

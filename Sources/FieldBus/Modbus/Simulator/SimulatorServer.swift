@@ -94,11 +94,7 @@ final class SimulatorServer: @unchecked Sendable {
         guard count > 0 else { return false }
         while let request = clients[index].reader.next() {
             guard let answer = answer(request) else { continue }
-            if delay > .zero {
-                var pause = timespec(
-                    tv_sec: Int(delay.wholeNanoseconds / 1_000_000_000), tv_nsec: Int(delay.wholeNanoseconds % 1_000_000_000))
-                nanosleep(&pause, nil)
-            }
+            if delay > .zero { SystemClock.sleep(for: delay) }
             guard write(descriptor, answer, answer.count) == answer.count else { return false }
         }
         return !clients[index].reader.isBroken

@@ -62,8 +62,7 @@ final class LineTap: Sendable {
     func awaitSent() {
         let end = SystemClock.monotonic() + .milliseconds(100)
         while frames.withLock({ !$0.contains { $0.direction == .sent } }), SystemClock.monotonic() < end {
-            var pause = timespec(tv_sec: 0, tv_nsec: 200_000)
-            nanosleep(&pause, nil)
+            SystemClock.sleep(for: .microseconds(200))
         }
     }
 
