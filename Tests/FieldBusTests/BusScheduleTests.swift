@@ -314,3 +314,44 @@ struct BusScheduleTests {
         for device in 0..<count { #expect((bus.answers[device]?.count ?? 0) > (before[device] ?? 0), "seed \(seed)") }
     }
 }
+
+struct BusPhaseTests {
+    /// When the polls of one group begin, if each takes no time.
+    func polls(phase: Double, count: Int) -> [Duration] {
+        let start = MonotonicTime(nanoseconds: 5_000_000_000)
+        var schedule = BusSchedule(
+            devices: [BusSchedule.Device(intervals: [.milliseconds(100)], probeCost: .milliseconds(10), retries: 0)],
+            maxBackOff: .seconds(1), start: start)
+        schedule.begin(at: start, phase: phase)
+        var now = start
+        var times: [Duration] = []
+        while times.count < count {
+            switch schedule.next(now: now) {
+            case .poll(let device, let group):
+                times.append(now - start)
+                schedule.answered(device: device, group: group, finished: true)
+            case .wait(let until): now = until
+            case .probe: return []
+            }
+        }
+        #expect(schedule.overruns == 0)
+        return times
+    }
+
+    @Test("a bus begins at once and goes on with its own phase")
+    func phases() {
+        #expect(polls(phase: 1, count: 3) == [.zero, .milliseconds(100), .milliseconds(200)])
+        #expect(polls(phase: 0.25, count: 3) == [.zero, .milliseconds(25), .milliseconds(125)])
+        #expect(polls(phase: 0, count: 3).dropFirst(2) == [.milliseconds(100) + .nanoseconds(1)])
+    }
+
+    @Test("the phases of a hundred buses lie all over the interval")
+    func spread() {
+        let phases = (1...100).map { BusSchedule.phase("b\($0)") }
+        #expect(phases.allSatisfy { $0 > 0 && $0 <= 1 })
+        for tenth in 0..<10 {
+            let count = phases.count { Int($0 * 10) == tenth }
+            #expect((2...22).contains(count), "\(tenth): \(count)")
+        }
+    }
+}

@@ -60,7 +60,7 @@ public actor ModbusDriver: FieldBusDriver {
     ) async {
         self.deliver = deliver
         self.events = events
-        schedule.begin(at: SystemClock.monotonic())
+        schedule.begin(at: SystemClock.monotonic(), phase: BusSchedule.phase(name))
         while !Task.isCancelled {
             let now = SystemClock.monotonic()
             switch schedule.next(now: now) {

@@ -2,7 +2,7 @@ public import Core
 
 // Which request a bus makes next. Knows devices, their polling groups and time; knows nothing of the protocol.
 //
-// Groups lie on a fixed grid: a group with interval i is due at start, start + i, start + 2i… however late a poll was. A
+// Groups lie on a fixed grid: a group with interval i is due at p, p + i, p + 2i… however late a poll was, and once at the start. A
 // poll that starts more than an interval late leaves out the slots that have passed and counts them as overruns; nothing
 // piles up. Of several groups that are due, the one that has waited longest for a request goes next, request by request,
 // so that a long slow group does not hold up a short fast one.
@@ -125,9 +125,27 @@ public struct BusSchedule: ~Copyable {
         }
     }
 
-    /// Moves the first slot of every group to `start`.
-    public mutating func begin(at start: MonotonicTime) {
-        for index in groups.indices { groups[index].due = start }
+    /// Has every group begin at `start` and go on with a grid of its own phase.
+    ///
+    /// - Parameter phase: which part of each interval after `start` the grid lies, more than 0, at most 1. Buses with different
+    ///   ones do not all ask at the same moment.
+    public mutating func begin(at start: MonotonicTime, phase: Double = 1) {
+        for index in groups.indices {
+            let interval = groups[index].interval
+            let offset = min(max(Int64(phase * Double(interval)), 1), interval)
+            // The slot before the first of the grid: due already, and not missed yet.
+            groups[index].due = start + .nanoseconds(offset - interval)
+        }
+    }
+
+    /// The phase of a bus, from its name.
+    public static func phase(_ name: String) -> Double {
+        // FNV-1a, and then a mix, because names differ in their last letter.
+        var hash = name.utf8.reduce(0xCBF2_9CE4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
+        hash ^= hash >> 33
+        hash = hash &* 0xFF51_AFD7_ED55_8CCD
+        hash ^= hash >> 33
+        return Double((hash >> 11) + 1) / Double(1 << 53 as UInt64)
     }
 
     /// The next step. After `.poll` the caller reports ``answered(device:group:finished:)`` or
