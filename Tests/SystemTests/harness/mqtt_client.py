@@ -128,6 +128,10 @@ class Client:
         assert self.connect_reason.value == expected, f"CONNECT was answered by {self.connect_reason}"
         return self
 
+    @property
+    def socket(self):
+        return self._paho.socket()
+
     def disconnect(self, reason=None, disconnect_properties=None):
         """A DISCONNECT, so that the broker does not publish the will."""
         self._paho.disconnect(reason, disconnect_properties)
