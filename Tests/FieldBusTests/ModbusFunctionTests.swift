@@ -186,8 +186,13 @@ struct ModbusFunctionTests {
                 break
             }
         }
-        let second = try ModbusSimulator(.tcp(address: "127.0.0.1", port: port, framing: .rtu), units: [1: Self.unit()])
-        defer { second.stop() }
+        // The first closes its port soon, not at once.
+        var second: ModbusSimulator?
+        let deadline = SystemClock.monotonic() + .seconds(20)
+        while second == nil, SystemClock.monotonic() < deadline {
+            second = try? ModbusSimulator(.tcp(address: "127.0.0.1", port: port, framing: .rtu), units: [1: Self.unit()])
+        }
+        defer { second?.stop() }
         try connection.read(.holdingRegister, unit: 1, startingAddress: 8, quantity: 1, timeout: Self.timeout)
         #expect(connection.registers(1)[0] == 8)
     }
