@@ -1,8 +1,10 @@
-/// What a board is: for now its storage. A TOML file, one of the built-in ones or the user's own.
+/// What a board is: its storage, its serial ports and its GPIO lines. A TOML file, one of the built-in ones or the user's own.
 public struct BoardProfile: Sendable, Equatable {
     /// For people.
     public var name = ""
     public var storage = Storage()
+    public var serialPorts: [SerialPort] = []
+    public var gpioLines: [GPIOLine] = []
     public package(set) var source = TableSource()
 
     public init() {}
@@ -41,6 +43,17 @@ extension BoardProfile: ConfigurationTable {
     package static let schema = Schema<Self>("The profile of a board.") {
         Key("name", \.name, .label, .required, help: "The board, for people.")
         Subtable("storage", \.storage)
+        Subtable("serial-port", \.serialPorts, limit: 64)
+        Subtable("gpio-line", \.gpioLines, limit: 1024)
+    } check: { board, findings in
+        var names: Set<String> = []
+        for port in board.serialPorts where !names.insert(port.name).inserted {
+            findings.report(port.source["name"], "there is a serial-port \(port.name.quotedForMessage) already")
+        }
+        names = []
+        for line in board.gpioLines where !names.insert(line.name).inserted {
+            findings.report(line.source["name"], "there is a gpio-line \(line.name.quotedForMessage) already")
+        }
     }
 }
 

@@ -75,6 +75,8 @@ public enum QualityReason: String, Sendable, Hashable, CaseIterable {
     case badResponse = "bad-response"
     /// The value does not fit the point's type or range (NaN, text that is not UTF-8, overflow after scaling).
     case outOfRange = "out-of-range"
+    /// Pulses came faster than they could be counted, or while nobody counted.
+    case edgesLost = "edges-lost"
     /// There has been no new value for longer than the point allows; this is the last one.
     case stale = "stale"
     /// The expression of a calculated point has no value.

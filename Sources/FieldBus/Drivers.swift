@@ -6,6 +6,9 @@ package enum Drivers {
         ModbusTCP.self,
         ModbusRTU.self,
         ModbusRTUOverTCP.self,
+        GPIOLines.self,
+        SerialText.self,
+        SystemPoints.self,
         External.self,
     ]
 

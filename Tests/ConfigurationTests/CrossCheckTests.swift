@@ -1,4 +1,5 @@
 import Configuration
+import FieldBus
 import Testing
 
 /// What keys and tables say about each other.
@@ -66,12 +67,12 @@ struct CrossCheckTests {
     @Test("a bus has the keys of its protocol", arguments: [
         ("modbus-tcp", "", ["m:1:1: [[bus]] with protocol \"modbus-tcp\" needs the key \"host\""]),
         ("modbus-rtu", "", ["m:1:1: [[bus]] with protocol \"modbus-rtu\" needs the key \"serial-port\""]),
-        ("modbus-tcp", "host = \"h\"\nparity = \"odd\"", ["m:5:10: parity has a meaning only when protocol is \"modbus-rtu\""]),
-        ("modbus-rtu", "serial-port = \"/dev/ttyS1\"\nport = 502", ["m:5:8: port has a meaning only when protocol is \"modbus-tcp\" or \"modbus-rtu-tcp\""]),
+        ("modbus-tcp", "host = \"h\"\nparity = \"odd\"", ["m:5:10: parity has a meaning only when protocol is \"modbus-rtu\" or \"serial-text\""]),
+        ("modbus-rtu", "serial-port = \"/dev/ttyS1\"\nport = 502", ["m:5:8: port has a meaning only when protocol is \"modbus-tcp\" or \"modbus-rtu-tcp\" or \"serial-text\""]),
         ("modbus-rtu", "serial-port = \"/dev/ttyS1\"\ndata-bits = 7", ["m:5:13: data-bits 7 is not supported (8)"]),
         ("modbus-tcp", "host = \"h:502\"", ["m:4:8: host \"h:502\" is not a host name or an IP address (the port has a key of its own)"]),
         ("modbus-tcp", "host = \"2001:db8::1\"", []),
-        ("modbus-ascii", "", ["m:3:12: protocol \"modbus-ascii\" is not supported (\"modbus-tcp\", \"modbus-rtu\", \"modbus-rtu-tcp\", \"external\")"]),
+        ("modbus-ascii", "", ["m:3:12: protocol \"modbus-ascii\" is not supported (\(Drivers.catalogue.protocolNames.map { "\"\($0)\"" }.joined(separator: ", ")))"]),
     ])
     func buses(name: String, lines: String, expected: [String]) {
         #expect(messages(file(point: register, bus: lines, protocol: name)) == expected)

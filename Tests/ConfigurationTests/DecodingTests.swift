@@ -51,7 +51,7 @@ struct DecodingTests {
         let rtu = try #require(configuration.bus(name: "line-2"))
         let line: ModbusRTU.BusTable = try #require(rtu.driver.keys())
         #expect(rtu.protocol == "modbus-rtu" && line.serialPort == "/dev/ttyS1" && line.baudRate == 19_200)
-        #expect(configuration.devices.map(\.identifier.description) == ["weather/w1", "meter/m1", "meter/m2", "tracker/t1"])
+        #expect(configuration.devices.map(\.identifier.description) == ["weather/w1", "meter/m1", "meter/m2", "tracker/t1", "cabinet/c1", "scale/s1", "box/b1"])
         #expect(configuration.devices[1].driver.keys(as: ModbusDeviceTable.self)?.timeout == .seconds(2))
         #expect(configuration.rules[0].sql.hasPrefix("SELECT measurepoints.temp AS t\nFROM"))
         #expect(configuration.rules[0].qos == .atLeastOnce)

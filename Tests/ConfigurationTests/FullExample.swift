@@ -248,6 +248,95 @@ let fullExample = #"""
     product = "tracker"
     key = "t1"
 
+    [[bus]]
+    name = "lines"
+    protocol = "gpio"
+    [[product]]
+    key = "cabinet"
+    group = [{name = "all"}]
+      [[product.point]]
+      identifier = "water"
+      type = "ULINT"
+      line = "gpiochip0:22"
+      use = "pulse-count"
+      edges = "falling"
+      bias = "pull-up"
+      active-low = true
+      debounce = "5ms"
+      [[product.point]]
+      identifier = "siren"
+      type = "BOOL"
+      line = "DO1"
+      use = "output"
+      drive = "open-drain"
+      initial = true
+      at-exit = "off"
+      writable = true
+    [[device]]
+    product = "cabinet"
+    key = "c1"
+    bus = "lines"
+
+    [[bus]]
+    name = "scale"
+    protocol = "serial-text"
+    serial-port = "RS485-1"
+    framing = "delimiter"
+    delimiter = "\r"
+    start = '\x02'
+    max-length = 80
+    pattern = "^.(?<weight>[0-9.]+)"
+    separator = ";"
+    request = "W\r"
+    request-interval = "2s"
+    [[bus]]
+    name = "reader"
+    protocol = "serial-text"
+    host = "192.0.2.12"
+    framing = "length-field"
+    length-offset = 2
+    length-width = 2
+    length-order = "little"
+    length-adjustment = 4
+    [[bus]]
+    name = "counter"
+    protocol = "serial-text"
+    host = "192.0.2.13"
+    framing = "silence"
+    silence = "50ms"
+    [[product]]
+    key = "scale"
+    group = [{name = "all"}]
+      [[product.point]]
+      identifier = "weight"
+      type = "LREAL"
+      field = "group:weight"
+      [[product.point]]
+      identifier = "tare"
+      type = "LREAL"
+      send = "T{value:.1}\r"
+      writable = true
+    [[device]]
+    product = "scale"
+    key = "s1"
+    bus = "scale"
+
+    [[bus]]
+    name = "box"
+    protocol = "system"
+    root = "/host"
+    [[product]]
+    key = "box"
+    group = [{name = "all"}]
+      [[product.point]]
+      identifier = "temperature"
+      type = "REAL"
+      source = "cpu-temperature"
+    [[device]]
+    product = "box"
+    key = "b1"
+    bus = "box"
+
     [[rule]]
     name = "hot"
     sql = '''

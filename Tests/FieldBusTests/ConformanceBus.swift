@@ -20,6 +20,13 @@ enum ConformanceBus {
                     ("c", "BOOL", "address = \"c\"\nwritable = true"), ("d", "STRING", "address = \"d\""),
                     ("e", "UDINT", "address = \"e\"\nscale = 0.5\nwritable = true"),
                 ])
+        case "serial-text":
+            text = file(
+                protocolName, "serial-port = \"/dev/null\"",
+                points: [
+                    ("a", "INT", "field = \"column:1\""), ("b", "REAL", "field = \"column:2\""), ("c", "BOOL", "field = \"column:3\""),
+                    ("d", "STRING", "field = \"column:4\""), ("e", "ULINT", "field = \"column:5\""),
+                ])
         default: return nil
         }
         guard let configuration = try? MartletConfiguration.decode(text: text, file: "conformance", drivers: Drivers.catalogue),

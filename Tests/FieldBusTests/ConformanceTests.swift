@@ -10,8 +10,8 @@ import TestSupport
 
 @Suite("Every driver keeps the contract", .serialized)
 struct ConformanceTests {
-    /// Those whose devices can be simulated in this process.
-    static let drivers = Drivers.catalogue.protocolNames
+    /// All but those whose points are this machine's own, so that no device of theirs falls silent for itself.
+    static let drivers = Drivers.catalogue.protocolNames.filter { $0 != "gpio" && $0 != "system" }
 
     /// A line with two devices and, as far as the driver has them, points of each type, one that can be written among them.
     private static func description(_ driver: any Driver.Type) throws -> BusDescription {
@@ -129,7 +129,7 @@ struct ConformanceTests {
         }
     }
 
-    @Test("its examples are a valid file that gives the same tables again", arguments: drivers)
+    @Test("its examples are a valid file that gives the same tables again", arguments: Drivers.catalogue.protocolNames)
     func examples(name: String) throws {
         let examples = try #require(Drivers.driver(name)).examples
         #expect(examples.buses.allSatisfy { $0.protocol == name } && !examples.buses.isEmpty)

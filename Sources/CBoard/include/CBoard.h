@@ -8,7 +8,6 @@
 
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/types.h>
 
 // MARK: Serial ports (ioctl_tty(2), termios2 for any baud rate)
 
@@ -167,6 +166,6 @@ int martlet_serial_pair(int *far_end, char *path, size_t size);
 /// other descriptor but standard error, in `directory` unless that is NULL.
 ///
 /// @param arguments ends with NULL; the first is the program.
-int martlet_spawn(pid_t *process, char *const arguments[], const char *directory, int streams);
+int martlet_spawn(int *process, char *const arguments[], const char *directory, int streams);
 
 #endif

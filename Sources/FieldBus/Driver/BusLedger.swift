@@ -1,6 +1,6 @@
 import Core
 
-/// What a driver whose devices cannot fall silent one by one, because they are this machine or one line, keeps for its status.
+/// What a driver without a ``BusSchedule`` keeps for its status and its reports.
 struct BusLedger {
     struct Device {
         let identifier: DeviceIdentifier
@@ -10,6 +10,8 @@ struct BusLedger {
         var requests: UInt64 = 0
         var errors: UInt64 = 0
         var badPoints = 0
+        /// Points that were read one by one, with the reason why they have no value.
+        var points: [String: QualityReason?] = [:]
     }
 
     let name: String
@@ -48,6 +50,36 @@ struct BusLedger {
         devices[device].errors += 1
         defer { devices[device].quality = .bad(reason) }
         return devices[device].quality == .bad(reason) ? nil : .deviceBad(devices[device].identifier, reason, detail: detail)
+    }
+
+    /// Counts a reading of points that may fail one by one. A device is bad when none of them has a value.
+    ///
+    /// - Parameter detail: why points have no value, for a person.
+    /// - Returns: what is to be reported, because it is new.
+    mutating func take(_ device: Int, _ samples: [Sample], detail: String) -> [BusEvent] {
+        var entry = devices[device]
+        var newlyBad: [QualityReason: [String]] = [:]
+        for sample in samples {
+            var reason: QualityReason?
+            if case .bad(let why) = sample.quality { reason = why }
+            if let reason, entry.points[sample.point] != .some(reason) { newlyBad[reason, default: []].append(sample.point) }
+            entry.points[sample.point] = .some(reason)
+        }
+        devices[device].points = entry.points
+        let reasons = entry.points.values.compactMap(\.self)
+        if let first = reasons.first, reasons.count == entry.points.count {
+            self.samples += UInt64(samples.count)
+            devices[device].requests += 1
+            devices[device].badPoints = reasons.count
+            let event = failed(device, reasons.allSatisfy { $0 == first } ? first : .deviceFailure, detail: detail)
+            return [event].compactMap(\.self)
+        }
+        let time = samples.map(\.time).max() ?? Timestamp(milliseconds: 0)
+        let event = answered(device, samples: samples, badPoints: reasons.count, wall: time)
+        return [event].compactMap(\.self)
+            + newlyBad.sorted { $0.key.rawValue < $1.key.rawValue }.map {
+                .pointsBad(entry.identifier, points: $0.value.sorted(), $0.key)
+            }
     }
 
     func status(now: MonotonicTime) -> BusStatus {

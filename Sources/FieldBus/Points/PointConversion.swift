@@ -147,7 +147,7 @@ extension Value {
         }
     }
 
-    fileprivate var digits: String {
+    var digits: String {
         switch self {
         case .bool(let value): "\(value)"
         case .int(let value): "\(value)"

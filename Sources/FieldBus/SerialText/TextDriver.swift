@@ -1,0 +1,251 @@
+public import Core
+import Glibc
+import Synchronization
+
+/// Listens to a line and finds points in its frames. The driver's thread waits for bytes in poll(); a write ends that wait.
+///
+/// A line that is gone, because an adapter was pulled out or the other side closed the connection, is opened again by its
+/// name: at once, then after waits that double.
+public actor TextDriver: FieldBusDriver {
+    /// How many calls of ``write(device:values:)`` may wait; more are refused as busy.
+    public static let maxPendingWrites = 64
+    /// The longest wait for bytes, after which the status can be asked.
+    private static let longestWait = Duration.milliseconds(100)
+    private static let firstBackOff = Duration.milliseconds(500)
+    /// How long a connection may take, and bytes to leave.
+    private static let patience = Duration.seconds(2)
+
+    private nonisolated let executor: ThreadExecutor
+    public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
+    public nonisolated let name: String
+    private let bus: TextBus
+    private nonisolated let wakeUp: WakeUp
+    private nonisolated let pendingWrites = Atomic<Int>(0)
+    private var stream: (any TextStream)?
+    private var framer: Framer
+    private var ledger: BusLedger
+    /// nil until the line was opened, or could not be, for the first time.
+    private var lineIsUp: Bool?
+    private var openAt = MonotonicTime.zero
+    private var backOff = TextDriver.firstBackOff
+    private var requestAt = MonotonicTime.zero
+    /// By device, when it counts as silent.
+    private var silentAt: [MonotonicTime]
+
+    /// Opens nothing.
+    public init(bus: TextBus) throws(FieldBusError) {
+        name = bus.name
+        self.bus = bus
+        wakeUp = try WakeUp()
+        framer = bus.framer
+        silentAt = bus.devices.map { _ in .distantFuture }
+        ledger = BusLedger(
+            name: bus.name, protocolName: SerialText.protocolName, devices: bus.deviceIdentifiers, made: SystemClock.monotonic())
+        executor = ThreadExecutor(name: bus.name)
+    }
+
+    public func run(
+        deliver: @escaping @Sendable (DeviceReading) -> Void, events: @escaping @Sendable (BusEvent) -> Void
+    ) async {
+        openAt = .zero
+        while !Task.isCancelled {
+            let now = SystemClock.monotonic()
+            if stream == nil, now >= openAt { open(deliver, events) }
+            receive(deliver, events)
+            if let frame = framer.settle(now: SystemClock.monotonic()) { take(frame, deliver, events) }
+            request(deliver, events)
+            noteSilence(deliver, events)
+            wait()
+            await Task.yield()
+        }
+        stream = nil
+        ledger.isOpen = false
+        lineIsUp = nil
+    }
+
+    public nonisolated func write(device: DeviceIdentifier, values: [PointValue]) async -> [WriteResult] {
+        let waiting = pendingWrites.add(1, ordering: .sequentiallyConsistent).newValue
+        defer { pendingWrites.subtract(1, ordering: .sequentiallyConsistent) }
+        guard waiting <= Self.maxPendingWrites else { return values.map { WriteResult(point: $0.point, outcome: .busy) } }
+        wakeUp.signal()
+        return await performWrite(device: device, values: values)
+    }
+
+    public func status() -> BusStatus { ledger.status(now: SystemClock.monotonic()) }
+
+    // MARK: The line
+
+    private func open(_ deliver: @Sendable (DeviceReading) -> Void, _ events: @Sendable (BusEvent) -> Void) {
+        do throws(FieldBusError) {
+            switch bus.transport {
+            case .serial(let line): stream = try SerialStream(line)
+            case .tcp(let host, let port): stream = try TCPStream(host: host, port: port, timeout: Self.patience)
+            }
+        } catch {
+            lose("\(error)", deliver, events)
+            return
+        }
+        let now = SystemClock.monotonic()
+        framer.reset()
+        requestAt = now
+        for device in silentAt.indices { silentAt[device] = now + bus.timeout }
+        ledger.isOpen = true
+        ledger.opens += 1
+        lineIsUp = true
+        events(.opened)
+    }
+
+    /// The line is gone, or could not be opened.
+    private func lose(_ detail: String, _ deliver: @Sendable (DeviceReading) -> Void, _ events: @Sendable (BusEvent) -> Void) {
+        stream = nil
+        ledger.isOpen = false
+        openAt = SystemClock.monotonic() + backOff
+        backOff = min(backOff * 2, max(bus.maxBackOff, Self.firstBackOff))
+        guard lineIsUp != false else { return }
+        lineIsUp = false
+        events(.openFailed(detail: detail))
+        for device in bus.devices.indices {
+            silentAt[device] = .distantFuture
+            fail(device, .notConnected, detail, deliver, events)
+        }
+    }
+
+    private func wait() {
+        let now = SystemClock.monotonic()
+        var until = now + Self.longestWait
+        if stream == nil { until = min(until, openAt) }
+        if let deadline = framer.deadline { until = min(until, deadline) }
+        if stream != nil, !bus.request.isEmpty { until = min(until, requestAt) }
+        let left = pendingWrites.load(ordering: .sequentiallyConsistent) > 0 ? .zero : max(.zero, until - now)
+        var entries = [pollfd(fd: wakeUp.descriptor, events: Int16(POLLIN), revents: 0)]
+        if let stream { entries.append(pollfd(fd: stream.descriptor, events: Int16(POLLIN), revents: 0)) }
+        // Rounded up: a wait that ends early would be followed by many without any.
+        poll(&entries, nfds_t(entries.count), Int32(clamping: (left.wholeNanoseconds + 999_999) / 1_000_000))
+        if entries[0].revents != 0 { wakeUp.clear() }
+    }
+
+    private func receive(_ deliver: @Sendable (DeviceReading) -> Void, _ events: @Sendable (BusEvent) -> Void) {
+        guard let stream else { return }
+        let bytes: [UInt8]
+        do throws(FieldBusError) {
+            bytes = try stream.read()
+        } catch {
+            lose("\(error)", deliver, events)
+            return
+        }
+        guard !bytes.isEmpty else { return }
+        backOff = Self.firstBackOff
+        for frame in framer.take(bytes, at: SystemClock.monotonic()) { take(frame, deliver, events) }
+    }
+
+    private func request(_ deliver: @Sendable (DeviceReading) -> Void, _ events: @Sendable (BusEvent) -> Void) {
+        let now = SystemClock.monotonic()
+        guard let stream, !bus.request.isEmpty, now >= requestAt else { return }
+        requestAt = max(requestAt + bus.requestInterval, now)
+        do throws(FieldBusError) {
+            try stream.write(bus.request, deadline: now + Self.patience)
+        } catch {
+            lose("\(error)", deliver, events)
+        }
+    }
+
+    // MARK: Frames
+
+    private func take(_ frame: [UInt8], _ deliver: @Sendable (DeviceReading) -> Void, _ events: @Sendable (BusEvent) -> Void) {
+        let wall = SystemClock.wall()
+        for index in bus.devices.indices {
+            let samples = bus.devices[index].points.compactMap { point -> Sample? in
+                guard let field = point.field else { return nil }
+                switch field.read(frame, as: point.type, separator: bus.separator) {
+                case .absent:
+                    return nil
+                case .invalid(let reason):
+                    return Sample(point: point.identifier, value: nil, quality: .bad(reason), time: wall)
+                case .value(let raw):
+                    let (value, quality) = point.conversion.value(raw)
+                    return Sample(point: point.identifier, value: value, quality: quality, time: wall)
+                }
+            }
+            guard !samples.isEmpty else { continue }
+            silentAt[index] = SystemClock.monotonic() + bus.timeout
+            finish(index, samples, "the frame has no values", deliver, events)
+        }
+    }
+
+    private func noteSilence(_ deliver: @Sendable (DeviceReading) -> Void, _ events: @Sendable (BusEvent) -> Void) {
+        let now = SystemClock.monotonic()
+        for device in silentAt.indices where now >= silentAt[device] {
+            // Said once; the next frame ends it.
+            silentAt[device] = .distantFuture
+            fail(device, .timeout, "no frame with its points in time", deliver, events)
+        }
+    }
+
+    private func fail(
+        _ device: Int, _ reason: QualityReason, _ detail: String, _ deliver: @Sendable (DeviceReading) -> Void,
+        _ events: @Sendable (BusEvent) -> Void
+    ) {
+        let wall = SystemClock.wall()
+        let samples = bus.devices[device].points.filter { $0.field != nil }.map {
+            Sample(point: $0.identifier, value: nil, quality: .bad(reason), time: wall)
+        }
+        if !samples.isEmpty { finish(device, samples, detail, deliver, events) }
+    }
+
+    private func finish(
+        _ device: Int, _ samples: [Sample], _ detail: String, _ deliver: @Sendable (DeviceReading) -> Void,
+        _ events: @Sendable (BusEvent) -> Void
+    ) {
+        for event in ledger.take(device, samples, detail: detail) { events(event) }
+        deliver(DeviceReading(device: bus.devices[device].identifier, samples: samples))
+    }
+
+    // MARK: Writing
+
+    private func performWrite(device: DeviceIdentifier, values: [PointValue]) -> [WriteResult] {
+        let points = bus.devices.first { $0.identifier == device }?.points
+        return values.map { value in
+            guard let points else { return WriteResult(point: value.point, outcome: .unknownDevice) }
+            guard let point = points.first(where: { $0.identifier == value.point }) else {
+                return WriteResult(point: value.point, outcome: .unknownPoint)
+            }
+            return WriteResult(point: value.point, outcome: send(value.value, point))
+        }
+    }
+
+    private func send(_ value: Value, _ point: TextBus.Point) -> WriteOutcome {
+        guard let template = point.send else { return .readOnly }
+        let raw: Value
+        do throws(EncodeFailure) {
+            raw = try point.conversion.raw(value)
+        } catch {
+            return error == .typeMismatch ? .typeMismatch(expected: point.type) : .outOfRange
+        }
+        guard point.type.accepts(raw) else { return .typeMismatch(expected: point.type) }
+        guard let stream else { return .failed(.notConnected) }
+        do throws(FieldBusError) {
+            try stream.write(template.render(raw), deadline: SystemClock.monotonic() + Self.patience)
+            return .written
+        } catch {
+            return .failed(.notConnected)
+        }
+    }
+}
+
+extension PointType {
+    /// Whether a value is of this kind: text, a BOOL, or a number.
+    fileprivate func accepts(_ value: Value) -> Bool {
+        switch value {
+        case .string: self == .string
+        case .bool: self == .bool
+        case .int, .uint: self != .string && self != .bool
+        case .real, .lreal: self == .real || self == .lreal || isIntegerValue(value)
+        }
+    }
+
+    private func isIntegerValue(_ value: Value) -> Bool {
+        guard self != .string, self != .bool, let number = value.number else { return false }
+        return number == number.rounded()
+    }
+}
