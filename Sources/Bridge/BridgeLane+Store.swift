@@ -73,7 +73,8 @@ extension BridgeLane {
     private mutating func buffer(_ message: Message, sequence: Int64, isTimeKnown: Bool, now: MonotonicTime) {
         var entry = Entry(sequence: sequence, message: message, isTimeUncertain: !isTimeKnown)
         entry.bufferedAt = now
-        guard buffer.isEmpty || bufferedBytes + entry.size <= limits.maximumBufferedBytes else { return }
+        let limit = link == nil ? limits.maximumBufferedBytes / 4 : limits.maximumBufferedBytes
+        guard buffer.isEmpty || bufferedBytes + entry.size <= limit else { return }
         buffer.append(entry)
         bufferedBytes += entry.size
         bufferedThrough = sequence

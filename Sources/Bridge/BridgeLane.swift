@@ -24,7 +24,8 @@ public struct BridgeLane {
     public struct Limits: Sendable {
         /// Messages unacknowledged towards the upstream.
         public var maximumInFlight = 100
-        /// Bytes of committed messages held in memory; one message is held even if it is larger.
+        /// Bytes of committed messages held in memory, a quarter of it while there is no connection; one message is held even if
+        /// it is larger.
         public var maximumBufferedBytes = 4 << 20
         /// Bytes of messages that wait for their commit. At half of it QoS 0 messages are refused and counted, at all of it
         /// every message: publishers of QoS 1 and 2 are held back before (``Bridge/isBehind``).

@@ -28,7 +28,8 @@ final class BreakpointCache {
     var journal = JournalPolicy()
     var journalInUse = Database.JournalMode.wal
 
-    static let layout = Database.Layout(pageSize: 1024, cacheBytes: 4 << 20, checkpointBytes: 4 << 20)
+    /// Blocks are written once and read once, so only the pages above them are worth keeping.
+    static let layout = Database.Layout(pageSize: 1024, cacheBytes: 1 << 20, changedBytes: 4 << 20, checkpointBytes: 4 << 20)
     /// What a block's row takes beside its bytes.
     static let rowBytes: Int64 = 48
 

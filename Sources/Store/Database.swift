@@ -10,6 +10,8 @@ final class Database {
         var pageSize: Int
         /// Pages kept in memory, in bytes.
         var cacheBytes: Int
+        /// Changed pages that a transaction may hold beyond that before it has to write some of them, in bytes.
+        var changedBytes: Int
         /// The WAL is carried over into the file when it holds this many bytes.
         var checkpointBytes: Int
     }
@@ -51,6 +53,7 @@ final class Database {
         try execute("PRAGMA trusted_schema = OFF")
         try execute("PRAGMA temp_store = MEMORY")
         try execute("PRAGMA cache_size = -\(max(1, layout.cacheBytes >> 10))")
+        try execute("PRAGMA cache_spill = \(max(1, layout.changedBytes / layout.pageSize))")
         try execute("PRAGMA journal_size_limit = \(layout.checkpointBytes)")
         try execute("PRAGMA wal_autocheckpoint = \(max(1, layout.checkpointBytes / layout.pageSize))")
         // On a full disk a file that was left in the other mode stays in it.

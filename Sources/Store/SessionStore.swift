@@ -19,7 +19,7 @@ final class SessionStore {
     var entryPut: Statement?
     var entryDelete: Statement?
 
-    static let layout = Database.Layout(pageSize: 1024, cacheBytes: 4 << 20, checkpointBytes: 4 << 20)
+    static let layout = Database.Layout(pageSize: 1024, cacheBytes: 4 << 20, changedBytes: 4 << 20, checkpointBytes: 4 << 20)
 
     init(path: String, vfs: String? = nil, checkIntegrity: Bool = false) throws(StoreError) {
         database = try Database(path: path, layout: SessionStore.layout, vfs: vfs)

@@ -23,7 +23,7 @@ final class BridgeFixture {
     var deadServers: Set<String> = []
     private(set) var probes = 0
     private let clock = Clock()
-    private var appends: [LaneAppend] = []
+    private let disk = Disk()
     /// What the disk has of each lane.
     private var stored: [String: LaneStatus] = [:]
 
@@ -31,11 +31,29 @@ final class BridgeFixture {
         var now = MonotonicTime(nanoseconds: 1_000_000_000)
     }
 
+    private final class Disk {
+        var appends: [LaneAppend] = []
+
+        func read(_ read: LaneRead) -> CacheReading {
+            var reading = CacheReading(nextSequence: read.from)
+            for append in appends where append.lane == read.lane {
+                for (index, message) in append.messages.enumerated() where reading.messages.count < read.maximumCount {
+                    let sequence = append.firstSequence + Int64(index)
+                    guard sequence >= read.from else { continue }
+                    reading.messages.append(CachedMessage(sequence: sequence, message: message))
+                    reading.nextSequence = sequence + 1
+                }
+            }
+            return reading
+        }
+    }
+
     init(lastSequence: Int64 = 0, _ configure: (inout BridgeConfiguration) throws -> Void) rethrows {
         var configuration = BridgeConfiguration(name: "cloud", host: "upstream.example", clientIdentifier: "box")
         try configure(&configuration)
         let clock = clock
-        var environment = BridgeEnvironment(read: { _, completion in completion(nil) }, scheduleTurn: {})
+        var environment = BridgeEnvironment(
+            read: { [disk] read, completion in completion(disk.read(read)) }, scheduleTurn: {})
         environment.monotonicTime = { clock.now }
         environment.wallTime = { Timestamp(milliseconds: 1_700_000_000_000) }
         var logger = Logger(label: "bridge")
@@ -148,7 +166,7 @@ final class BridgeFixture {
         broker.flush()
         guard let batch = broker.takeBatch() else { return }
         let taken = bridge.takeBatch(batch.number)
-        appends += taken.appends
+        disk.appends += taken.appends
         store(taken)
         broker.committed(batch.number, now: clock.now)
         bridge.committed(batch.number, losses: [], lanes: Array(stored.values))

@@ -283,7 +283,7 @@ struct BridgeTests {
             configuration.forwards = [.init(filter: try BridgeTests.filter("raw/#"), qos: .atMostOnce)]
         }
         fixture.bridge.start()
-        for _ in 0..<1_000 { fixture.publish("raw/a", String(repeating: "x", count: 1_000), commits: false) }
+        for _ in 0..<1_000 { fixture.publish("raw/a", String(repeating: "x", count: 800), commits: false) }
         fixture.commit()
         try fixture.start()
         let writes = try fixture.channel?.sentPackets() ?? []
