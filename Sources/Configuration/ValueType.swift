@@ -1,11 +1,17 @@
 /// Why a value is refused: completes "port …".
 package struct Refusal: Error {
     package let reason: String
+    /// Whether the value is of a kind that the key never takes, such as text for a number.
+    package private(set) var isKind = false
 
     package init(_ reason: String) { self.reason = reason }
 
     /// "port must be an integer, not a string"
-    package static func kind(_ wanted: String, _ value: TOMLValue) -> Refusal { Refusal("must be \(wanted), not \(value.kind)") }
+    package static func kind(_ wanted: String, _ value: TOMLValue) -> Refusal {
+        var refusal = Refusal("must be \(wanted), not \(value.kind)")
+        refusal.isKind = true
+        return refusal
+    }
 }
 
 /// How a kind of value is read, checked, written and described.

@@ -22,7 +22,8 @@ struct Martlet: AsyncParsableCommand {
         abstract: "An industrial IoT appliance in one program: MQTT broker, field buses, rules, bridge and cache.",
         version: Appliance.version,
         subcommands: [
-            RunCommand.self, CheckCommand.self, ConfigCommand.self, ProfileCommand.self, PasswdCommand.self, PubCommand.self,
-            SubCommand.self, CacheCommand.self, ModbusCommand.self, SelfTestCommand.self, BenchCommand.self, CacheBenchCommand.self,
+            RunCommand.self, CheckCommand.self, ConfigCommand.self, ProfileCommand.self, PointsCommand.self, PasswdCommand.self,
+            PubCommand.self, SubCommand.self, CacheCommand.self, ModbusCommand.self, SelfTestCommand.self, BenchCommand.self,
+            CacheBenchCommand.self,
         ])
 }
