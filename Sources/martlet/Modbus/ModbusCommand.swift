@@ -5,6 +5,6 @@ struct ModbusCommand: ParsableCommand {
         commandName: "modbus", abstract: "Reads, writes, searches, watches, simulates and plans Modbus lines.",
         subcommands: [
             ModbusReadCommand.self, ModbusWriteCommand.self, ModbusScanCommand.self, ModbusTraceCommand.self,
-            ModbusSimulateCommand.self, ModbusPlanCommand.self,
+            ModbusSimulateCommand.self, ModbusPlanCommand.self, ModbusSunSpecCommand.self,
         ])
 }
