@@ -13,7 +13,7 @@ struct RequestReader {
         func wrapped(_ answer: [UInt8]) -> [UInt8] {
             let body = [UInt8(clamping: unitIdentifier)] + answer
             if header.isEmpty { return CheckSum.appended(to: body) }
-            return header[..<4] + [UInt8(body.count >> 8), UInt8(body.count & 0xFF)] + body
+            return Array(header[..<4]) + [UInt8(body.count >> 8), UInt8(body.count & 0xFF)] + body
         }
     }
 
