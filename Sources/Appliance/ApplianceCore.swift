@@ -89,7 +89,14 @@ final class ApplianceCore: @unchecked Sendable {
         loop.cacheChanged = { monitor.changed(appended: $0, losses: $1, lanes: $2) }
 
         // The plan has checked what a driver refuses.
-        drivers = plan.buses.compactMap { try? $0.makeDriver() }
+        drivers = plan.buses.compactMap { bus in
+            do throws(FieldBusError) {
+                return try bus.makeDriver()
+            } catch {
+                loggers.bus.error("a bus cannot be served", metadata: ["bus": "\(bus.name)", "detail": "\(error)"])
+                return nil
+            }
+        }
         let publisher = PointPublisher(broker: broker, devices: plan.publishedDevices, keepsLatest: keepsLatest)
         self.publisher = publisher
         var queues: [String: AsyncStream<CommandClient.Command>] = [:]
@@ -255,7 +262,11 @@ final class ApplianceCore: @unchecked Sendable {
     func carryOutCommands(_ driver: any FieldBusDriver) async {
         guard let queue = commandQueues[driver.name] else { return }
         for await command in queue {
-            let results = await driver.write(device: command.device, values: command.values)
+            // What still waits when the box stops is answered and not carried out: the line is closed by then.
+            let results =
+                isStopping
+                ? command.values.map { WriteResult(point: $0.point, outcome: .failed(.notConnected)) }
+                : await driver.write(device: command.device, values: command.values)
             eventLoop.execute {
                 self.commands.finish(command, results)
                 self.loop.scheduleTurn()
@@ -420,7 +431,7 @@ extension Logger {
         case .deviceGood(let device):
             notice("a device answers", metadata: ["bus": "\(bus)", "device": "\(device)"])
         case .said(let text):
-            info("the driver's program says", metadata: ["bus": "\(bus)", "text": "\(text)"])
+            notice("the driver's program says", metadata: ["bus": "\(bus)", "text": "\(text)"])
         case .pointsBad(let device, let points, let reason):
             warning(
                 "a device refuses points",

@@ -70,6 +70,7 @@ struct CalculatedPoints: ~Copyable {
         guard case .matched = outcome, let result = scalar(formula.type) else {
             return sample(nil, .bad(worst.reason ?? .notCalculated))
         }
+        guard formula.type.holds(result) else { return sample(nil, .bad(.outOfRange)) }
         let (value, quality) = formula.conversion.value(result)
         // An expression may have an answer for values that are not there: coalesce(a, 0).
         if case .bad(let reason) = worst { return sample(value, value == nil ? quality : .uncertain(reason)) }

@@ -68,7 +68,9 @@ final class PointPublisher {
     /// Publishes the points that have become stale.
     func tick(now: MonotonicTime, wall: Timestamp) {
         for device in agingDevices {
-            guard let state = states[device], let samples = state.reporting?.stale(now: now), !samples.isEmpty else { continue }
+            guard let state = states[device], var samples = state.reporting?.stale(now: now), !samples.isEmpty else { continue }
+            // What is calculated of a stale value is stale too.
+            state.calculated?.append(to: &samples, wall: wall)
             if keepsLatest { keep(samples, of: device) }
             publish(samples, state, now: now, wall: wall)
         }

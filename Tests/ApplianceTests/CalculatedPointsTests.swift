@@ -72,6 +72,29 @@ struct CalculatedPointsTests {
             try calculated([sample("n", .uint(1))], type: "UINT", "n + 0", "enumeration = { 1 = \"on\" }")?.value == .string("on"))
     }
 
+    @Test("a result that the point's type cannot hold is out of range")
+    func range() throws {
+        #expect(try calculated([sample("a", .lreal(300))], type: "INT", "a * 1000")?.quality == .bad(.outOfRange))
+    }
+
+    @Test("what is calculated of a value that has become stale is uncertain too")
+    func stale() throws {
+        let plan = try plan(point("a", "LREAL", "stale-after = \"5s\"") + point("x", "LREAL", "expression = \"a * 2\""))
+        let broker = Broker(limits: BrokerLimits(), seed: 1)
+        let identifier = DeviceIdentifier(productKey: "p", deviceKey: "d")
+        let product = try #require(plan.configuration.product(key: "p"))
+        let publisher = PointPublisher(
+            broker: broker,
+            devices: [
+                PointPublisher.Device(
+                    identifier: identifier, formulas: plan.formulas["p"] ?? [], reporting: PointReporting(product.points))
+            ], keepsLatest: true)
+        publisher.publish(DeviceReading(device: identifier, samples: [sample("a", .lreal(4))]), now: .zero, wall: wall)
+        #expect(publisher.latest[identifier]?["x"]?.quality == .good)
+        publisher.tick(now: .zero + .seconds(5), wall: wall)
+        #expect(publisher.latest[identifier]?["x"] == sample("x", .lreal(8), .uncertain(.stale)))
+    }
+
     @Test("one may name another before it")
     func chain() throws {
         let plan = try plan(

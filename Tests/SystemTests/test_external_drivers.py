@@ -130,6 +130,16 @@ def test_a_device_that_gives_no_answer_does_not_hold_up_the_other(box, client):
         posts.good("total", device="c2")
 
 
+def test_a_point_that_is_not_in_the_answer_is_bad(box, client):
+    running = box()
+    posts = Posts(client(running), "counter", "c1")
+    posts.good("total")
+    commands = Commands(client(running, "writer"), "counter", "c1")
+    assert commands.set(text="forget")["code"] == 200
+    assert posts.bad("total").reason == "bad-response"
+    assert posts.good("text").value == "forget"
+
+
 def test_settings_and_log_lines_pass(box, client):
     running = box()
     Posts(client(running), "counter", "c1").good("total")

@@ -1,5 +1,6 @@
 package import Configuration
 import Core
+import Glibc
 
 /// A driver in a process of its own, in whatever language: see the article <doc:ExternalDrivers>.
 package enum External: Driver {
@@ -93,10 +94,17 @@ package enum External: Driver {
 
     package static func simulate(_ bus: BusDescription) throws(FieldBusError) -> any BusSimulator { ExternalSimulator(bus) }
 
+    /// The program is started in another directory than this.
+    private static func absolute(_ path: String) -> String {
+        guard !path.hasPrefix("/"), let directory = getcwd(nil, 0) else { return path }
+        defer { free(directory) }
+        return "\(String(cString: directory))/\(path)"
+    }
+
     static func externalBus(_ bus: BusDescription) -> ExternalBus {
         let table = bus.bus.driver.keys(as: BusTable.self) ?? BusTable()
         var command = table.command
-        if let program = command.first, program.contains("/") { command[0] = bus.resolve(program) }
+        if let program = command.first, program.contains("/") { command[0] = absolute(bus.resolve(program)) }
         return ExternalBus(
             name: bus.bus.name,
             peer: .command(command, workingDirectory: table.workingDirectory.map(bus.resolve)),

@@ -69,6 +69,8 @@ final class ExternalConnection: Sendable {
         let deadline = SystemClock.monotonic() + timeout
         return line.withUnsafeBytes { line in
             var sent = 0
+            // Half a line would be glued to the next one.
+            defer { if sent > 0, sent < line.count { shutdown(socket, Int32(SHUT_RDWR)) } }
             while sent < line.count {
                 let count = Glibc.send(
                     socket, line.baseAddress! + sent, line.count - sent, Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT))
@@ -117,7 +119,8 @@ final class ExternalConnection: Sendable {
 
     private func expect(_ identifier: Int64, _ continuation: CheckedContinuation<ExternalMessage?, Never>) {
         let now: ExternalMessage?? = state.withLock { state in
-            state.asked.remove(identifier)
+            // The time for it may be over before somebody waits.
+            guard state.asked.remove(identifier) != nil else { return .some(nil) }
             if let early = state.early.removeValue(forKey: identifier) { return .some(early) }
             if state.ended != nil { return .some(nil) }
             state.pending[identifier] = continuation
@@ -129,7 +132,9 @@ final class ExternalConnection: Sendable {
     private func resolve(_ identifier: Int64, _ message: ExternalMessage?) {
         let waiting = state.withLock { state in
             let waiting = state.pending.removeValue(forKey: identifier)
-            if waiting == nil, let message, state.asked.contains(identifier) { state.early[identifier] = message }
+            if waiting == nil, state.asked.contains(identifier) {
+                if let message { state.early[identifier] = message } else { state.asked.remove(identifier) }
+            }
             return waiting
         }
         waiting?.resume(returning: message)
@@ -186,6 +191,17 @@ final class ExternalConnection: Sendable {
     }
 
     // MARK: End
+
+    /// Ends the connection if the process is there no more: one that it has started may still hold its output open.
+    func checkProcess() {
+        guard let process, ended == nil else { return }
+        var information = siginfo_t()
+        guard waitid(P_PID, id_t(process), &information, WEXITED | WNOHANG | WNOWAIT) == 0, information.si_signo != 0 else { return }
+        shutdown(socket, Int32(SHUT_RDWR))
+    }
+
+    /// Ends a connection over which nothing comes any more.
+    func giveUp() { shutdown(socket, Int32(SHUT_RDWR)) }
 
     /// Asks the program to end, and ends it when it does not within two seconds.
     func stop() async {

@@ -13,6 +13,9 @@ import Synchronization
 public actor ExternalDriver: FieldBusDriver {
     /// How long a program may take to say what it is.
     static let startTimeout = Duration.seconds(10)
+    /// A polled program that leaves so many requests unanswered, for so long, is started again.
+    static let maxUnanswered = 5
+    static let maxSilence = Duration.seconds(60)
     /// How many calls of ``write(device:values:)`` may wait; more are refused as busy.
     static let maxPendingWrites = 64
     /// Lines of a program's log that are passed on in a second.
@@ -32,6 +35,9 @@ public actor ExternalDriver: FieldBusDriver {
     private var deliver: @Sendable (DeviceReading) -> Void = { _ in }
     private var events: @Sendable (BusEvent) -> Void = { _ in }
     private var lastProblem: String?
+    /// When the program last answered a request, and how many it has left unanswered since.
+    private var lastSign = MonotonicTime.zero
+    private var unansweredSince = 0
 
     init(bus: ExternalBus) {
         self.bus = bus
@@ -79,8 +85,8 @@ public actor ExternalDriver: FieldBusDriver {
         } catch {
             return lost(error.description)
         }
-        self.connection = connection
         if let description = await introduce(connection) {
+            self.connection = connection
             reconnection.connected(now: SystemClock.monotonic())
             ledger.withLock {
                 $0.isOpen = true
@@ -116,7 +122,7 @@ public actor ExternalDriver: FieldBusDriver {
         lastProblem = nil
         let first = await connection.answer(to: ExternalConnection.describing, timeout: ExternalDriver.startTimeout)
         guard case .describe(let description)? = first else {
-            if connection.ended == nil { lastProblem = "it did not describe itself within \(ExternalDriver.startTimeout)" }
+            if connection.ended == nil { lastProblem = "it did not describe itself within \(ExternalDriver.startTimeout); does it flush its output?" }
             return nil
         }
         guard connection.send(ExternalLine.configure(bus), timeout: bus.timeout) else { return nil }
@@ -130,8 +136,15 @@ public actor ExternalDriver: FieldBusDriver {
     }
 
     private func work(_ connection: ExternalConnection, isPolled: Bool) async {
+        lastSign = SystemClock.monotonic()
+        unansweredSince = 0
         while !Task.isCancelled, connection.ended == nil {
             let now = SystemClock.monotonic()
+            connection.checkProcess()
+            if unansweredSince >= ExternalDriver.maxUnanswered, now - lastSign >= ExternalDriver.maxSilence {
+                lastProblem = "it answered nothing for \(ExternalDriver.maxSilence)"
+                return connection.giveUp()
+            }
             // A program that sends by itself is asked nothing.
             switch isPolled ? schedule.next(now: now) : .wait(until: .distantFuture) {
             case .poll(let device, let group): await read(device, group: group, isProbe: false, connection)
@@ -176,18 +189,42 @@ public actor ExternalDriver: FieldBusDriver {
             return failed(device, group, isProbe, .timeout, "the program takes no more lines", started)
         }
         switch await connection.answer(to: identifier, timeout: bus.timeout) {
-        case .values(_, let reading):
+        case .values(_, let reading) where reading.device == bus.devices[device].identifier:
+            noteSign()
+            let reading = completed(reading, points)
             if isProbe {
                 schedule.recovered(device: device, now: SystemClock.monotonic())
             } else {
                 schedule.answered(device: device, group: group, finished: true)
             }
             took(reading, deliver: deliver, events: events)
-        case .failed(_, let reason, let detail): failed(device, group, isProbe, reason, detail, started)
+        case .values: failed(device, group, isProbe, .badResponse, "it answered for another device", started)
+        case .failed(_, let reason, let detail):
+            noteSign()
+            failed(device, group, isProbe, reason, detail, started)
         default:
+            // Whoever stops the bus does not wait for answers.
+            if Task.isCancelled { return }
+            unansweredSince += 1
             if connection.ended == nil { failed(device, group, isProbe, .timeout, "no answer in time", started) }
         }
         ledger.withLock { $0.busy += SystemClock.monotonic() - started }
+    }
+
+    private func noteSign() {
+        lastSign = SystemClock.monotonic()
+        unansweredSince = 0
+    }
+
+    /// The reading with a bad sample for each point that was asked for and is not in it.
+    private func completed(_ reading: DeviceReading, _ points: [String]) -> DeviceReading {
+        let present = Set(reading.samples.map(\.point))
+        let time = SystemClock.wall()
+        var reading = reading
+        reading.samples += points.filter { !present.contains($0) }.map {
+            Sample(point: $0, value: nil, quality: .bad(.badResponse), time: time)
+        }
+        return reading
     }
 
     private func failed(

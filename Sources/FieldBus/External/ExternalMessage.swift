@@ -127,7 +127,7 @@ struct ExternalDecoder: Sendable {
         _ scanner: borrowing JSONScanner, _ element: Int, _ points: [String: ExternalPoint], _ wall: Timestamp
     ) -> Sample? {
         guard let name = scanner.text("point", of: element), let point = points[name] else { return nil }
-        let time = scanner.integer("time", of: element).map { Timestamp(milliseconds: $0) } ?? wall
+        let time = scanner.member("time", of: element).flatMap { scanner.number($0) }.flatMap { Int64(exactly: $0.double.rounded()) }.map { Timestamp(milliseconds: $0) } ?? wall
         let reason = scanner.text("reason", of: element).flatMap { QualityReason(rawValue: $0) }
         func sample(_ value: Value?, _ quality: Quality) -> Sample {
             Sample(point: point.identifier, value: value, quality: quality, time: time)
@@ -167,19 +167,6 @@ extension JSONScanner {
         case .true: return true
         case .false: return false
         default: return nil
-        }
-    }
-}
-
-extension PointType {
-    /// Whether a value lies in the type's range.
-    func holds(_ value: Value) -> Bool {
-        switch (self, value) {
-        case (.int, .int(let number)): Int16(exactly: number) != nil
-        case (.dint, .int(let number)): Int32(exactly: number) != nil
-        case (.uint, .uint(let number)): UInt16(exactly: number) != nil
-        case (.udint, .uint(let number)): UInt32(exactly: number) != nil
-        default: true
         }
     }
 }

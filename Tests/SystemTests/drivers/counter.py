@@ -77,7 +77,8 @@ def main():
                 continue
             if device.values["text"] == "crash":
                 sys.exit(3)
-            say(op="values", id=message["id"], device=device.name, samples=[device.sample(name) for name in message["points"]])
+            names = message["points"][1:] if device.values["text"] == "forget" else message["points"]
+            say(op="values", id=message["id"], device=device.name, samples=[device.sample(name) for name in names])
         elif operation == "write":
             device = devices[message["device"]]
             results = [device.write(entry["point"], entry["value"]) for entry in message["values"]]

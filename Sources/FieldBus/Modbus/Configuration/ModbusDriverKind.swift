@@ -42,6 +42,10 @@ extension ModbusDriverKind where BusTable: ModbusLineTable {
     static func modbusBus(_ bus: BusDescription) -> ModbusBus {
         let table = bus.bus.driver.keys(as: BusTable.self) ?? BusTable()
         var made = ModbusBus(name: bus.bus.name, transport: table.transport)
+        if case .rtu(var line) = made.transport {
+            line.boardPorts = bus.board.portPaths
+            made.transport = .rtu(line)
+        }
         made.responseTimeout = table.timeout
         made.retries = table.retries
         made.maxBackOff = table.maxBackOff
