@@ -235,22 +235,25 @@ struct ModbusDriverTests {
         }
     }
 
+    /// In a process of its own: meanwhile nothing else there could open a line.
     @Test("a line still works when the process has more descriptors than select() can take")
-    func manyDescriptors() async throws {
-        var limit = rlimit()
-        getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
-        limit.rlim_cur = min(limit.rlim_max, 4096)
-        setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
-        try #require(limit.rlim_cur >= 1400)
-        let server = FakeServer { [.send($0.values { UInt16($0) }), .close] }
-        defer { server.stop() }
-        let bus = tcpBus(server.port, [ModbusDevice(identifier: a, unitIdentifier: 1, points: [uintPoint("p", 7)])])
-        try await DriverRun.with(bus) { run in
-            #expect(await run.reading()?["p"]?.value == .uint(7))
-            let descriptors = (0..<1100).map { _ in open("/dev/null", O_RDONLY) }
-            defer { for descriptor in descriptors where descriptor >= 0 { close(descriptor) } }
-            try #require((descriptors.last ?? 0) >= 1024)
-            for _ in 0..<10 { #expect(await run.reading()?["p"]?.value == .uint(7)) }
+    func manyDescriptors() async {
+        await #expect(processExitsWith: .success) {
+            var limit = rlimit()
+            getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+            limit.rlim_cur = min(limit.rlim_max, 4096)
+            setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+            try #require(limit.rlim_cur >= 1400)
+            let server = FakeServer { [.send($0.values { UInt16($0) }), .close] }
+            defer { server.stop() }
+            let device = ModbusDevice(identifier: deviceName("a"), unitIdentifier: 1, points: [uintPoint("p", 7)])
+            try await DriverRun.with(tcpBus(server.port, [device])) { run in
+                #expect(await run.reading()?["p"]?.value == .uint(7))
+                let descriptors = (0..<1100).map { _ in open("/dev/null", O_RDONLY) }
+                defer { for descriptor in descriptors where descriptor >= 0 { close(descriptor) } }
+                try #require((descriptors.last ?? 0) >= 1024)
+                for _ in 0..<10 { #expect(await run.reading()?["p"]?.value == .uint(7)) }
+            }
         }
     }
 }
