@@ -41,11 +41,7 @@ extension ModbusDriverKind where BusTable: ModbusLineTable {
     /// The line as the driver has it.
     static func modbusBus(_ bus: BusDescription) -> ModbusBus {
         let table = bus.bus.driver.keys(as: BusTable.self) ?? BusTable()
-        var made = ModbusBus(name: bus.bus.name, transport: table.transport)
-        if case .rtu(var line) = made.transport {
-            line.boardPorts = bus.board.portPaths
-            made.transport = .rtu(line)
-        }
+        var made = ModbusBus(name: bus.bus.name, transport: table.transport(bus.board))
         made.responseTimeout = table.timeout
         made.retries = table.retries
         made.maxBackOff = table.maxBackOff

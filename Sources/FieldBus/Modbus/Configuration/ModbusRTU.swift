@@ -5,7 +5,7 @@ package enum ModbusRTU: ModbusDriverKind {
     package static let protocolName = "modbus-rtu"
     package static let help = "Modbus RTU (Modbus over Serial Line 1.02): devices on a serial line, usually RS-485."
 
-    package struct BusTable: ModbusLineTable {
+    package struct BusTable: ModbusLineTable, SerialLineTable {
         package var serialPort: String?
         package var baudRate = 9600
         package var parity = SerialLine.Parity.even
@@ -46,21 +46,7 @@ package enum ModbusRTU: ModbusDriverKind {
             lineKeys(\.timeout, \.retries, \.maxBackOff, \.maxGap, \.pause)
         }
 
-        package var transport: ModbusTransport {
-            var line = SerialLine(serialPort: serialPort ?? "")
-            line.baudRate = baudRate
-            line.parity = parity
-            line.dataBits = dataBits
-            line.stopBits = stopBits
-            if rs485 {
-                var settings = RS485()
-                settings.rtsOnSend = rtsOnSend
-                settings.delayBeforeSend = delayBeforeSend
-                settings.delayAfterSend = delayAfterSend
-                line.rs485 = settings
-            }
-            return .rtu(line)
-        }
+        package func transport(_ board: BoardProfile) -> ModbusTransport { .rtu(serialLine(serialPort ?? "", board)) }
 
         package static let unitIdentifiers = "0…247"
     }

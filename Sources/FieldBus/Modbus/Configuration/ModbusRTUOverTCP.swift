@@ -24,7 +24,7 @@ package enum ModbusRTUOverTCP: ModbusDriverKind {
             lineKeys(\.timeout, \.retries, \.maxBackOff, \.maxGap, \.pause)
         }
 
-        package var transport: ModbusTransport { .rtuOverTCP(host: host ?? "", port: port) }
+        package func transport(_ board: BoardProfile) -> ModbusTransport { .rtuOverTCP(host: host ?? "", port: port) }
         package static let unitIdentifiers = "0…247"
     }
 

@@ -24,7 +24,7 @@ package enum ModbusTCP: ModbusDriverKind {
             lineKeys(\.timeout, \.retries, \.maxBackOff, \.maxGap, \.pause)
         }
 
-        package var transport: ModbusTransport { .tcp(host: host ?? "", port: port) }
+        package func transport(_ board: BoardProfile) -> ModbusTransport { .tcp(host: host ?? "", port: port) }
         package static let unitIdentifiers = "0…247 and 255"
     }
 
@@ -55,19 +55,6 @@ package enum ModbusTCP: ModbusDriverKind {
             $0.driver = DriverTable(ModbusDeviceTable())
         }
         return DriverExamples(buses: [bus], products: [product], devices: [device])
-    }
-}
-
-extension MartletConfiguration.Bus {
-    /// A bus for the printed file.
-    static func example<Table: ConfigurationTable>(
-        name: String, _ protocolName: String, _ change: (inout Table) -> Void
-    ) -> MartletConfiguration.Bus {
-        .example {
-            $0.name = name
-            $0.protocol = protocolName
-            $0.driver = DriverTable(Table.example(change))
-        }
     }
 }
 

@@ -126,7 +126,8 @@ package protocol ModbusLineTable: ConfigurationTable {
     var maxBackOff: Duration { get set }
     var maxGap: Int { get set }
     var pause: Duration { get set }
-    var transport: ModbusTransport { get }
+    /// - Parameter board: the names of its serial ports.
+    func transport(_ board: BoardProfile) -> ModbusTransport
     /// The unit identifiers that devices may have, in words.
     static var unitIdentifiers: String { get }
 }

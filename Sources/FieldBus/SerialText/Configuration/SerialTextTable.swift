@@ -2,7 +2,7 @@ package import Configuration
 import Core
 
 /// The keys of a `serial-text` bus.
-package struct SerialTextTable: ConfigurationTable {
+package struct SerialTextTable: SerialLineTable {
     package enum Frames: String, Sendable, CaseIterable {
         case delimiter = "delimiter"
         case fixedLength = "fixed-length"
@@ -136,19 +136,6 @@ package struct SerialTextTable: ConfigurationTable {
 
     func transport(_ board: BoardProfile) -> TextBus.Transport {
         guard let serialPort else { return .tcp(host: host ?? "", port: port) }
-        var line = SerialLine(serialPort: serialPort)
-        line.boardPorts = board.portPaths
-        line.baudRate = baudRate
-        line.parity = parity
-        line.dataBits = dataBits
-        line.stopBits = stopBits
-        if rs485 {
-            var settings = RS485()
-            settings.rtsOnSend = rtsOnSend
-            settings.delayBeforeSend = delayBeforeSend
-            settings.delayAfterSend = delayAfterSend
-            line.rs485 = settings
-        }
-        return .serial(line)
+        return .serial(serialLine(serialPort, board))
     }
 }
