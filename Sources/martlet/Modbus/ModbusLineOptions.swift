@@ -16,6 +16,27 @@ struct ModbusLineOptions: ParsableArguments {
     @Option(help: "The serial port: Modbus RTU.")
     var serial: String?
 
+    @OptionGroup var settings: SerialSettingsOptions
+
+    func validate() throws {
+        guard (host == nil) != (serial == nil) else { throw ValidationError("give either --host or --serial") }
+        guard (1...65_535).contains(port) else { throw ValidationError("--port is 1…65535") }
+        guard host != nil || !rtu else { throw ValidationError("--rtu goes with --host; --serial is always RTU") }
+        guard SerialLine.supportedBaudRates.contains(settings.baudRate) else {
+            throw ValidationError("--baud-rate \(settings.baudRate) is not supported (9600, 19200, …)")
+        }
+        guard (1...2).contains(settings.stopBits) else { throw ValidationError("--stop-bits is 1 or 2") }
+    }
+
+    var transport: ModbusTransport {
+        if let serial { return .rtu(settings.line(serial)) }
+        let host = host ?? ""
+        return rtu ? .rtuOverTCP(host: host, port: port) : .tcp(host: host, port: port)
+    }
+}
+
+/// The characters of a serial line.
+struct SerialSettingsOptions: ParsableArguments {
     @Option(help: "Speed of the serial line, in bit/s.")
     var baudRate = 9600
 
@@ -25,23 +46,7 @@ struct ModbusLineOptions: ParsableArguments {
     @Option(help: "Stop bits of the serial line, 1 or 2.")
     var stopBits = 1
 
-    func validate() throws {
-        guard (host == nil) != (serial == nil) else { throw ValidationError("give either --host or --serial") }
-        guard (1...65_535).contains(port) else { throw ValidationError("--port is 1…65535") }
-        guard host != nil || !rtu else { throw ValidationError("--rtu goes with --host; --serial is always RTU") }
-        guard SerialLine.supportedBaudRates.contains(baudRate) else {
-            throw ValidationError("--baud-rate \(baudRate) is not supported (9600, 19200, …)")
-        }
-        guard (1...2).contains(stopBits) else { throw ValidationError("--stop-bits is 1 or 2") }
-    }
-
-    var transport: ModbusTransport {
-        if let serial { return .rtu(serialLine(serial)) }
-        let host = host ?? ""
-        return rtu ? .rtuOverTCP(host: host, port: port) : .tcp(host: host, port: port)
-    }
-
-    func serialLine(_ path: String) -> SerialLine {
+    func line(_ path: String) -> SerialLine {
         var line = SerialLine(serialPort: path)
         line.baudRate = baudRate
         line.parity = parity

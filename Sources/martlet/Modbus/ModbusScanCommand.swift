@@ -54,18 +54,18 @@ struct ModbusScanCommand: ParsableCommand {
     /// The line with each speed and parity, and a name for it where there are several.
     private func transports() throws -> [(transport: ModbusTransport, name: String)] {
         guard let path = line.serial else { return [(line.transport, "")] }
-        let rates = baudRates.map { $0.split(separator: ",").map { Int($0) ?? 0 } } ?? [line.baudRate]
+        let rates = baudRates.map { $0.split(separator: ",").map { Int($0) ?? 0 } } ?? [line.settings.baudRate]
         guard !rates.isEmpty, rates.allSatisfy(SerialLine.supportedBaudRates.contains) else {
             throw ValidationError("--baud-rates are speeds with commas between: 9600,19200")
         }
-        let words = parities.map { $0.split(separator: ",").map { SerialLine.Parity(rawValue: String($0)) } } ?? [line.parity]
+        let words = parities.map { $0.split(separator: ",").map { SerialLine.Parity(rawValue: String($0)) } } ?? [line.settings.parity]
         let kinds = words.compactMap { $0 }
         guard !words.isEmpty, kinds.count == words.count else {
             throw ValidationError("--parities are none, even or odd with commas between")
         }
         return rates.flatMap { rate in
             kinds.map { parity in
-                var serial = line.serialLine(path)
+                var serial = line.settings.line(path)
                 serial.baudRate = rate
                 serial.parity = parity
                 return (.rtu(serial), rates.count * kinds.count > 1 ? "\(rate) baud, parity \(parity.rawValue): " : "")

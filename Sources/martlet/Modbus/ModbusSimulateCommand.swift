@@ -47,14 +47,7 @@ struct ModbusSimulateCommand: AsyncParsableCommand {
     @Option(help: "The serial port to serve instead of TCP.")
     var serial: String?
 
-    @Option(help: "Speed of the serial line, in bit/s.")
-    var baudRate = 9600
-
-    @Option(help: "Parity of the serial line: none, even or odd.")
-    var parity = SerialLine.Parity.even
-
-    @Option(help: "Stop bits of the serial line, 1 or 2.")
-    var stopBits = 1
+    @OptionGroup var settings: SerialSettingsOptions
 
     @Option(help: "How long each answer takes.")
     var delay = DurationArgument(.zero)
@@ -83,11 +76,7 @@ struct ModbusSimulateCommand: AsyncParsableCommand {
 
     private var simulatedLine: ModbusSimulator.Line {
         guard let serial else { return .tcp(address: address, port: port, framing: rtu ? .rtu : .tcp) }
-        var line = SerialLine(serialPort: serial)
-        line.baudRate = baudRate
-        line.parity = parity
-        line.stopBits = stopBits
-        return .serial(line)
+        return .serial(settings.line(serial))
     }
 
     private func rangedUnits() throws -> [Int: SimulatedUnit] {
