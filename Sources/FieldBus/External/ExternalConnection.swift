@@ -15,7 +15,6 @@ final class ExternalConnection: Sendable {
         /// Answers that came before somebody waited for them.
         var early: [Int64: ExternalMessage] = [:]
         var ended: String?
-        var whenEnded: [CheckedContinuation<Void, Never>] = []
     }
 
     /// Stand for the answers that have no id.
@@ -178,16 +177,12 @@ final class ExternalConnection: Sendable {
 
     private func end(_ reason: String) {
         shutdown(socket, Int32(SHUT_RDWR))
-        let (pending, waiting) = state.withLock { state in
+        let pending = state.withLock { state in
             state.ended = reason
-            defer {
-                state.pending = [:]
-                state.whenEnded = []
-            }
-            return (Array(state.pending.values), state.whenEnded)
+            defer { state.pending = [:] }
+            return Array(state.pending.values)
         }
         for continuation in pending { continuation.resume(returning: nil) }
-        for continuation in waiting { continuation.resume() }
     }
 
     // MARK: End
@@ -203,36 +198,13 @@ final class ExternalConnection: Sendable {
     /// Ends a connection over which nothing comes any more.
     func giveUp() { shutdown(socket, Int32(SHUT_RDWR)) }
 
-    /// Asks the program to end, and ends it when it does not within two seconds.
-    func stop() async {
+    /// Asks the program to end, and ends it when it does not within two seconds; on the bus' own thread, which waits for it.
+    func stop() {
         _ = send(ExternalLine.stop, timeout: .milliseconds(100))
         shutdown(socket, Int32(SHUT_WR))
-        await withTaskGroup(of: Void.self) { tasks in
-            tasks.addTask { await withCheckedContinuation { self.notifyEnd($0) } }
-            tasks.addTask {
-                // Not cut short by the end of the run that stops it.
-                for _ in 0..<40 where self.ended == nil { await ExternalConnection.pause() }
-                self.kill()
-            }
-            await tasks.waitForAll()
-        }
-    }
-
-    private static func pause() async {
-        await withCheckedContinuation { continuation in
-            DetachedThread.start(name: "pause") {
-                usleep(50_000)
-                continuation.resume()
-            }
-        }
-    }
-
-    private func notifyEnd(_ continuation: CheckedContinuation<Void, Never>) {
-        let isEnded = state.withLock { state in
-            if state.ended == nil { state.whenEnded.append(continuation) }
-            return state.ended != nil
-        }
-        if isEnded { continuation.resume() }
+        for _ in 0..<40 where ended == nil { SystemClock.sleep(for: .milliseconds(50)) }
+        kill()
+        while ended == nil { SystemClock.sleep(for: .milliseconds(50)) }
     }
 
     private func kill() {

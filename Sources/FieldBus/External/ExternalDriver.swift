@@ -99,7 +99,7 @@ public actor ExternalDriver: FieldBusDriver {
             await work(connection, isPolled: description.isPolled)
         }
         self.connection = nil
-        await connection.stop()
+        connection.stop()
         ledger.withLock { $0.isOpen = false }
         if !Task.isCancelled { lost(lastProblem ?? connection.ended ?? "it ended") }
     }
