@@ -97,26 +97,18 @@ def test_what_is_written_is_in_the_device_and_limits_hold(box, client):
     assert "read-only" in commands.set(total=1)["message"]
 
 
-def test_a_program_that_crashes_is_started_again_and_its_points_are_bad_meanwhile(box, client):
+@pytest.mark.parametrize(
+    ("text", "reason"), [("crash", "it ended with exit code 3"), ("garbage", "a line that is not JSON")]
+)
+def test_a_program_that_ends_or_talks_nonsense_is_started_again_and_its_points_are_bad_meanwhile(box, client, text, reason):
     running = box()
     posts = Posts(client(running), "counter", "c1")
     posts.good("total")
     commands = Commands(client(running, "writer"), "counter", "c1")
-    assert commands.set(text="crash")["code"] == 200
+    assert commands.set(text=text)["code"] == 200
     assert posts.bad("total").reason == "not-connected"
     assert posts.good("text").value == "hello"
-    assert "it ended with exit code 3" in running.log()
-
-
-def test_a_program_that_talks_nonsense_is_ended_and_started_again(box, client):
-    running = box()
-    posts = Posts(client(running), "counter", "c1")
-    posts.good("total")
-    commands = Commands(client(running, "writer"), "counter", "c1")
-    assert commands.set(text="garbage")["code"] == 200
-    assert posts.bad("total").reason == "not-connected"
-    assert posts.good("text").value == "hello"
-    assert "a line that is not JSON" in running.log()
+    assert reason in running.log()
 
 
 def test_a_device_that_gives_no_answer_does_not_hold_up_the_other(box, client):

@@ -69,13 +69,6 @@ public enum WriteOutcome: Sendable, Hashable {
     }
 
     private static func text(_ value: Value) -> String {
-        switch value {
-        case .bool(let value): "\(value)"
-        case .int(let value): "\(value)"
-        case .uint(let value): "\(value)"
-        case .real(let value): "\(value)"
-        case .lreal(let value): "\(value)"
-        case .string(let value): "\"\(value)\""
-        }
+        if case .string(let text) = value { "\"\(text)\"" } else { value.digits }
     }
 }

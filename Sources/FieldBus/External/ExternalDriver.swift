@@ -323,7 +323,7 @@ extension ExternalPoint {
         case .string:
             guard case .string = raw else { throw .typeMismatch }
             return raw
-        case .bool: return .bool(try RegisterCodec.flag(raw))
+        case .bool: return .bool(try raw.flag())
         case .real, .lreal:
             guard let number = raw.number, number.isFinite else { throw .typeMismatch }
             return .lreal(number)

@@ -150,17 +150,3 @@ package final class ExternalSimulator: BusSimulator {
         return "{\"op\":\"written\",\"id\":\(id),\"results\":[\(results.joined(separator: ","))]}"
     }
 }
-
-extension PointType {
-    /// What a device holds that was never told anything.
-    var zero: Value {
-        switch self {
-        case .bool: .bool(false)
-        case .int, .dint, .lint: .int(0)
-        case .uint, .udint, .ulint: .uint(0)
-        case .real: .real(0)
-        case .lreal: .lreal(0)
-        case .string: .string("")
-        }
-    }
-}

@@ -7,7 +7,7 @@ extension RegisterCodec {
     /// for it, because JSON writers send them.
     public func encode(_ value: Value) throws(EncodeFailure) -> [UInt16] {
         switch type {
-        case .bool: return [wordOrder.word(try RegisterCodec.flag(value) ? 1 : 0)]
+        case .bool: return [wordOrder.word(try value.flag() ? 1 : 0)]
         case .string: return try encodeString(value)
         case .real:
             let number = try rawNumber(value)
@@ -24,20 +24,6 @@ extension RegisterCodec {
         case .uint: return try encodeUnsigned(value, upTo: UInt64(UInt16.max))
         case .udint: return try encodeUnsigned(value, upTo: UInt64(UInt32.max))
         case .ulint: return try encodeUnsigned(value, upTo: UInt64.max)
-        }
-    }
-
-    /// A BOOL, or one of the numbers 0 and 1.
-    static func flag(_ value: Value) throws(EncodeFailure) -> Bool {
-        switch value {
-        case .bool(let flag): return flag
-        case .int(let number):
-            guard number == 0 || number == 1 else { throw .outOfRange }
-            return number == 1
-        case .uint(let number):
-            guard number == 0 || number == 1 else { throw .outOfRange }
-            return number == 1
-        case .real, .lreal, .string: throw .typeMismatch
         }
     }
 
@@ -107,6 +93,6 @@ extension ModbusPoint {
     func registers(of value: Value) throws(EncodeFailure) -> [UInt16] {
         // What the codec does not convert.
         let value = conversion.onlyScales ? value : try conversion.raw(value)
-        return try area == .coil ? [RegisterCodec.flag(value) ? 1 : 0] : RegisterCodec(self).encode(value)
+        return try area == .coil ? [value.flag() ? 1 : 0] : RegisterCodec(self).encode(value)
     }
 }

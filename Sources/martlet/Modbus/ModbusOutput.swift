@@ -40,17 +40,6 @@ enum ModbusOutput {
         Console.print(lines.joined(separator: "\n"))
     }
 
-    static func text(_ value: Value) -> String {
-        switch value {
-        case .bool(let flag): flag ? "true" : "false"
-        case .int(let number): "\(number)"
-        case .uint(let number): "\(number)"
-        case .real(let number): "\(number)"
-        case .lreal(let number): "\(number)"
-        case .string(let text): text
-        }
-    }
-
     static func milliseconds(_ duration: Duration) -> String {
         Decimals.text(Double(duration.wholeNanoseconds) / 1e6, digits: 1)
     }

@@ -57,7 +57,7 @@ struct ModbusSunSpecCommand: ParsableCommand {
             lines.append("model \(model.identifier)\(name) at \(model.address), \(model.length) registers\(note)")
             for reading in readings {
                 let unit = reading.unit.map { " \($0)" } ?? ""
-                lines.append("  \(reading.identifier)\t\(plain(ModbusOutput.text(reading.value)))\(unit)")
+                lines.append("  \(reading.identifier)\t\(plain(reading.value.digits))\(unit)")
             }
         }
         return lines.joined(separator: "\n")

@@ -69,7 +69,7 @@ struct RegisterOptions: ParsableArguments {
     /// The value in registers; the reason in words when they hold none that fits.
     func text(_ registers: [UInt16]) -> String {
         let (value, quality) = registers.withUnsafeBufferPointer { RegisterCodec(checkedPoint).decode($0) }
-        return value.map(ModbusOutput.text) ?? quality.reason?.rawValue ?? ""
+        return value.map(\.digits) ?? quality.reason?.rawValue ?? ""
     }
 
     func hexadecimal(_ registers: [UInt16]) -> String {
