@@ -3,12 +3,12 @@ import FieldBus
 
 /// A driver that runs while a test looks at what it delivers.
 struct DriverRun {
-    let driver: ModbusDriver
+    let driver: any FieldBusDriver
     let readings: AsyncStream<DeviceReading>
     let events: AsyncStream<BusEvent>
 
     static func with(_ bus: ModbusBus, _ body: (DriverRun) async throws -> Void) async throws {
-        let driver = try ModbusDriver(bus: bus)
+        let driver = try bus.makeDriver()
         let (readings, reading) = AsyncStream.makeStream(of: DeviceReading.self, bufferingPolicy: .bufferingOldest(100_000))
         let (events, event) = AsyncStream.makeStream(of: BusEvent.self, bufferingPolicy: .bufferingOldest(100_000))
         let task = Task { await driver.run(deliver: { reading.yield($0) }, events: { event.yield($0) }) }

@@ -118,9 +118,9 @@ struct ModbusFunctionTests {
                 try connection.read(.holdingRegister, unit: 1, startingAddress: address, quantity: 1, timeout: Self.timeout)
                 #expect(connection.registers(1)[0] == UInt16(address))
             }
-            let exchanges = Mutex<[ModbusExchange]>([])
+            let exchanges = Mutex<[TracedExchange]>([])
             try read(&connection, 1)
-            connection.trace { exchange in exchanges.withLock { $0.append(exchange) } }
+            connection.trace { _, exchange in exchanges.withLock { $0.append(exchange) } }
             try read(&connection, 2)
             try read(&connection, 3)
             connection.trace(nil)
@@ -130,8 +130,8 @@ struct ModbusFunctionTests {
             try #require(seen.count == 2)
             for (exchange, address) in zip(seen, [2, 3]) {
                 #expect(exchange.frames.map(\.direction) == [.sent, .received])
-                #expect(exchange.text(of: exchange.frames[0]).hasSuffix("unit 1: read holding-register \(address), quantity 1"))
-                #expect(exchange.text(of: exchange.frames[1]).hasSuffix("unit 1: holding-register: \(address)"))
+                #expect(exchange.frames[0].text.hasSuffix("unit 1: read holding-register \(address), quantity 1"))
+                #expect(exchange.frames[1].text.hasSuffix("unit 1: holding-register: \(address)"))
                 #expect(try #require(exchange.answerTime) > .zero)
                 #expect(exchange.failure == nil)
             }
@@ -143,8 +143,8 @@ struct ModbusFunctionTests {
         let server = FakeServer { request in [.send([1, 2, 3, 4, 5, 6, 7, 8, 9])] }
         defer { server.stop() }
         var connection = try ModbusConnection(.tcp(host: "127.0.0.1", port: server.port))
-        let exchanges = Mutex<[ModbusExchange]>([])
-        connection.trace { exchange in exchanges.withLock { $0.append(exchange) } }
+        let exchanges = Mutex<[TracedExchange]>([])
+        connection.trace { _, exchange in exchanges.withLock { $0.append(exchange) } }
         #expect(throws: RequestFailure.self) {
             try connection.read(.holdingRegister, unit: 1, startingAddress: 0, quantity: 1, timeout: .milliseconds(200))
         }

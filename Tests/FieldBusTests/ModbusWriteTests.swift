@@ -33,7 +33,7 @@ struct ModbusWriteTests {
     }
 
     func write(_ server: FakeServer, timeout: Duration = .seconds(2), _ values: [(String, Value)]) async throws -> [WriteOutcome] {
-        let driver = try ModbusDriver(bus: bus(server, timeout: timeout))
+        let driver = try bus(server, timeout: timeout).makeDriver()
         return await driver.write(device: name, values: values.map { PointValue(point: $0.0, value: $0.1) }).map(\.outcome)
     }
 
@@ -69,7 +69,7 @@ struct ModbusWriteTests {
             .readOnly, .unknownPoint, .typeMismatch(expected: .uint), .outOfRange, .outOfRange, .outOfRange,
         ])
         #expect(server.requests.isEmpty)
-        let driver = try ModbusDriver(bus: bus(server))
+        let driver = try bus(server).makeDriver()
         let unknown = await driver.write(device: deviceName("x"), values: [PointValue(point: "word", value: .uint(1))])
         #expect(unknown == [WriteResult(point: "word", outcome: .unknownDevice)])
     }
@@ -175,8 +175,8 @@ struct ModbusWriteTests {
             return [.send(device.answer(request))]
         }
         defer { server.stop() }
-        let driver = try ModbusDriver(bus: bus(server, timeout: .seconds(30)))
-        let tooMany = 300 - ModbusDriver.maxPendingWrites
+        let driver = try bus(server, timeout: .seconds(30)).makeDriver()
+        let tooMany = 300 - WriteQueue.maxPending
         let name = name
         let outcomes = await withTaskGroup(of: [WriteResult].self) { group in
             for value in 0..<300 {

@@ -1,6 +1,6 @@
 import Core
 
-/// What a driver without a ``BusSchedule`` keeps for its status and its reports.
+/// What is counted on a bus, and what was last said of its devices.
 struct BusLedger {
     struct Device {
         let identifier: DeviceIdentifier
@@ -12,6 +12,9 @@ struct BusLedger {
         var badPoints = 0
         /// Points that were read one by one, with the reason why they have no value.
         var points: [String: QualityReason?] = [:]
+        var answerTimes = AnswerTimes()
+        /// When one that does not answer is asked again.
+        var retryAt: MonotonicTime?
     }
 
     let name: String
@@ -19,35 +22,44 @@ struct BusLedger {
     private(set) var devices: [Device]
     var isOpen = false
     var opens: UInt64 = 0
+    var exceptions: UInt64 = 0
     var samples: UInt64 = 0
     var overruns: UInt64 = 0
     var busy = Duration.zero
     private let made: MonotonicTime
 
-    init(name: String, protocolName: String, devices: [DeviceIdentifier], made: MonotonicTime) {
+    /// - Parameter devices: of one that is not read nothing but good is known.
+    init(name: String, protocolName: String, devices: [(identifier: DeviceIdentifier, isRead: Bool)], made: MonotonicTime) {
         self.name = name
         self.protocolName = protocolName
-        self.devices = devices.map { Device(identifier: $0) }
+        self.devices = devices.map { Device(identifier: $0.identifier, quality: $0.isRead ? nil : .good) }
         self.made = made
     }
 
-    /// Counts a reading of a device that works, and how many of its points have no value.
+    mutating func requested(_ device: Int) { devices[device].requests += 1 }
+
+    mutating func unanswered(_ device: Int) { devices[device].errors += 1 }
+
+    mutating func setMissing(_ count: Int, of device: Int) { devices[device].badPoints = count }
+
+    /// Notes that a device answers.
     ///
+    /// - Parameter time: how long it took; nil if that says nothing.
     /// - Returns: what is to be reported, if that is new.
-    mutating func answered(_ device: Int, samples: [Sample], badPoints: Int, wall: Timestamp) -> BusEvent? {
-        self.samples += UInt64(samples.count)
-        devices[device].requests += 1
+    mutating func answered(_ device: Int, after time: Duration?, wall: Timestamp) -> BusEvent? {
         devices[device].lastAnswer = wall
-        devices[device].badPoints = badPoints
-        defer { devices[device].quality = .good }
-        return devices[device].quality == .good ? nil : .deviceGood(devices[device].identifier)
+        if let time { devices[device].answerTimes.record(time) }
+        devices[device].retryAt = nil
+        guard devices[device].quality != .good else { return nil }
+        devices[device].quality = .good
+        return .deviceGood(devices[device].identifier)
     }
 
     /// Notes that a device gives nothing.
     ///
     /// - Returns: what is to be reported, if that is new.
-    mutating func failed(_ device: Int, _ reason: QualityReason, detail: String) -> BusEvent? {
-        devices[device].errors += 1
+    mutating func failed(_ device: Int, _ reason: QualityReason, detail: String, retryAt: MonotonicTime? = nil) -> BusEvent? {
+        devices[device].retryAt = retryAt
         defer { devices[device].quality = .bad(reason) }
         return devices[device].quality == .bad(reason) ? nil : .deviceBad(devices[device].identifier, reason, detail: detail)
     }
@@ -66,16 +78,15 @@ struct BusLedger {
             entry.points[sample.point] = .some(reason)
         }
         devices[device].points = entry.points
+        devices[device].requests += 1
         let reasons = entry.points.values.compactMap(\.self)
+        devices[device].badPoints = reasons.count
         if let first = reasons.first, reasons.count == entry.points.count {
-            self.samples += UInt64(samples.count)
-            devices[device].requests += 1
-            devices[device].badPoints = reasons.count
+            devices[device].errors += 1
             let event = failed(device, reasons.allSatisfy { $0 == first } ? first : .deviceFailure, detail: detail)
             return [event].compactMap(\.self)
         }
-        let time = samples.map(\.time).max() ?? Timestamp(milliseconds: 0)
-        let event = answered(device, samples: samples, badPoints: reasons.count, wall: time)
+        let event = answered(device, after: nil, wall: samples.map(\.time).max() ?? Timestamp(milliseconds: 0))
         return [event].compactMap(\.self)
             + newlyBad.sorted { $0.key.rawValue < $1.key.rawValue }.map {
                 .pointsBad(entry.identifier, points: $0.value.sorted(), $0.key)
@@ -85,12 +96,13 @@ struct BusLedger {
     func status(now: MonotonicTime) -> BusStatus {
         BusStatus(
             name: name, protocolName: protocolName, isOpen: isOpen, opens: opens,
-            requests: devices.reduce(0) { $0 + $1.requests }, errors: devices.reduce(0) { $0 + $1.errors }, exceptions: 0,
+            requests: devices.reduce(0) { $0 + $1.requests }, errors: devices.reduce(0) { $0 + $1.errors }, exceptions: exceptions,
             samples: samples, overruns: overruns, busy: busy, elapsed: now - made,
             devices: devices.map {
                 DeviceStatus(
-                    device: $0.identifier, quality: $0.quality ?? .bad(.notYetRead), backOff: nil, lastAnswer: $0.lastAnswer,
-                    requests: $0.requests, errors: $0.errors, missingPoints: $0.badPoints)
+                    device: $0.identifier, quality: $0.quality ?? .bad(.notYetRead), backOff: $0.retryAt.map { max(.zero, $0 - now) }, lastAnswer: $0.lastAnswer,
+                    requests: $0.requests, errors: $0.errors, missingPoints: $0.badPoints,
+                    answerTimes: $0.answerTimes)
             })
     }
 }

@@ -8,8 +8,8 @@ public import Core
 /// 2. ``run(deliver:events:)`` opens the line, polls until its task is cancelled, closes the line and returns. It is
 ///    called at most once at a time. It never throws: whatever goes wrong on a bus is quality of points and a
 ///    ``BusEvent``.
-/// 3. ``write(device:values:)`` and ``status()`` may be called at any time from anywhere. A write goes before the next
-///    read.
+/// 3. ``write(device:values:)``, ``status()`` and ``trace(_:)`` may be called at any time from anywhere. A write goes before
+///    the next read; the status waits for nothing.
 ///
 /// `deliver` and `events` are called on the driver's own thread and must return quickly: they post to a bounded queue.
 public protocol FieldBusDriver: Actor {
@@ -27,10 +27,18 @@ public protocol FieldBusDriver: Actor {
     nonisolated func write(device: DeviceIdentifier, values: [PointValue]) async -> [WriteResult]
 
     /// Counters and the state of every device, for the summary and the metrics.
-    func status() -> BusStatus
+    nonisolated func status() -> BusStatus
+
+    /// Has everything that passes over the line told from now on; nil ends that. Costs a copy of every byte while it is on.
+    ///
+    /// `receive` is called on one of the driver's threads and must return quickly.
+    func trace(_ receive: (@Sendable (TracedExchange) -> Void)?)
 }
 
 extension FieldBusDriver {
+    /// Nothing passes over a line.
+    public func trace(_ receive: (@Sendable (TracedExchange) -> Void)?) {}
+
     /// Polls until the task is cancelled; events are dropped.
     public func run(deliver: @escaping @Sendable (DeviceReading) -> Void) async {
         await run(deliver: deliver, events: { _ in })

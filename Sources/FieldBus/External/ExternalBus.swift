@@ -1,7 +1,7 @@
 package import Configuration
 public import Core
 
-/// A bus that a program of its own serves: everything that ``ExternalDriver`` needs to know.
+/// A bus that a program of its own serves: everything that ``ExternalProgram`` needs to know.
 public struct ExternalBus: Sendable {
     /// Who is at the other end of the lines.
     enum Peer: Sendable {
@@ -54,7 +54,10 @@ extension ExternalBus: BusPlan {
         }
     }
 
-    public func makeDriver() throws(FieldBusError) -> any FieldBusDriver { ExternalDriver(bus: self) }
+    public func makeDriver() throws(FieldBusError) -> any FieldBusDriver {
+        let record = BusRecord(name: name, protocolName: External.protocolName, devices: deviceIdentifiers)
+        return PolledBus(name: name, line: ExternalProgram(bus: self, record: record), record: record, maxBackOff: maxBackOff)
+    }
 }
 
 /// A value that a program is handed as it stands in the file.

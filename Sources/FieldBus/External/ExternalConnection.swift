@@ -24,13 +24,14 @@ final class ExternalConnection: Sendable {
     private let state = Mutex(State())
     private let socket: Int32
     private let process: pid_t?
+    private let tracer: ExternalTracer
 
     /// What comes by itself.
     private let received: @Sendable (ExternalMessage) -> Void
 
     /// - Throws: ``FieldBusError/unavailable(what:detail:)`` when the program cannot be started.
     init(
-        _ peer: ExternalBus.Peer, decoder: ExternalDecoder, name: String,
+        _ peer: ExternalBus.Peer, decoder: ExternalDecoder, name: String, tracer: ExternalTracer,
         received: @escaping @Sendable (ExternalMessage) -> Void
     ) throws(FieldBusError) {
         var ends: [Int32] = [-1, -1]
@@ -53,6 +54,7 @@ final class ExternalConnection: Sendable {
         }
         socket = ends[0]
         self.received = received
+        self.tracer = tracer
         DetachedThread.start(name: name) { self.read(decoder) }
     }
 
@@ -65,6 +67,7 @@ final class ExternalConnection: Sendable {
 
     /// Sends a whole line, on the bus' own thread: waits until the program takes it, at most `timeout`.
     func send(_ line: [UInt8], timeout: Duration) -> Bool {
+        tracer.note(line, .sent)
         let deadline = SystemClock.monotonic() + timeout
         return line.withUnsafeBytes { line in
             var sent = 0
@@ -154,6 +157,7 @@ final class ExternalConnection: Sendable {
                 break
             }
             while let line = lines.next() {
+                tracer.note(line, .received)
                 switch line.withUnsafeBytes({ decoder.result(of: $0, wall: SystemClock.wall()) }) {
                 case .success(let message): take(message)
                 case .failure(let mistake):
@@ -194,9 +198,6 @@ final class ExternalConnection: Sendable {
         guard waitid(P_PID, id_t(process), &information, WEXITED | WNOHANG | WNOWAIT) == 0, information.si_signo != 0 else { return }
         shutdown(socket, Int32(SHUT_RDWR))
     }
-
-    /// Ends a connection over which nothing comes any more.
-    func giveUp() { shutdown(socket, Int32(SHUT_RDWR)) }
 
     /// Asks the program to end, and ends it when it does not within two seconds; on the bus' own thread, which waits for it.
     func stop() {

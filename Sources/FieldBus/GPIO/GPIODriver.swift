@@ -1,6 +1,5 @@
 public import Core
 import Glibc
-import Synchronization
 
 /// Watches GPIO lines: their edges as they come, with the kernel's time, and their points at their intervals. The driver's
 /// thread waits for edges in poll(); a write ends that wait.
@@ -15,11 +14,11 @@ public actor GPIODriver: FieldBusDriver {
     public nonisolated let name: String
     let bus: GPIOBus
     private nonisolated let wakeUp: WakeUp
-    private nonisolated let pendingWrites = Atomic<Int>(0)
+    private nonisolated let writes = WriteQueue()
+    private nonisolated let record: BusRecord
     var lines: [WatchedLine]
     /// By device and point.
     var states: [[GPIOPointState]]
-    var ledger: BusLedger
     private var retryAt = MonotonicTime.zero
     private var isRunning = false
 
@@ -32,28 +31,29 @@ public actor GPIODriver: FieldBusDriver {
         lines = bus.lines.map { WatchedLine($0, kernelDebounces: debounces) }
         let now = SystemClock.monotonic()
         states = bus.devices.map { $0.points.map { GPIOPointState($0, now: now) } }
-        ledger = BusLedger(name: bus.name, protocolName: "gpio", devices: bus.deviceIdentifiers, made: now)
+        record = BusRecord(name: bus.name, protocolName: "gpio", devices: bus.deviceIdentifiers)
         executor = ThreadExecutor(name: bus.name)
     }
 
     public func run(
         deliver: @escaping @Sendable (DeviceReading) -> Void, events: @escaping @Sendable (BusEvent) -> Void
     ) async {
+        record.begin(deliver: deliver, events: events)
         isRunning = true
         retryAt = .zero
         let groups = bus.devices.indices.flatMap { device in
             Set(bus.devices[device].points.map(\.interval)).sorted().map { (device: device, interval: $0) }
         }
-        openLines(events)
+        openLines()
         var grid = IntervalGrid(intervals: groups.map(\.interval), start: SystemClock.monotonic())
         while !Task.isCancelled {
-            takeEdges(deliver, events)
+            takeEdges()
             for index in grid.take(now: SystemClock.monotonic()) {
-                report(device: groups[index].device, deliver, events) { $0.interval == groups[index].interval }
+                report(device: groups[index].device) { $0.interval == groups[index].interval }
             }
-            ledger.overruns = grid.overruns
+            record.setOverruns(grid.overruns)
             let now = SystemClock.monotonic()
-            if now >= retryAt, lines.contains(where: { $0.line == nil }) { openLines(events) }
+            if now >= retryAt, lines.contains(where: { $0.line == nil }) { openLines() }
             let deadlines = lines.compactMap(\.deadline) + [grid.next].compactMap(\.self)
             wait(until: min(deadlines.min() ?? .distantFuture, now + Self.longestWait))
             await Task.yield()
@@ -62,17 +62,17 @@ public actor GPIODriver: FieldBusDriver {
     }
 
     public nonisolated func write(device: DeviceIdentifier, values: [PointValue]) async -> [WriteResult] {
-        pendingWrites.add(1, ordering: .sequentiallyConsistent)
-        defer { pendingWrites.subtract(1, ordering: .sequentiallyConsistent) }
-        wakeUp.signal()
-        return await performWrite(device: device, values: values)
+        await writes.admit(values) { values in
+            wakeUp.signal()
+            return await performWrite(device: device, values: values)
+        }
     }
 
-    public func status() -> BusStatus { ledger.status(now: SystemClock.monotonic()) }
+    public nonisolated func status() -> BusStatus { record.status(now: SystemClock.monotonic()) }
 
     // MARK: Lines
 
-    private func openLines(_ events: @Sendable (BusEvent) -> Void) {
+    private func openLines() {
         var problems: [String] = []
         for index in lines.indices where lines[index].line == nil {
             do throws(FieldBusError) {
@@ -84,15 +84,7 @@ public actor GPIODriver: FieldBusDriver {
             }
         }
         retryAt = SystemClock.monotonic() + Self.retryAfter
-        if problems.isEmpty {
-            if !ledger.isOpen { ledger.opens += 1 }
-            if !ledger.isOpen { events(.opened) }
-            ledger.isOpen = true
-        } else if ledger.isOpen || ledger.opens == 0 {
-            ledger.isOpen = false
-            ledger.opens += 1
-            events(.openFailed(detail: problems.joined(separator: "; ")))
-        }
+        if problems.isEmpty { record.lineIsUp() } else { record.lineIsDown(problems.joined(separator: "; ")) }
     }
 
     /// Gives outputs their state at exit, and all lines back.
@@ -104,7 +96,7 @@ public actor GPIODriver: FieldBusDriver {
             }
         }
         for index in lines.indices { lines[index].close() }
-        ledger.isOpen = false
+        record.end()
         isRunning = false
     }
 
@@ -118,7 +110,7 @@ public actor GPIODriver: FieldBusDriver {
 
     /// Waits for an edge or a write.
     private func wait(until time: MonotonicTime) {
-        let left = pendingWrites.load(ordering: .sequentiallyConsistent) > 0 ? .zero : max(.zero, time - SystemClock.monotonic())
+        let left = !writes.isEmpty ? .zero : max(.zero, time - SystemClock.monotonic())
         var entries = [pollfd(fd: wakeUp.descriptor, events: Int16(POLLIN), revents: 0)]
         for line in lines where !line.isOutput {
             if let descriptor = line.line?.descriptor { entries.append(pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)) }
@@ -128,7 +120,7 @@ public actor GPIODriver: FieldBusDriver {
         if entries[0].revents != 0 { wakeUp.clear() }
     }
 
-    private func takeEdges(_ deliver: @Sendable (DeviceReading) -> Void, _ events: @Sendable (BusEvent) -> Void) {
+    private func takeEdges() {
         let now = SystemClock.monotonic()
         let wall = SystemClock.wall()
         for index in lines.indices {
@@ -136,7 +128,7 @@ public actor GPIODriver: FieldBusDriver {
             do throws(FieldBusError) {
                 taken = try lines[index].edges(now: now)
             } catch {
-                lose(index, "\(error)", events)
+                lose(index, "\(error)")
                 continue
             }
             if taken.edges.isEmpty, !taken.mayHaveOverflowed { continue }
@@ -146,24 +138,20 @@ public actor GPIODriver: FieldBusDriver {
                     let samples = taken.edges.map { edge in
                         sample(point, .bool(edge.level), .good, edge.wallTime(now: now, wall: wall))
                     }
-                    if !samples.isEmpty { finish(device, samples, deliver, events) }
+                    finish(device, samples)
                 }
             }
         }
     }
 
-    private func lose(_ index: Int, _ detail: String, _ events: @Sendable (BusEvent) -> Void) {
+    private func lose(_ index: Int, _ detail: String) {
         lines[index].close()
-        if ledger.isOpen { events(.openFailed(detail: detail)) }
-        ledger.isOpen = false
+        record.lineIsDown(detail)
         retryAt = SystemClock.monotonic() + Self.retryAfter
     }
 
     /// Delivers the points of a device that `wanted` accepts as they are now.
-    private func report(
-        device: Int, _ deliver: @Sendable (DeviceReading) -> Void, _ events: @Sendable (BusEvent) -> Void,
-        wanted: (GPIOBus.Point) -> Bool
-    ) {
+    private func report(device: Int, wanted: (GPIOBus.Point) -> Bool) {
         var samples: [Sample] = []
         let now = SystemClock.monotonic()
         for index in bus.devices[device].points.indices where wanted(bus.devices[device].points[index]) {
@@ -172,20 +160,20 @@ public actor GPIODriver: FieldBusDriver {
                 samples.append(Sample(point: point.identifier, value: nil, quality: .bad(.notConnected), time: SystemClock.wall()))
                 continue
             }
-            if let sample = reading(device: device, index: index, now: now, events) { samples.append(sample) }
+            if let sample = reading(device: device, index: index, now: now) { samples.append(sample) }
         }
-        if !samples.isEmpty { finish(device, samples, deliver, events) }
+        finish(device, samples)
     }
 
     /// nil for a frequency of which nothing is known yet.
-    private func reading(device: Int, index: Int, now: MonotonicTime, _ events: @Sendable (BusEvent) -> Void) -> Sample? {
+    private func reading(device: Int, index: Int, now: MonotonicTime) -> Sample? {
         let point = bus.devices[device].points[index]
         switch point.use {
         case .level, .output:
             do throws(FieldBusError) {
                 return sample(point, .bool(try lines[point.line].readLevel()), .good, SystemClock.wall())
             } catch {
-                lose(point.line, "\(error)", events)
+                lose(point.line, "\(error)")
                 return Sample(point: point.identifier, value: nil, quality: .bad(.notConnected), time: SystemClock.wall())
             }
         case .pulseCount, .frequency:
@@ -199,11 +187,8 @@ public actor GPIODriver: FieldBusDriver {
         return Sample(point: point.identifier, value: value, quality: converted.isGood ? quality : converted, time: time)
     }
 
-    private func finish(
-        _ device: Int, _ samples: [Sample], _ deliver: @Sendable (DeviceReading) -> Void, _ events: @Sendable (BusEvent) -> Void
-    ) {
-        for event in ledger.take(device, samples, detail: "the line is not there, or in use") { events(event) }
-        deliver(DeviceReading(device: bus.devices[device].identifier, samples: samples))
+    private func finish(_ device: Int, _ samples: [Sample]) {
+        record.take(samples, of: device, detail: "the line is not there, or in use")
     }
 
     // MARK: Writing

@@ -1,6 +1,6 @@
 public import Core
 
-/// A Modbus line with its devices: everything that ``ModbusDriver`` needs to know.
+/// A Modbus line with its devices: everything that ``PolledBus`` needs to know.
 public struct ModbusBus: Sendable, Hashable {
     /// Shown in logs and status.
     public var name: String

@@ -46,7 +46,7 @@ public struct ModbusConnection: ~Copyable {
     var tap: LineTap?
     /// Frames of the exchange at hand from before the line was closed over it.
     private var framesBeforeClose: [TracedFrame] = []
-    private var onExchange: ((ModbusExchange) -> Void)?
+    private var onExchange: ((_ unitIdentifier: Int, TracedExchange) -> Void)?
     /// By unit identifier (so no more than 256), the last request on a serial line that timed out, and until when its
     /// answer may still come. Of several devices, because others are asked between the tries of one.
     var owed: [Int: (request: Request, until: MonotonicTime)] = [:]
@@ -267,7 +267,7 @@ public struct ModbusConnection: ~Copyable {
 
     /// Has every exchange from now on reported with its frames, as they were on the line; nil ends that. Costs a thread
     /// and a copy of every byte while it is on.
-    public mutating func trace(_ receive: ((ModbusExchange) -> Void)?) {
+    public mutating func trace(_ receive: ((_ unitIdentifier: Int, TracedExchange) -> Void)?) {
         let wasTraced = onExchange != nil
         onExchange = receive
         guard isOpen, wasTraced != (receive != nil) else { return }
@@ -294,10 +294,13 @@ public struct ModbusConnection: ~Copyable {
     private func report(_ request: Request, _ failure: RequestFailure?) {
         guard let onExchange else { return }
         tap?.awaitSent()
-        onExchange(
-            ModbusExchange(
-                framing: transport.framing, unitIdentifier: request.unitIdentifier, frames: framesBeforeClose + (tap?.takeFrames() ?? []),
-                failure: failure))
+        var frames = framesBeforeClose + (tap?.takeFrames() ?? [])
+        for index in frames.indices {
+            frames[index].text = FrameText(
+                frames[index].bytes, framing: transport.framing, isRequest: frames[index].direction == .sent).text
+        }
+        let problem = failure.flatMap { $0.isAnswer ? nil : $0.detail }
+        onExchange(request.unitIdentifier, TracedExchange(frames: frames, failure: problem))
     }
 
     /// Closes the line; the next request opens it again.

@@ -1,6 +1,6 @@
 import Core
 
-/// What the driver remembers about one device.
+/// What the line remembers about one device.
 struct PolledDevice {
     let identifier: DeviceIdentifier
     let unitIdentifier: Int
@@ -13,19 +13,14 @@ struct PolledDevice {
     private let writtenPoints: [ModbusPoint]
     /// One per distinct interval, the shortest first.
     var groups: [PolledGroup]
-    /// nil until it has answered or failed for the first time.
-    var isGood: Bool?
-    var lastAnswer: Timestamp?
-    var requests: UInt64 = 0
-    var errors: UInt64 = 0
-    /// How long it took to answer, frames included.
-    var answerTimes = AnswerTimes()
     /// The last request brought a frame that cannot be believed.
     var lastFrameWasBad = false
     /// Which read the next probe makes.
     var nextProbe = 0
     /// The device refused function 22, 5 or 6, so that 3 and 6, 15 or 16 are used instead.
     var lacksMaskWrite = false
+    /// It left the last one without an answer.
+    var hasMissedMaskWrite = false
     var lacksSingleWrites = false
 
     init(_ device: ModbusDevice, on bus: ModbusBus) {

@@ -1,14 +1,11 @@
 public import Core
 import Glibc
-import Synchronization
 
 /// Listens to a line and finds points in its frames. The driver's thread waits for bytes in poll(); a write ends that wait.
 ///
 /// A line that is gone, because an adapter was pulled out or the other side closed the connection, is opened again by its
 /// name: at once, then after waits that double.
 public actor TextDriver: FieldBusDriver {
-    /// How many calls of ``write(device:values:)`` may wait; more are refused as busy.
-    public static let maxPendingWrites = 64
     /// The longest wait for bytes, after which the status can be asked.
     private static let longestWait = Duration.milliseconds(100)
     private static let firstBackOff = Duration.milliseconds(500)
@@ -21,12 +18,11 @@ public actor TextDriver: FieldBusDriver {
     public nonisolated let name: String
     private let bus: TextBus
     private nonisolated let wakeUp: WakeUp
-    private nonisolated let pendingWrites = Atomic<Int>(0)
+    private nonisolated let writes = WriteQueue()
+    private nonisolated let record: BusRecord
+    private nonisolated let tracer = TextTracer()
     private var stream: (any TextStream)?
     private var framer: Framer
-    private var ledger: BusLedger
-    /// nil until the line was opened, or could not be, for the first time.
-    private var lineIsUp: Bool?
     private var openAt = MonotonicTime.zero
     private var backOff = TextDriver.firstBackOff
     private var requestAt = MonotonicTime.zero
@@ -40,74 +36,68 @@ public actor TextDriver: FieldBusDriver {
         wakeUp = try WakeUp()
         framer = bus.framer
         silentAt = bus.devices.map { _ in .distantFuture }
-        ledger = BusLedger(
-            name: bus.name, protocolName: SerialText.protocolName, devices: bus.deviceIdentifiers, made: SystemClock.monotonic())
+        record = BusRecord(name: bus.name, protocolName: SerialText.protocolName, devices: bus.deviceIdentifiers)
         executor = ThreadExecutor(name: bus.name)
     }
 
     public func run(
         deliver: @escaping @Sendable (DeviceReading) -> Void, events: @escaping @Sendable (BusEvent) -> Void
     ) async {
+        record.begin(deliver: deliver, events: events)
         openAt = .zero
         while !Task.isCancelled {
             let now = SystemClock.monotonic()
-            if stream == nil, now >= openAt { open(deliver, events) }
-            receive(deliver, events)
-            if let frame = framer.settle(now: SystemClock.monotonic()) { take(frame, deliver, events) }
-            request(deliver, events)
-            noteSilence(deliver, events)
+            if stream == nil, now >= openAt { open() }
+            receive()
+            if let frame = framer.settle(now: SystemClock.monotonic()) { take(frame) }
+            request()
+            noteSilence()
             wait()
             await Task.yield()
         }
         stream = nil
-        ledger.isOpen = false
-        lineIsUp = nil
+        record.end()
     }
 
     public nonisolated func write(device: DeviceIdentifier, values: [PointValue]) async -> [WriteResult] {
-        let waiting = pendingWrites.add(1, ordering: .sequentiallyConsistent).newValue
-        defer { pendingWrites.subtract(1, ordering: .sequentiallyConsistent) }
-        guard waiting <= Self.maxPendingWrites else { return values.map { WriteResult(point: $0.point, outcome: .busy) } }
-        wakeUp.signal()
-        return await performWrite(device: device, values: values)
+        await writes.admit(values) { values in
+            wakeUp.signal()
+            return await performWrite(device: device, values: values)
+        }
     }
 
-    public func status() -> BusStatus { ledger.status(now: SystemClock.monotonic()) }
+    public nonisolated func status() -> BusStatus { record.status(now: SystemClock.monotonic()) }
+
+    public func trace(_ receive: (@Sendable (TracedExchange) -> Void)?) { tracer.set(receive) }
 
     // MARK: The line
 
-    private func open(_ deliver: @Sendable (DeviceReading) -> Void, _ events: @Sendable (BusEvent) -> Void) {
+    private func open() {
         do throws(FieldBusError) {
             switch bus.transport {
             case .serial(let line): stream = try SerialStream(line)
             case .tcp(let host, let port): stream = try TCPStream(host: host, port: port, timeout: Self.patience)
             }
         } catch {
-            lose("\(error)", deliver, events)
+            lose("\(error)")
             return
         }
         let now = SystemClock.monotonic()
         framer.reset()
         requestAt = now
         for device in silentAt.indices { silentAt[device] = now + bus.timeout }
-        ledger.isOpen = true
-        ledger.opens += 1
-        lineIsUp = true
-        events(.opened)
+        record.lineIsUp()
     }
 
     /// The line is gone, or could not be opened.
-    private func lose(_ detail: String, _ deliver: @Sendable (DeviceReading) -> Void, _ events: @Sendable (BusEvent) -> Void) {
+    private func lose(_ detail: String) {
         stream = nil
-        ledger.isOpen = false
         openAt = SystemClock.monotonic() + backOff
         backOff = min(backOff * 2, max(bus.maxBackOff, Self.firstBackOff))
-        guard lineIsUp != false else { return }
-        lineIsUp = false
-        events(.openFailed(detail: detail))
+        guard record.lineIsDown(detail) else { return }
         for device in bus.devices.indices {
             silentAt[device] = .distantFuture
-            fail(device, .notConnected, detail, deliver, events)
+            fail(device, .notConnected, detail)
         }
     }
 
@@ -117,7 +107,7 @@ public actor TextDriver: FieldBusDriver {
         if stream == nil { until = min(until, openAt) }
         if let deadline = framer.deadline { until = min(until, deadline) }
         if stream != nil, !bus.request.isEmpty { until = min(until, requestAt) }
-        let left = pendingWrites.load(ordering: .sequentiallyConsistent) > 0 ? .zero : max(.zero, until - now)
+        let left = !writes.isEmpty ? .zero : max(.zero, until - now)
         var entries = [pollfd(fd: wakeUp.descriptor, events: Int16(POLLIN), revents: 0)]
         if let stream { entries.append(pollfd(fd: stream.descriptor, events: Int16(POLLIN), revents: 0)) }
         // Rounded up: a wait that ends early would be followed by many without any.
@@ -125,34 +115,36 @@ public actor TextDriver: FieldBusDriver {
         if entries[0].revents != 0 { wakeUp.clear() }
     }
 
-    private func receive(_ deliver: @Sendable (DeviceReading) -> Void, _ events: @Sendable (BusEvent) -> Void) {
+    private func receive() {
         guard let stream else { return }
         let bytes: [UInt8]
         do throws(FieldBusError) {
             bytes = try stream.read()
         } catch {
-            lose("\(error)", deliver, events)
+            lose("\(error)")
             return
         }
         guard !bytes.isEmpty else { return }
+        tracer.note(bytes, .received)
         backOff = Self.firstBackOff
-        for frame in framer.take(bytes, at: SystemClock.monotonic()) { take(frame, deliver, events) }
+        for frame in framer.take(bytes, at: SystemClock.monotonic()) { take(frame) }
     }
 
-    private func request(_ deliver: @Sendable (DeviceReading) -> Void, _ events: @Sendable (BusEvent) -> Void) {
+    private func request() {
         let now = SystemClock.monotonic()
         guard let stream, !bus.request.isEmpty, now >= requestAt else { return }
         requestAt = max(requestAt + bus.requestInterval, now)
         do throws(FieldBusError) {
+            tracer.note(bus.request, .sent)
             try stream.write(bus.request, deadline: now + Self.patience)
         } catch {
-            lose("\(error)", deliver, events)
+            lose("\(error)")
         }
     }
 
     // MARK: Frames
 
-    private func take(_ frame: [UInt8], _ deliver: @Sendable (DeviceReading) -> Void, _ events: @Sendable (BusEvent) -> Void) {
+    private func take(_ frame: [UInt8]) {
         let wall = SystemClock.wall()
         for index in bus.devices.indices {
             let samples = bus.devices[index].points.compactMap { point -> Sample? in
@@ -169,36 +161,25 @@ public actor TextDriver: FieldBusDriver {
             }
             guard !samples.isEmpty else { continue }
             silentAt[index] = SystemClock.monotonic() + bus.timeout
-            finish(index, samples, "the frame has no values", deliver, events)
+            record.take(samples, of: index, detail: "the frame has no values")
         }
     }
 
-    private func noteSilence(_ deliver: @Sendable (DeviceReading) -> Void, _ events: @Sendable (BusEvent) -> Void) {
+    private func noteSilence() {
         let now = SystemClock.monotonic()
         for device in silentAt.indices where now >= silentAt[device] {
             // Said once; the next frame ends it.
             silentAt[device] = .distantFuture
-            fail(device, .timeout, "no frame with its points in time", deliver, events)
+            fail(device, .timeout, "no frame with its points in time")
         }
     }
 
-    private func fail(
-        _ device: Int, _ reason: QualityReason, _ detail: String, _ deliver: @Sendable (DeviceReading) -> Void,
-        _ events: @Sendable (BusEvent) -> Void
-    ) {
+    private func fail(_ device: Int, _ reason: QualityReason, _ detail: String) {
         let wall = SystemClock.wall()
         let samples = bus.devices[device].points.filter { $0.field != nil }.map {
             Sample(point: $0.identifier, value: nil, quality: .bad(reason), time: wall)
         }
-        if !samples.isEmpty { finish(device, samples, detail, deliver, events) }
-    }
-
-    private func finish(
-        _ device: Int, _ samples: [Sample], _ detail: String, _ deliver: @Sendable (DeviceReading) -> Void,
-        _ events: @Sendable (BusEvent) -> Void
-    ) {
-        for event in ledger.take(device, samples, detail: detail) { events(event) }
-        deliver(DeviceReading(device: bus.devices[device].identifier, samples: samples))
+        record.take(samples, of: device, detail: detail)
     }
 
     // MARK: Writing
@@ -225,7 +206,9 @@ public actor TextDriver: FieldBusDriver {
         guard point.type.accepts(raw) else { return .typeMismatch(expected: point.type) }
         guard let stream else { return .failed(.notConnected) }
         do throws(FieldBusError) {
-            try stream.write(template.render(raw), deadline: SystemClock.monotonic() + Self.patience)
+            let bytes = template.render(raw)
+            tracer.note(bytes, .sent)
+            try stream.write(bytes, deadline: SystemClock.monotonic() + Self.patience)
             return .written
         } catch {
             return .failed(.notConnected)

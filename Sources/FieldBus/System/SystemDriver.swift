@@ -10,7 +10,8 @@ public actor SystemDriver: FieldBusDriver {
     public nonisolated let name: String
     private let bus: SystemBus
     private var reader: SystemReader
-    private var ledger: BusLedger
+    private nonisolated let record: BusRecord
+    private var overruns: UInt64 = 0
     private let hosts: HostCheck
 
     /// Opens nothing.
@@ -18,7 +19,7 @@ public actor SystemDriver: FieldBusDriver {
         name = bus.name
         self.bus = bus
         reader = SystemReader(root: bus.root)
-        ledger = BusLedger(name: bus.name, protocolName: "system", devices: bus.deviceIdentifiers, made: SystemClock.monotonic())
+        record = BusRecord(name: bus.name, protocolName: "system", devices: bus.deviceIdentifiers)
         executor = ThreadExecutor(name: bus.name)
         hosts = HostCheck(name: bus.name, timeout: bus.timeout)
     }
@@ -26,17 +27,16 @@ public actor SystemDriver: FieldBusDriver {
     public func run(
         deliver: @escaping @Sendable (DeviceReading) -> Void, events: @escaping @Sendable (BusEvent) -> Void
     ) async {
-        ledger.isOpen = true
-        ledger.opens += 1
-        events(.opened)
+        record.begin(deliver: deliver, events: events)
+        record.lineIsUp()
         let groups = bus.groups
         await withTaskGroup(of: Void.self) { tasks in
             for asksHosts in [false, true] {
                 let some = groups.filter { $0.asksHosts == asksHosts }
-                if !some.isEmpty { tasks.addTask { await self.poll(some, deliver, events) } }
+                if !some.isEmpty { tasks.addTask { await self.poll(some) } }
             }
         }
-        ledger.isOpen = false
+        record.end()
     }
 
     public nonisolated func write(device: DeviceIdentifier, values: [PointValue]) async -> [WriteResult] {
@@ -48,13 +48,11 @@ public actor SystemDriver: FieldBusDriver {
         }
     }
 
-    public func status() -> BusStatus { ledger.status(now: SystemClock.monotonic()) }
+    public nonisolated func status() -> BusStatus { record.status(now: SystemClock.monotonic()) }
 
-    private func poll(
-        _ groups: [SystemBus.Group], _ deliver: @Sendable (DeviceReading) -> Void, _ events: @Sendable (BusEvent) -> Void
-    ) async {
+    private func poll(_ groups: [SystemBus.Group]) async {
         var grid = IntervalGrid(intervals: groups.map(\.interval), start: SystemClock.monotonic())
-        var overruns: UInt64 = 0
+        var seen: UInt64 = 0
         while !Task.isCancelled {
             for index in grid.take(now: SystemClock.monotonic()) {
                 let group = groups[index]
@@ -70,12 +68,12 @@ public actor SystemDriver: FieldBusDriver {
                     }
                 }
                 if Task.isCancelled { return }
-                ledger.busy += SystemClock.monotonic() - started
-                for event in ledger.take(group.device, samples, detail: details.joined(separator: "; ")) { events(event) }
-                deliver(DeviceReading(device: bus.devices[group.device].identifier, samples: samples))
+                record.spend(SystemClock.monotonic() - started)
+                record.take(samples, of: group.device, detail: details.joined(separator: "; "))
             }
-            ledger.overruns += grid.overruns - overruns
-            overruns = grid.overruns
+            overruns += grid.overruns - seen
+            seen = grid.overruns
+            record.setOverruns(overruns)
             let now = SystemClock.monotonic()
             guard let next = grid.next else { return }
             if next > now { try? await Task.sleep(for: next - now) }

@@ -93,7 +93,14 @@ extension ModbusBus: BusPlan {
         }
     }
 
-    public func makeDriver() throws(FieldBusError) -> any FieldBusDriver { try ModbusDriver(bus: self) }
+    /// Checks the description and starts the driver's thread; opens nothing yet.
+    public func makeDriver() throws(FieldBusError) -> any FieldBusDriver {
+        try validate()
+        let record = BusRecord(
+            name: name, protocolName: protocolName,
+            devices: devices.map { ($0.identifier, !transport.isBroadcast($0.unitIdentifier)) })
+        return PolledBus(name: name, line: try ModbusLine(bus: self, record: record), record: record, maxBackOff: maxBackOff)
+    }
 }
 
 extension ModbusTransport {

@@ -1,90 +1,74 @@
-public import Core
-import Synchronization
+import Core
 
-extension ModbusDriver {
-    /// How many values of one call are written before a read may come between.
-    private static let valuesPerTurn = 32
+/// A value as it goes into a device's registers.
+struct ModbusWrite {
+    var point: ModbusPoint
+    var value: Value
+    /// A coil is 0 or 1.
+    var registers: [UInt16]
+}
 
-    public nonisolated func write(device: DeviceIdentifier, values: [PointValue]) async -> [WriteResult] {
-        let waiting = pendingWrites.add(1, ordering: .relaxed).newValue
-        defer { pendingWrites.subtract(1, ordering: .relaxed) }
-        guard waiting <= ModbusDriver.maxPendingWrites else {
-            return values.map { WriteResult(point: $0.point, outcome: .busy) }
+extension ModbusLine {
+    func write(of value: PointValue, device: Int) -> PreparedWrite<ModbusWrite> {
+        guard let point = units[device].point(value.point) else { return .refused(.unknownPoint) }
+        guard point.writable, point.area.isWritable else { return .refused(.readOnly) }
+        do throws(EncodeFailure) {
+            return .ready(ModbusWrite(point: point, value: value.value, registers: try point.registers(of: value.value)))
+        } catch {
+            switch error {
+            case .typeMismatch: return .refused(.typeMismatch(expected: point.type))
+            case .outOfRange: return .refused(.outOfRange)
+            }
         }
-        return await performWrite(device: device, values: values)
     }
 
-    private func performWrite(device: DeviceIdentifier, values: [PointValue]) async -> [WriteResult] {
-        guard let index = deviceIndex[device] else {
-            return values.map { WriteResult(point: $0.point, outcome: .unknownDevice) }
+    nonisolated(nonsending) func write(
+        _ writes: [ModbusWrite], device: Int, isDead: Bool
+    ) async -> WriteReport<RequestFailure> {
+        var report = WriteReport<RequestFailure>()
+        for write in writes {
+            // Those that follow do not wait for it too.
+            let outcome =
+                report.failure.map { .failed($0.reason) }
+                ?? perform(write, device: device, isDead: isDead && !report.didAnswer, &report)
+            report.outcomes.append(outcome)
         }
-        var results: [WriteResult] = []
-        results.reserveCapacity(values.count)
-        var silent: QualityReason?
-        for (number, value) in values.enumerated() {
-            if number > 0, number.isMultiple(of: ModbusDriver.valuesPerTurn) { await Task.yield() }
-            let outcome: WriteOutcome
-            if let point = devices[index].point(value.point) {
-                outcome = write(value.value, to: point, device: index, silent: &silent)
-            } else {
-                outcome = .unknownPoint
-            }
-            results.append(WriteResult(point: value.point, outcome: outcome))
-        }
-        return results
+        return report
     }
 
     /// Writes, reads back and compares.
-    ///
-    /// - Parameter silent: set when the device did not answer, so that the values that follow do not wait for it too.
-    private func write(
-        _ value: Value, to point: ModbusPoint, device: Int, silent: inout QualityReason?
+    private func perform(
+        _ write: ModbusWrite, device: Int, isDead: Bool, _ report: inout WriteReport<RequestFailure>
     ) -> WriteOutcome {
-        guard point.writable, point.area.isWritable else { return .readOnly }
-        let wanted: [UInt16]
-        do throws(EncodeFailure) {
-            wanted = try point.registers(of: value)
-        } catch {
-            switch error {
-            case .typeMismatch: return .typeMismatch(expected: point.type)
-            case .outOfRange: return .outOfRange
-            }
-        }
-        if let silent { return .failed(silent) }
-        if devices[device].isBroadcast { return broadcast(wanted, to: point, device: device, silent: &silent) }
-        let started = SystemClock.monotonic()
-        if let reason = schedule.reason(device: device), !schedule.mayRequest(device: device, now: started) {
-            return .failed(reason)
-        }
+        if units[device].isBroadcast { return broadcast(write, device: device, &report) }
         var unanswered: RequestFailure?
         do throws(RequestFailure) {
-            try send(wanted, to: point, device: device)
+            try send(write, device: device, isDead: isDead)
+            report.didAnswer = true
         } catch {
             if error.isAnswer {
-                schedule.recovered(device: device, now: SystemClock.monotonic())
+                report.didAnswer = true
                 return .failed(error.reason)
             }
-            if error.isLine || schedule.reason(device: device) != nil {
-                silent = error.reason
-                deviceFailed(device, error, started: started)
+            if error.isLine || isDead {
+                report.failure = error
                 return .failed(error.reason)
             }
             // The device may have taken the value although nothing came back: reading tells.
             unanswered = error
         }
-        schedule.recovered(device: device, now: SystemClock.monotonic())
-        return verify(wanted, value, point, device: device, unanswered: unanswered, silent: &silent)
+        return verify(write, device: device, unanswered: unanswered, &report)
     }
 
     /// Sends a value to all devices of the line.
     private func broadcast(
-        _ wanted: [UInt16], to point: ModbusPoint, device: Int, silent: inout QualityReason?
+        _ write: ModbusWrite, device: Int, _ report: inout WriteReport<RequestFailure>
     ) -> WriteOutcome {
         do throws(RequestFailure) {
-            try send(wanted, to: point, device: device)
+            try send(write, device: device, isDead: false)
             return .sent
         } catch {
-            silent = error.reason
+            report.failure = error
             return .failed(error.reason)
         }
     }
@@ -93,29 +77,29 @@ extension ModbusDriver {
     ///
     /// - Parameter unanswered: why nothing came back for the write itself.
     private func verify(
-        _ wanted: [UInt16], _ value: Value, _ point: ModbusPoint, device: Int, unanswered: RequestFailure?,
-        silent: inout QualityReason?
+        _ write: ModbusWrite, device: Int, unanswered: RequestFailure?, _ report: inout WriteReport<RequestFailure>
     ) -> WriteOutcome {
-        let started = SystemClock.monotonic()
+        let point = write.point
+        let wanted = write.registers
         do throws(RequestFailure) {
             let read = try readBack(point, device: device)
+            report.didAnswer = true
             if isSame(wanted, read, point) { return .written }
             if let unanswered { return .failed(unanswered.reason) }
-            let written = point.type == .bool ? .bool(wanted != [0]) : decoded(wanted, point) ?? value
+            let written = point.type == .bool ? .bool(wanted != [0]) : decoded(wanted, point) ?? write.value
             return .readBackDiffers(written: written, read: decoded(read, point))
         } catch {
-            if !error.isAnswer {
-                silent = error.reason
-                deviceFailed(device, error, started: started)
-            }
+            if !error.isAnswer { report.failure = error }
             return unanswered.map { .failed($0.reason) } ?? .notVerified(error.reason)
         }
     }
 
     /// The request that fits the point. It is sent once: what it sets off in the device may not be harmless to repeat.
-    private func send(_ wanted: [UInt16], to point: ModbusPoint, device: Int) throws(RequestFailure) {
-        let unit = devices[device].unitIdentifier
-        let timeout = devices[device].responseTimeout
+    private func send(_ write: ModbusWrite, device: Int, isDead: Bool) throws(RequestFailure) {
+        let point = write.point
+        let wanted = write.registers
+        let unit = units[device].unitIdentifier
+        let timeout = units[device].responseTimeout
         let address = point.address
         if point.area == .coil {
             try preferringSingle(device) { (multiple) throws(RequestFailure) in
@@ -126,7 +110,7 @@ extension ModbusDriver {
             }
         } else if let bit = point.bit {
             let mask = point.wordOrder.word(1 << UInt16(bit & 15))
-            try writeBit(mask, wanted != [0], address: address, device: device)
+            try writeBit(mask, wanted != [0], address: address, device: device, isDead: isDead)
         } else if wanted.count == 1 {
             try writeRegister(wanted[0], address: address, device: device)
         } else {
@@ -137,8 +121,8 @@ extension ModbusDriver {
     }
 
     private func writeRegister(_ value: UInt16, address: Int, device: Int) throws(RequestFailure) {
-        let unit = devices[device].unitIdentifier
-        let timeout = devices[device].responseTimeout
+        let unit = units[device].unitIdentifier
+        let timeout = units[device].responseTimeout
         try preferringSingle(device) { (multiple) throws(RequestFailure) in
             try attempt(device: device, tries: 1) { connection throws(RequestFailure) in
                 try connection.writeRegisters(
@@ -151,7 +135,7 @@ extension ModbusDriver {
     private func preferringSingle(
         _ device: Int, _ request: (_ multiple: Bool) throws(RequestFailure) -> Void
     ) throws(RequestFailure) {
-        if devices[device].lacksSingleWrites {
+        if units[device].lacksSingleWrites {
             try request(true)
             return
         }
@@ -160,26 +144,32 @@ extension ModbusDriver {
         } catch {
             guard error == .exception(1) else { throw error }
             try request(true)
-            devices[device].lacksSingleWrites = true
+            units[device].lacksSingleWrites = true
         }
     }
 
     /// Function 22, which changes the bit inside the device; where it is not known, reads the register and writes it back.
-    private func writeBit(_ mask: UInt16, _ on: Bool, address: Int, device: Int) throws(RequestFailure) {
-        let unit = devices[device].unitIdentifier
-        let timeout = devices[device].responseTimeout
-        if !devices[device].lacksMaskWrite {
+    private func writeBit(
+        _ mask: UInt16, _ on: Bool, address: Int, device: Int, isDead: Bool
+    ) throws(RequestFailure) {
+        let unit = units[device].unitIdentifier
+        let timeout = units[device].responseTimeout
+        var isUnknown = false
+        if !units[device].lacksMaskWrite {
             do throws(RequestFailure) {
                 try attempt(device: device, tries: 1) { connection throws(RequestFailure) in
                     try connection.maskWriteRegister(
                         and: ~mask, or: on ? mask : 0, unit: unit, address: address, timeout: timeout)
                 }
+                units[device].hasMissedMaskWrite = false
                 return
             } catch {
-                // Some devices leave an unknown function without an answer.
-                guard error == .exception(1) || (error == .timeout && schedule.reason(device: device) == nil) else {
+                // Some devices leave an unknown function without an answer; once may be the line's fault.
+                guard error == .exception(1) || (error == .timeout && !isDead) else {
                     throw error
                 }
+                isUnknown = error == .exception(1) || units[device].hasMissedMaskWrite
+                units[device].hasMissedMaskWrite = true
             }
         }
         try attempt(device: device, tries: 1) { connection throws(RequestFailure) in
@@ -187,7 +177,7 @@ extension ModbusDriver {
         }
         let old = connection.registers(1)[0]
         try writeRegister(on ? old | mask : old & ~mask, address: address, device: device)
-        devices[device].lacksMaskWrite = true
+        if isUnknown { units[device].lacksMaskWrite = true }
     }
 
     /// Its tries follow each other in a row, because a write is one command and its caller waits for the outcome. What that
@@ -198,7 +188,7 @@ extension ModbusDriver {
     private func readBack(_ point: ModbusPoint, device: Int) throws(RequestFailure) -> [UInt16] {
         let block = ReadBlock(
             area: point.area, startingAddress: point.address, quantity: point.quantity, points: 0..<0)
-        try read(block, device: device, tries: devices[device].retries + 1)
+        try read(block, device: device, tries: units[device].retries + 1)
         return point.area.holdsBits
             ? connection.bits(1).map { UInt16($0) } : Array(connection.registers(point.quantity))
     }
