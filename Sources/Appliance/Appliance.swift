@@ -205,7 +205,7 @@ public final class Appliance: Sendable {
         LiveSummary.open()
         var summary = LiveSummary()
         while !core.isStopping, let size = LiveSummary.terminalSize {
-            let buses = await core.busStatuses()
+            let buses = core.busStatuses()
             let snapshot = await core.eventLoop.run { core.snapshot(buses: buses) }
             summary.draw(snapshot, log: sink.capturedLines(), rows: size.rows, columns: size.columns)
             for _ in 0..<10 where !core.isStopping { try? await Task.sleep(for: .milliseconds(100)) }

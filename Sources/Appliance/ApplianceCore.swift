@@ -37,6 +37,7 @@ final class ApplianceCore: @unchecked Sendable {
     private let commands: CommandClient
     private let makeBridge: (BridgeConfiguration, [LaneStatus]) -> Bridge
     private let reporter: Reporter
+    let traces: BusTraces
     let cache: CacheMonitor
     private let events: EventPublisher
     private let systemTopics: SystemTopics
@@ -149,7 +150,10 @@ final class ApplianceCore: @unchecked Sendable {
             loop: loop, context: context, publisher: publisher, cache: monitor,
             listeners: plan.configuration.listeners.map(\.name), startedAt: now)
         reporter.rules = rules
+        reporter.drivers = drivers
         self.reporter = reporter
+        let traces = BusTraces(drivers)
+        self.traces = traces
         let systemTopics = SystemTopics(broker: broker, interval: plan.configuration.systemTopicsInterval, now: now)
         self.systemTopics = systemTopics
 
@@ -173,6 +177,7 @@ final class ApplianceCore: @unchecked Sendable {
             for bridge in loop.bridges { bridge.tick() }
             monitor.tick(now: now, bridges: loop.bridges)
             publisher.tick(now: now, wall: wall)
+            traces.tick(now: now)
             systemTopics.tick(now: now, report: reporter.report, bridges: reporter.bridges)
             freeMemory.tick(now: now)
             loop.scheduleTurn()
@@ -274,11 +279,7 @@ final class ApplianceCore: @unchecked Sendable {
         }
     }
 
-    func busStatuses() async -> [BusStatus] {
-        var statuses: [BusStatus] = []
-        for driver in drivers { statuses.append(await driver.status()) }
-        return statuses
-    }
+    func busStatuses() -> [BusStatus] { drivers.map { $0.status() } }
 
     // MARK: Reload
 

@@ -23,7 +23,7 @@ struct Martlet: AsyncParsableCommand {
         version: Appliance.version,
         subcommands: [
             RunCommand.self, CheckCommand.self, ConfigCommand.self, ProfileCommand.self, PointsCommand.self, PasswdCommand.self,
-            PubCommand.self, SubCommand.self, CacheCommand.self, ModbusCommand.self, SelfTestCommand.self, BenchCommand.self,
+            PubCommand.self, SubCommand.self, CacheCommand.self, ModbusCommand.self, TraceCommand.self, SelfTestCommand.self, BenchCommand.self,
             CacheBenchCommand.self,
         ])
 }

@@ -1,6 +1,7 @@
 import Bridge
 import Broker
 import Core
+import FieldBus
 import MQTTServer
 import Store
 
@@ -25,6 +26,7 @@ struct ApplianceReport: Sendable {
     /// Messages that the cache has lost, by bridge, priority and reason.
     var losses: [(bridge: String, priority: Int, reason: CacheLoss.Reason, messages: Int64)]
     var rules: [Rule]
+    var buses: [BusStatus]
     /// Values read from field buses.
     var samples: UInt64
 }

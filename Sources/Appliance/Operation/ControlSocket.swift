@@ -11,6 +11,7 @@ import Store
 //     GET  /cache/export     a page of messages; the header Martlet-Next has the query of the next one
 //     GET  /cache/damaged    the damaged blocks that are kept
 //     POST /cache/purge      gives messages up
+//     GET  /trace            what passes over a bus
 //
 // Export and purge take bridge, priority and older-than (s), to select.
 
@@ -100,6 +101,7 @@ extension Appliance {
     ) async -> (any Channel)? {
         var router = HTTPRouter()
         router.addCache(core, storage)
+        router.addTrace(core.traces)
         let place = HTTPServer.Place.unix(path: plan.configuration.dataDirectory + "/" + ControlSocket.name, mode: 0o600)
         do {
             return try await HTTPServer(place: place, router: router, logger: logger("control")).open(group: group).get()

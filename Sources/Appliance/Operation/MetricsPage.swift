@@ -10,7 +10,7 @@ import Store
 struct MetricsPage {
     private typealias Sample = OpenMetricsWriter.Sample
 
-    private var writer = OpenMetricsWriter()
+    var writer = OpenMetricsWriter()
 
     static func text(_ report: ApplianceReport, process: ProcessStatus) -> [UInt8] {
         var page = MetricsPage()
@@ -22,6 +22,7 @@ struct MetricsPage {
         page.writeBridges(report.bridges.map(\.status), wall: report.wall)
         page.writeRates(report.bridges)
         page.writeRules(report.rules)
+        page.writeBuses(report.buses)
         page.writer.counter("martlet_points_read", help: "Values read from field buses.", report.samples)
         page.writeProcess(process, report)
         return page.writer.finish()

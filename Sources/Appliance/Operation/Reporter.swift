@@ -1,6 +1,7 @@
 import Bridge
 import Broker
 import Core
+import FieldBus
 import MQTTServer
 
 /// Makes the ``ApplianceReport`` from the parts that run.
@@ -14,6 +15,7 @@ final class Reporter {
     private let startedAt: MonotonicTime
     var listeners: [String]
     var rules: [RuleClient] = []
+    var drivers: [any FieldBusDriver] = []
 
     init(
         loop: BrokerLoop, context: ServerContext, publisher: PointPublisher, cache: CacheMonitor, listeners: [String],
@@ -34,7 +36,7 @@ final class Reporter {
             connections: listeners.map { ($0, context.connections[$0] ?? 0) }, commits: loop.commits,
             bridges: bridges(), cache: cache.figures, losses: cache.losses.totals,
             rules: rules.map { ApplianceReport.Rule(name: $0.name, matched: $0.matched, failed: $0.failed) },
-            samples: publisher.samples)
+            buses: drivers.map { $0.status() }, samples: publisher.samples)
     }
 
     func bridges() -> [BridgeReport] {

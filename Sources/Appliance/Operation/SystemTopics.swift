@@ -1,6 +1,7 @@
 import Bridge
 import Broker
 import Core
+import FieldBus
 import MQTTServer
 
 /// Publishes what the broker has counted on `$SYS/broker/…`, under mosquitto's names: every value that has changed, every so
@@ -53,6 +54,7 @@ final class SystemTopics {
         values += [("heap/current", "\(heap)"), ("heap/maximum", "\(heapMaximum)")]
         for (name, value) in values { publish("$SYS/broker/\(name)", value, now: now, wall: report.wall) }
         for bridge in report.bridges { publish(bridge, now: now, wall: report.wall) }
+        for bus in report.buses { publish(bus, now: now, wall: report.wall) }
         for name in connected.keys where !report.bridges.contains(where: { $0.name == name }) {
             for topic in ["state", "status"] { publish("$SYS/broker/connection/\(name)/\(topic)", "", now: now, wall: report.wall) }
             connected[name] = nil
@@ -65,6 +67,15 @@ final class SystemTopics {
         let topic = "$SYS/broker/connection/\(bridge.name)"
         publish("\(topic)/state", isConnected ? "1" : "0", now: now, wall: wall)
         publish("\(topic)/status", String(decoding: bridge.json(now: now, wall: wall), as: UTF8.self), now: now, wall: wall)
+    }
+
+    private func publish(_ bus: BusStatus, now: MonotonicTime, wall: Timestamp) {
+        let topic = "$SYS/broker/bus/\(bus.name)"
+        publish("\(topic)/state", bus.isOpen ? "1" : "0", now: now, wall: wall)
+        publish("\(topic)/status", String(decoding: bus.json, as: UTF8.self), now: now, wall: wall)
+        for device in bus.devices {
+            publish("\(topic)/device/\(device.device)", String(decoding: device.json, as: UTF8.self), now: now, wall: wall)
+        }
     }
 
     private func publish(_ topic: String, _ value: String, now: MonotonicTime, wall: Timestamp) {
