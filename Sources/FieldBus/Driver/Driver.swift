@@ -6,11 +6,12 @@ public import Core
 //     MyBus/
 //       MyDriver.swift        its keys, declared once (``DriverKeys``), and ``Driver/plan(_:_:)``
 //       MyPlan.swift          ``BusPlan``: a checked bus, still without I/O
-//       …                     ``FieldBusDriver``: polls or listens, on a thread of its own
+//       MyLine.swift          ``BusLine``: one request and its answer, for the ``PolledBus`` that asks; what listens instead of
+//                             asking is a ``FieldBusDriver`` of its own
 //       Simulator/            ``BusSimulator``: devices in this process, for tests and for a box without a plant
 //
-// What is the same for all is in `Schedule` (when a bus asks whom, back-off, retries) and `Points` (from numbers to values,
-// what is published when).
+// What is the same for all is in `Schedule` (when a bus asks whom, back-off, retries), `Polling` (asks, marks what is dead, writes),
+// ``BusRecord`` (counts and tells) and `Points` (from numbers to values, what is published when).
 
 /// What the appliance asks of a driver before there is a bus.
 package protocol Driver: DriverKeys {
