@@ -140,10 +140,7 @@ public final class Appliance: Sendable {
             tasks.addTask { await core.commitAll(to: storage) }
             tasks.addTask { await core.readAll(from: storage) }
             tasks.addTask { await core.correctTimes(in: storage) }
-            for driver in core.drivers {
-                tasks.addTask { await core.poll(driver) }
-                tasks.addTask { await core.carryOutCommands(driver) }
-            }
+            tasks.addTask { await core.workOnBuses() }
             let resizing = AsyncStream.makeStream(of: Void.self)
             tasks.addTask { await self.resizeCache(core, storage: storage, until: resizing.stream) }
             if showsSummary { tasks.addTask { await self.drawSummary(core) } }

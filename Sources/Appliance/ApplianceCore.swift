@@ -10,7 +10,7 @@ import Store
 import Synchronization
 
 /// The parts of a running appliance, and the ways between the broker's loop and the other threads.
-// @unchecked Sendable: the stored properties do not change after `init`; `loop`, `context`, `publisher`, `commands`,
+// @unchecked Sendable: the stored properties do not change after `init`; `configuration`, which does, `loop`, `context`, `publisher`, `commands`,
 // `access`, `makeBridge`, `reporter`, `cache`, `events` and `systemTopics` are only used on `eventLoop`.
 final class ApplianceCore: @unchecked Sendable {
     struct Loggers: Sendable {
@@ -22,13 +22,10 @@ final class ApplianceCore: @unchecked Sendable {
     }
 
     let eventLoop: any EventLoop
-    let drivers: [any FieldBusDriver]
-    private let plan: AppliancePlan
+    let field: FieldSide
     private let loggers: Loggers
     private let startedAt: MonotonicTime
     private let stopFlag = Atomic(false)
-    /// By bus: the stream ends when polling is to end.
-    private let pollStops: [String: (stream: AsyncStream<Void>, continuation: AsyncStream<Void>.Continuation)]
 
     private let loop: BrokerLoop
     private let context: ServerContext
@@ -48,8 +45,8 @@ final class ApplianceCore: @unchecked Sendable {
     private let clock: ApplianceClock
     private let clockSettings = AsyncStream.makeStream(of: Void.self)
     private let reads = AsyncStream.makeStream(of: CacheReadRequest.self)
-    private let commandQueues: [String: AsyncStream<CommandClient.Command>]
-    private let commandInputs: [String: AsyncStream<CommandClient.Command>.Continuation]
+    /// What is in force.
+    private var configuration: MartletConfiguration
 
     /// Makes and wires everything; to be called on the event loop.
     ///
@@ -58,7 +55,7 @@ final class ApplianceCore: @unchecked Sendable {
         plan: AppliancePlan, eventLoop: any EventLoop, loggers: Loggers, snapshot: SessionSnapshot,
         lanes: [LaneStatus], cache: (size: CacheSize, base: CachePlan), clock: ApplianceClock, keepsLatest: Bool
     ) {
-        self.plan = plan
+        configuration = plan.configuration
         self.clock = clock
         self.eventLoop = eventLoop
         self.loggers = loggers
@@ -89,32 +86,13 @@ final class ApplianceCore: @unchecked Sendable {
         self.cache = monitor
         loop.cacheChanged = { monitor.changed(appended: $0, losses: $1, lanes: $2) }
 
-        // The plan has checked what a driver refuses.
-        drivers = plan.buses.compactMap { bus in
-            do throws(FieldBusError) {
-                return try bus.makeDriver()
-            } catch {
-                loggers.bus.error("a bus cannot be served", metadata: ["bus": "\(bus.name)", "detail": "\(error)"])
-                return nil
-            }
-        }
+        field = FieldSide(logger: loggers.bus)
         let publisher = PointPublisher(broker: broker, devices: plan.publishedDevices, keepsLatest: keepsLatest)
         self.publisher = publisher
-        var queues: [String: AsyncStream<CommandClient.Command>] = [:]
-        var inputs: [String: AsyncStream<CommandClient.Command>.Continuation] = [:]
-        var byDevice: [DeviceIdentifier: AsyncStream<CommandClient.Command>.Continuation] = [:]
-        for bus in plan.buses {
-            let (stream, input) = AsyncStream.makeStream(
-                of: CommandClient.Command.self, bufferingPolicy: .bufferingOldest(CommandClient.maximumWaiting))
-            queues[bus.name] = stream
-            inputs[bus.name] = input
-            for device in bus.deviceIdentifiers { byDevice[device] = input }
-        }
-        pollStops = Dictionary(
-            uniqueKeysWithValues: plan.buses.map { ($0.name, AsyncStream.makeStream(of: Void.self)) })
-        commandQueues = queues
-        commandInputs = inputs
-        commands = CommandClient(broker: broker, queues: byDevice)
+        // The plan has checked what a driver refuses.
+        let buses = field.change(to: plan)
+        commands = CommandClient(broker: broker)
+        commands.queues = buses.queues
         commands.start(now: now, wall: wall)
 
         let rules = plan.rules.map { RuleClient($0, broker: broker, logger: loggers.rules) }
@@ -148,11 +126,10 @@ final class ApplianceCore: @unchecked Sendable {
 
         let reporter = Reporter(
             loop: loop, context: context, publisher: publisher, cache: monitor,
-            listeners: plan.configuration.listeners.map(\.name), startedAt: now)
+            listeners: plan.configuration.listeners.map(\.name), field: field, startedAt: now)
         reporter.rules = rules
-        reporter.drivers = drivers
         self.reporter = reporter
-        let traces = BusTraces(drivers)
+        let traces = BusTraces(field)
         self.traces = traces
         let systemTopics = SystemTopics(broker: broker, interval: plan.configuration.systemTopicsInterval, now: now)
         self.systemTopics = systemTopics
@@ -182,6 +159,7 @@ final class ApplianceCore: @unchecked Sendable {
             freeMemory.tick(now: now)
             loop.scheduleTurn()
         }, eventLoop: eventLoop)
+        field.begin(buses)
         ticker = eventLoop.scheduleRepeatedTask(initialDelay: .seconds(1), delay: .seconds(1)) { _ in tick.value() }
         loop.scheduleTurn()
     }
@@ -245,41 +223,28 @@ final class ApplianceCore: @unchecked Sendable {
 
     // MARK: Field buses
 
-    /// Polls a bus until ``stopInput()``.
-    func poll(_ driver: any FieldBusDriver) async {
-        let readings = readings
-        let log = loggers.bus
-        let bus = driver.name
-        await withTaskGroup(of: Void.self) { tasks in
-            tasks.addTask {
-                await driver.run(
-                    deliver: { reading in
-                        if !readings.post(reading), readings.refused == 1 {
-                            log.error("readings come faster than they can be published; the newest are lost", metadata: ["bus": "\(bus)"])
-                        }
-                    }, events: { log.report($0, bus: bus) })
-            }
-            if let stop = pollStops[driver.name] { for await _ in stop.stream {} }
-            tasks.cancelAll()
+    /// Polls all buses and carries out commands until ``stopInput()``.
+    func workOnBuses() async {
+        await field.run { bus in
+            let readings = self.readings
+            let log = self.loggers.bus
+            let name = bus.name
+            await bus.work(
+                deliver: { reading in
+                    if !readings.post(reading), readings.refused == 1 {
+                        log.error("readings come faster than they can be published; the newest are lost", metadata: ["bus": "\(name)"])
+                    }
+                }, events: { log.report($0, bus: name) },
+                finish: { command, results in
+                    self.eventLoop.execute {
+                        self.commands.finish(command, results)
+                        self.loop.scheduleTurn()
+                    }
+                })
         }
     }
 
-    func carryOutCommands(_ driver: any FieldBusDriver) async {
-        guard let queue = commandQueues[driver.name] else { return }
-        for await command in queue {
-            // What still waits when the box stops is answered and not carried out: the line is closed by then.
-            let results =
-                isStopping
-                ? command.values.map { WriteResult(point: $0.point, outcome: .failed(.notConnected)) }
-                : await driver.write(device: command.device, values: command.values)
-            eventLoop.execute {
-                self.commands.finish(command, results)
-                self.loop.scheduleTurn()
-            }
-        }
-    }
-
-    func busStatuses() -> [BusStatus] { drivers.map { $0.status() } }
+    func busStatuses() -> [BusStatus] { field.buses.map { $0.driver.status() } }
 
     // MARK: Reload
 
@@ -288,6 +253,7 @@ final class ApplianceCore: @unchecked Sendable {
         var plan: AppliancePlan
         /// The plan's configuration, but with the old values where the change has to wait for the next start.
         var settings: MartletConfiguration
+        var buses: FieldSide.Change
         /// What the cache holds: of a bridge that is new here there may be messages from an earlier run.
         var lanes: [LaneStatus]
         /// Listeners' channels that were closed.
@@ -306,6 +272,9 @@ final class ApplianceCore: @unchecked Sendable {
         for listener in new.plan.listeners {
             context.listener(at: listener.place)?.replace(settings: listener.settings, tls: listener.tls)
         }
+        configuration = new.settings
+        publisher.replace(new.plan.publishedDevices, keeping: new.buses.kept)
+        commands.queues = new.buses.queues
         replaceRules(new.plan.rules, now: now, wall: wall)
         replaceBridges(new.plan.bridges, lanes: new.lanes)
         for port in new.closed { context.closeConnections(of: port, now: now, wall: wall) }
@@ -351,8 +320,7 @@ final class ApplianceCore: @unchecked Sendable {
 
     func stopInput() {
         stopFlag.store(true, ordering: .relaxed)
-        for stop in pollStops.values { stop.continuation.finish() }
-        for input in commandInputs.values { input.finish() }
+        field.stop()
     }
 
     /// On the event loop.
@@ -390,8 +358,8 @@ final class ApplianceCore: @unchecked Sendable {
     /// On the event loop.
     func snapshot(buses: [BusStatus]) -> StatusSnapshot {
         var points: [StatusSnapshot.Point] = []
-        for device in plan.configuration.devices where device.bus != nil {
-            guard let product = plan.configuration.product(key: device.product) else { continue }
+        for device in configuration.devices where device.bus != nil {
+            guard let product = configuration.product(key: device.product) else { continue }
             for point in product.points where point.isOnBus {
                 points.append(
                     StatusSnapshot.Point(
@@ -401,8 +369,8 @@ final class ApplianceCore: @unchecked Sendable {
         }
         let now = SystemClock.monotonic()
         return StatusSnapshot(
-            time: SystemClock.wall(), monotonic: now, uptime: now - startedAt, name: plan.configuration.appliance.name,
-            listeners: plan.configuration.listeners.map(\.place),
+            time: SystemClock.wall(), monotonic: now, uptime: now - startedAt, name: configuration.appliance.name,
+            listeners: configuration.listeners.map(\.place),
             clients: loop.broker.clientCount, broker: loop.broker.statistics, samples: publisher.samples, points: points,
             buses: buses,
             bridges: reporter.bridges(), cache: cache.figures,

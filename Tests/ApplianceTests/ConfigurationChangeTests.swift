@@ -25,10 +25,11 @@ struct ConfigurationChangeTests {
             $0.appliance.logLevel = .debug
             $0.listeners.append(MartletConfiguration.Listener())
             $0.metrics.port = 9464
+            $0.buses.append(MartletConfiguration.Bus())
         }
-        #expect(change.applied == ["log-level", "[broker]", "[[listener]]", "[metrics]"])
+        #expect(change.applied == ["log-level", "[broker]", "[[listener]]", "[metrics]", "[[bus]]"])
         #expect(change.needsRestart.isEmpty)
-        #expect(new.broker.maxInflight == 7 && new.listeners.count == 2)
+        #expect(new.broker.maxInflight == 7 && new.listeners.count == 2 && new.buses.count == 1)
     }
 
     @Test("stays as it was where it needs a restart, so that the next reload says so again")
@@ -37,10 +38,9 @@ struct ConfigurationChangeTests {
             $0.appliance.dataDirectory = "/elsewhere"
             $0.cache.size = .bytes(1 << 29)
             $0.cache.maxAge = .seconds(3600)
-            $0.buses.append(MartletConfiguration.Bus())
         }
-        #expect(change.needsRestart == ["data-directory", "[[bus]]", "[cache]"])
+        #expect(change.needsRestart == ["data-directory", "[cache]"])
         #expect(change.applied.isEmpty)
-        #expect(new.appliance == MartletConfiguration().appliance && new.cache == MartletConfiguration().cache && new.buses.isEmpty)
+        #expect(new.appliance == MartletConfiguration().appliance && new.cache == MartletConfiguration().cache)
     }
 }

@@ -85,7 +85,7 @@ struct ConformanceTests {
             let stillGood = try #require(second.points.first?.point.identifier)
             let since = SystemClock.wall()
             #expect(await run.sample(of: other, stillGood) { $0.quality.isGood && $0.time >= since } != nil)
-            let status = await run.driver.status()
+            let status = run.driver.status()
             #expect(status.devices.map(\.device) == [silent, other])
             #expect(status.devices[0].quality.reason != nil && status.devices[1].quality == .good)
             simulator.setSilent(false, device: silent)

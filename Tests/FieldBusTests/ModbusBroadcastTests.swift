@@ -24,7 +24,7 @@ struct ModbusBroadcastTests {
             for device in ["d1", "d2"] {
                 #expect(await run.reading { $0.device == deviceName(device) && $0["setpoint"]?.value == .uint(77) } != nil)
             }
-            let status = await run.driver.status()
+            let status = run.driver.status()
             #expect(status.devices.map(\.quality) == [.good, .good, .good])
             #expect(status.devices.map { $0.answerTimes.isEmpty } == [true, false, false])
             #expect(status.opens == 1)

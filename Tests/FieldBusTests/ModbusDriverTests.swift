@@ -46,7 +46,7 @@ struct ModbusDriverTests {
             #expect(second.samples.count == 9 && second.isGood)
             let asked = server.requests.dropFirst(learning)
             #expect(!asked.contains { ($0.address..<$0.address + $0.quantity).contains(5) })
-            #expect(await run.driver.status().devices[0].missingPoints == 1)
+            #expect(run.driver.status().devices[0].missingPoints == 1)
         }
     }
 
@@ -97,7 +97,7 @@ struct ModbusDriverTests {
                 #expect(reading.device == a)
                 if reading.isGood { good += 1 }
             }
-            let status = await run.driver.status().devices
+            let status = run.driver.status().devices
             #expect(status[0].quality == .good && status[1].quality == .bad(.timeout))
             #expect(status[1].backOff != nil)
             isSilent.withLock { $0 = false }

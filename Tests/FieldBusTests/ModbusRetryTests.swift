@@ -35,7 +35,7 @@ struct ModbusRetryTests {
             for (later, earlier) in zip(tries.prefix(5).dropFirst(), tries) {
                 #expect(units[earlier + 1..<later] == [1])
             }
-            #expect(await run.driver.status().devices[0].errors == 0)
+            #expect(run.driver.status().devices[0].errors == 0)
         }
     }
 

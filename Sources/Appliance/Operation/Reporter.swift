@@ -12,15 +12,16 @@ final class Reporter {
     private let context: ServerContext
     private let publisher: PointPublisher
     private let cache: CacheMonitor
+    private let field: FieldSide
     private let startedAt: MonotonicTime
     var listeners: [String]
     var rules: [RuleClient] = []
-    var drivers: [any FieldBusDriver] = []
 
     init(
         loop: BrokerLoop, context: ServerContext, publisher: PointPublisher, cache: CacheMonitor, listeners: [String],
-        startedAt: MonotonicTime
+        field: FieldSide, startedAt: MonotonicTime
     ) {
+        self.field = field
         self.cache = cache
         self.loop = loop
         self.context = context
@@ -36,7 +37,7 @@ final class Reporter {
             connections: listeners.map { ($0, context.connections[$0] ?? 0) }, commits: loop.commits,
             bridges: bridges(), cache: cache.figures, losses: cache.losses.totals,
             rules: rules.map { ApplianceReport.Rule(name: $0.name, matched: $0.matched, failed: $0.failed) },
-            buses: drivers.map { $0.status() }, samples: publisher.samples)
+            buses: field.buses.map { $0.driver.status() }, samples: publisher.samples)
     }
 
     func bridges() -> [BridgeReport] {

@@ -20,6 +20,7 @@ final class SystemTopics {
     private var published: [String: String] = [:]
     private var loads: [String: LoadAverage] = [:]
     private var heapMaximum = 0
+    private var busTopics: Set<String> = []
     /// By bridge, as published last.
     private var connected: [String: Bool] = [:]
 
@@ -54,7 +55,7 @@ final class SystemTopics {
         values += [("heap/current", "\(heap)"), ("heap/maximum", "\(heapMaximum)")]
         for (name, value) in values { publish("$SYS/broker/\(name)", value, now: now, wall: report.wall) }
         for bridge in report.bridges { publish(bridge, now: now, wall: report.wall) }
-        for bus in report.buses { publish(bus, now: now, wall: report.wall) }
+        publish(report.buses, now: now, wall: report.wall)
         for name in connected.keys where !report.bridges.contains(where: { $0.name == name }) {
             for topic in ["state", "status"] { publish("$SYS/broker/connection/\(name)/\(topic)", "", now: now, wall: report.wall) }
             connected[name] = nil
@@ -69,13 +70,23 @@ final class SystemTopics {
         publish("\(topic)/status", String(decoding: bridge.json(now: now, wall: wall), as: UTF8.self), now: now, wall: wall)
     }
 
-    private func publish(_ bus: BusStatus, now: MonotonicTime, wall: Timestamp) {
-        let topic = "$SYS/broker/bus/\(bus.name)"
-        publish("\(topic)/state", bus.isOpen ? "1" : "0", now: now, wall: wall)
-        publish("\(topic)/status", String(decoding: bus.json, as: UTF8.self), now: now, wall: wall)
-        for device in bus.devices {
-            publish("\(topic)/device/\(device.device)", String(decoding: device.json, as: UTF8.self), now: now, wall: wall)
+    /// The topics of buses and devices that are gone are taken away.
+    private func publish(_ buses: [BusStatus], now: MonotonicTime, wall: Timestamp) {
+        var topics: Set<String> = []
+        for bus in buses {
+            let topic = "$SYS/broker/bus/\(bus.name)"
+            var values = [("\(topic)/state", bus.isOpen ? "1" : "0"), ("\(topic)/status", String(decoding: bus.json, as: UTF8.self))]
+            values += bus.devices.map { ("\(topic)/device/\($0.device)", String(decoding: $0.json, as: UTF8.self)) }
+            for (topic, value) in values {
+                topics.insert(topic)
+                publish(topic, value, now: now, wall: wall)
+            }
         }
+        for topic in busTopics.subtracting(topics) {
+            publish(topic, "", now: now, wall: wall)
+            published[topic] = nil
+        }
+        busTopics = topics
     }
 
     private func publish(_ topic: String, _ value: String, now: MonotonicTime, wall: Timestamp) {

@@ -13,10 +13,12 @@ import Store
 //            │
 //     open what is new ───────── a failure ──> what was opened is closed again; all stays as it is
 //            │
-//     close the ports that are no longer there
+//     close the ports that are no longer there, end the buses that are not as they were
 //            │
-//     on the broker's loop, in one go: limits, settings of listeners, rules, bridges; the clients of closed ports are told;
-//     users and access rules
+//     on the broker's loop, in one go: limits, settings of listeners, devices, rules, bridges; the clients of closed ports are
+//     told; users and access rules
+//            │
+//     begin the buses that are new or not as they were
 
 extension Appliance {
     /// Brings a running appliance to what the configuration file says now. Connections stay, but those of a listener that
@@ -57,11 +59,14 @@ extension Appliance {
         // Before their clients are sent away, or they would come back at once.
         let closed = ports.takeListeners(notIn: new)
         for port in closed { try? await port.close() }
+        let buses = core.field.change(to: plan)
+        await core.field.end(buses)
         let force = ApplianceCore.NewForce(
-            plan: plan, settings: new, lanes: (try? await storage.status().cache.lanes) ?? [], closed: closed,
+            plan: plan, settings: new, buses: buses, lanes: (try? await storage.status().cache.lanes) ?? [], closed: closed,
             renamed: ports.renameListeners(as: new))
         await storage.setLimits(new.cacheLimits(maximumBytes: await storage.limits.maximumBytes))
         await core.eventLoop.run { core.apply(force) }
+        core.field.begin(buses)
         ports.listeners += opened.listeners
         if let metrics = ports.metrics, metrics.table != new.metrics {
             try? await metrics.channel.close()

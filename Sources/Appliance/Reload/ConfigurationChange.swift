@@ -23,10 +23,9 @@ struct ConfigurationChange: Equatable {
         apply(\.metrics, "[metrics]", old, new)
         apply(\.rules, "[[rule]]", old, new)
         apply(\.bridges, "[[bridge]]", old, new)
-        // A device's bus thread, its command queue and its point publisher are made at the start.
-        keep(\.products, "[[product]]", old, &new)
-        keep(\.buses, "[[bus]]", old, &new)
-        keep(\.devices, "[[device]]", old, &new)
+        apply(\.products, "[[product]]", old, new)
+        apply(\.buses, "[[bus]]", old, new)
+        apply(\.devices, "[[device]]", old, new)
         keep(\.cache, "[cache]", old, &new)
     }
 

@@ -23,28 +23,27 @@ final class BusTraces: Sendable {
         var exchanges: [TracedExchange] = []
         /// The number of the next one.
         var next: UInt64 = 0
-        /// nil while nothing is traced.
-        var askedAt: MonotonicTime?
+        /// Whom; nil while nothing is traced.
+        var driver: (any FieldBusDriver)?
+        var askedAt = MonotonicTime.zero
     }
 
-    private let drivers: [String: any FieldBusDriver]
-    private let traces: Mutex<[String: Trace]>
+    private let field: FieldSide
+    private let traces = Mutex<[String: Trace]>([:])
 
-    init(_ drivers: [any FieldBusDriver]) {
-        self.drivers = Dictionary(drivers.map { ($0.name, $0) }) { first, _ in first }
-        traces = Mutex([:])
-    }
+    init(_ field: FieldSide) { self.field = field }
 
-    var names: [String] { drivers.keys.sorted() }
+    var names: [String] { field.buses.map(\.name).sorted() }
 
     /// What has passed since exchange number `from`; with nil from now on. Has the bus traced from now on.
     ///
     /// - Returns: nil when there is no such bus.
     func page(of bus: String, from: UInt64?, now: MonotonicTime) async -> Page? {
-        guard let driver = drivers[bus] else { return nil }
+        guard let driver = field.buses.first(where: { $0.name == bus })?.driver else { return nil }
         let (page, isNew) = traces.withLock { traces in
             var trace = traces[bus] ?? Trace()
-            let isNew = trace.askedAt == nil
+            let isNew = trace.driver !== driver
+            trace.driver = driver
             trace.askedAt = now
             let first = trace.next - UInt64(trace.exchanges.count)
             let wanted = min(from ?? trace.next, trace.next)
@@ -70,19 +69,18 @@ final class BusTraces: Sendable {
 
     /// Ends the traces that nobody asks for any more; to be called about once a second.
     func tick(now: MonotonicTime) {
-        let over: [String] = traces.withLock { traces in
-            let over = traces.filter { $0.value.askedAt.map { now - $0 > BusTraces.patience } ?? false }.map(\.key)
-            for bus in over {
-                traces[bus]?.askedAt = nil
+        let over: [(String, any FieldBusDriver)] = traces.withLock { traces in
+            let over = traces.filter { $0.value.driver != nil && now - $0.value.askedAt > BusTraces.patience }
+            for bus in over.keys {
+                traces[bus]?.driver = nil
                 traces[bus]?.exchanges = []
             }
-            return over
+            return over.compactMap { bus, trace in trace.driver.map { (bus, $0) } }
         }
-        for bus in over {
-            guard let driver = drivers[bus] else { continue }
+        for (bus, driver) in over {
             Task {
                 // Somebody may have come meanwhile.
-                if self.traces.withLock({ $0[bus]?.askedAt == nil }) { await driver.trace(nil) }
+                if self.traces.withLock({ $0[bus]?.driver == nil }) { await driver.trace(nil) }
             }
         }
     }

@@ -49,11 +49,23 @@ final class PointPublisher {
     init(broker: Broker, devices: [Device], keepsLatest: Bool) {
         self.broker = broker
         self.keepsLatest = keepsLatest
+        replace(devices, keeping: [])
+    }
+
+    /// Devices come and go.
+    ///
+    /// - Parameter kept: those that are as they were and go on with what was published last.
+    func replace(_ devices: [Device], keeping kept: Set<DeviceIdentifier>) {
+        let old = states
+        states = [:]
+        agingDevices = []
         for device in devices {
             guard let topic = DeviceTopic.measurepointPost.name(of: device.identifier) else { continue }
-            states[device.identifier] = State(topic: Array(topic.text.utf8), device)
+            let same = kept.contains(device.identifier) ? old[device.identifier] : nil
+            states[device.identifier] = same ?? State(topic: Array(topic.text.utf8), device)
             if device.reporting?.hasStaleness == true { agingDevices.append(device.identifier) }
         }
+        latest = latest.filter { states[$0.key] != nil }
     }
 
     func publish(_ reading: DeviceReading, now: MonotonicTime, wall: Timestamp) {

@@ -19,12 +19,12 @@ final class CommandClient: Client {
     static let maximumWaiting = 64
 
     private let broker: Broker
-    private let queues: [DeviceIdentifier: AsyncStream<Command>.Continuation]
+    /// Of the devices on buses.
+    var queues: [DeviceIdentifier: AsyncStream<Command>.Continuation] = [:]
     private(set) var commands: UInt64 = 0
 
-    init(broker: Broker, queues: [DeviceIdentifier: AsyncStream<Command>.Continuation]) {
+    init(broker: Broker) {
         self.broker = broker
-        self.queues = queues
         super.init()
     }
 
