@@ -115,7 +115,9 @@ final class ApplianceCore: @unchecked Sendable {
         for bridge in loop.bridges { bridge.start() }
 
         let inbox = NIOLoopBoundBox<() -> Void>({}, eventLoop: eventLoop)
-        let readings = Mailbox<DeviceReading>(capacity: PointPublisher.capacity) { eventLoop.execute { inbox.value() } }
+        let readings = Mailbox<DeviceReading>(capacity: PointPublisher.capacity, size: \.samples.count) {
+            eventLoop.execute { inbox.value() }
+        }
         self.readings = readings
         inbox.value = {
             let now = SystemClock.monotonic()
@@ -128,6 +130,7 @@ final class ApplianceCore: @unchecked Sendable {
             loop: loop, context: context, publisher: publisher, cache: monitor,
             listeners: plan.configuration.listeners.map(\.name), field: field, startedAt: now)
         reporter.rules = rules
+        reporter.lostSamples = { readings.refused }
         self.reporter = reporter
         let traces = BusTraces(field)
         self.traces = traces
@@ -225,15 +228,18 @@ final class ApplianceCore: @unchecked Sendable {
 
     /// Polls all buses and carries out commands until ``stopInput()``.
     func workOnBuses() async {
+        let losses = LossLog()
         await field.run { bus in
             let readings = self.readings
             let log = self.loggers.bus
             let name = bus.name
             await bus.work(
                 deliver: { reading in
-                    if !readings.post(reading), readings.refused == 1 {
-                        log.error("readings come faster than they can be published; the newest are lost", metadata: ["bus": "\(name)"])
-                    }
+                    if readings.post(reading) { return }
+                    guard let lost = losses.count(reading.samples.count, now: SystemClock.monotonic()) else { return }
+                    log.error(
+                        "readings come faster than they can be published; the newest are lost",
+                        metadata: ["values": "\(lost)", "bus": "\(name)"])
                 }, events: { log.report($0, bus: name) },
                 finish: { command, results in
                     self.eventLoop.execute {

@@ -36,4 +36,17 @@ struct ThreadExecutorTests {
         #expect(mailbox.post(4))
         #expect(wakeUps.withLock { $0 } == 2)
     }
+
+    @Test("a mailbox counts what its elements count, and takes one that is larger than itself when nothing waits")
+    func sizes() {
+        let mailbox = Mailbox<[Int]>(capacity: 3, size: \.count) {}
+        #expect(mailbox.post([1, 2]))
+        #expect(!mailbox.post([3, 4]))
+        #expect(mailbox.post([5]))
+        #expect(mailbox.refused == 2)
+        #expect(mailbox.drain() == [[1, 2], [5]])
+        #expect(mailbox.post([1, 2, 3, 4, 5]))
+        #expect(!mailbox.post([6]))
+        #expect(mailbox.drain().count == 1 && mailbox.refused == 3)
+    }
 }

@@ -50,6 +50,37 @@ struct MeasurepointPostTests {
         #expect(result.texts.last?.contains(#"{"a":{"value":2,"quality":9}}"#) == true)
     }
 
+    private struct Pattern: CustomTestStringConvertible {
+        var testDescription: String
+        var posts: Int
+        var place: @Sendable (Int) -> (point: String, time: Int64)
+    }
+
+    private static let patterns = [
+        Pattern(testDescription: "each at its own time", posts: 100_000) { ("p", Int64($0)) },
+        Pattern(testDescription: "one point at one time", posts: 100_000) { _ in ("p", 7) },
+        Pattern(testDescription: "some points at each of many times, in disorder", posts: 40_009) { ("p\($0 % 5)", Int64($0 * 7919 % 40_009)) },
+    ]
+
+    @Test("a long reading takes time in proportion to its samples", .timeLimit(.minutes(1)), arguments: patterns)
+    private func long(pattern: Pattern) {
+        var post = MeasurepointPost()
+        var identifier: UInt64 = 1
+        let samples = (0..<100_000).map { index in
+            let (point, time) = pattern.place(index)
+            return sample(point, .int(1), at: time)
+        }
+        post.write(samples, identifier: &identifier) { _, _ in }
+        #expect(identifier == UInt64(pattern.posts) + 1)
+    }
+
+    @Test("ten thousand samples of as many times are ten thousand posts in the order of the times")
+    func manyTimes() {
+        let result = posts((0..<10_000).map { sample("a", .int(Int64($0)), at: Int64(20_000 - $0)) })
+        #expect(result.times == (0..<10_000).map { Int64(20_000 - $0) })
+        #expect(result.next == 10_001)
+    }
+
     @Test("no samples make no post, and many large ones several")
     func sizes() {
         #expect(posts([]).texts.isEmpty)

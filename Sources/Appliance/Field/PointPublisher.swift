@@ -9,8 +9,8 @@ import Payload
 ///
 /// Belongs to the broker's event loop.
 final class PointPublisher {
-    /// Readings that may wait for the loop, over all buses; the newest is refused and counted.
-    static let capacity = 10_000
+    /// Values that may wait for the loop, over all buses, about 20 MB; the newest reading is refused and counted.
+    static let capacity = 200_000
 
     /// A device on a bus.
     struct Device {

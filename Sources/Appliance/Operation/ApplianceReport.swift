@@ -27,6 +27,8 @@ struct ApplianceReport: Sendable {
     var losses: [(bridge: String, priority: Int, reason: CacheLoss.Reason, messages: Int64)]
     var rules: [Rule]
     var buses: [BusStatus]
-    /// Values read from field buses.
+    /// Values read from field buses and published, calculated ones included.
     var samples: UInt64
+    /// Values that were read and not published, because they came faster than that could be done.
+    var lostSamples: UInt64
 }

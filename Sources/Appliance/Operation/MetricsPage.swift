@@ -24,6 +24,8 @@ struct MetricsPage {
         page.writeRules(report.rules)
         page.writeBuses(report.buses)
         page.writer.counter("martlet_points_read", help: "Values read from field buses.", report.samples)
+        page.writer.counter(
+            "martlet_points_lost", help: "Values read from field buses that came faster than they could be published.", report.lostSamples)
         page.writeProcess(process, report)
         return page.writer.finish()
     }

@@ -16,6 +16,8 @@ final class Reporter {
     private let startedAt: MonotonicTime
     var listeners: [String]
     var rules: [RuleClient] = []
+    /// How many values of the buses have been lost on the way to the loop.
+    var lostSamples: () -> UInt64 = { 0 }
 
     init(
         loop: BrokerLoop, context: ServerContext, publisher: PointPublisher, cache: CacheMonitor, listeners: [String],
@@ -37,7 +39,7 @@ final class Reporter {
             connections: listeners.map { ($0, context.connections[$0] ?? 0) }, commits: loop.commits,
             bridges: bridges(), cache: cache.figures, losses: cache.losses.totals,
             rules: rules.map { ApplianceReport.Rule(name: $0.name, matched: $0.matched, failed: $0.failed) },
-            buses: field.buses.map { $0.driver.status() }, samples: publisher.samples)
+            buses: field.buses.map { $0.driver.status() }, samples: publisher.samples, lostSamples: lostSamples())
     }
 
     func bridges() -> [BridgeReport] {

@@ -148,6 +148,8 @@ final class SystemTopics {
             ("publish/bytes/sent", "\(report.traffic.publishBytesSent)"),
             ("bytes/received", "\(report.traffic.bytesReceived)"),
             ("bytes/sent", "\(report.traffic.bytesSent)"),
+            ("points/published", "\(report.samples)"),
+            ("points/lost", "\(report.lostSamples)"),
         ]
     }
 }
