@@ -63,6 +63,7 @@ public final class Appliance: Sendable {
     public func run() async throws(ApplianceError) {
         sink.setLevel(Logger.Level(rawValue: plan.configuration.appliance.logLevel.rawValue) ?? .notice)
         let log = logger("appliance")
+        log.report(plan.warnings)
         let (storage, cache) = try await openStorage(log)
         let clock = ApplianceClock(latest: storage.latestTime)
         if !clock.now().isTimeKnown {
@@ -221,6 +222,12 @@ public enum ApplianceError: Error, CustomStringConvertible {
         switch self {
         case .storage(let message), .listener(let message): message
         }
+    }
+}
+
+extension Logger {
+    func report(_ warnings: [ConfigurationWarning]) {
+        for found in warnings { warning("something odd in the configuration", metadata: ["detail": "\(found.position): \(found.message)"]) }
     }
 }
 

@@ -18,6 +18,8 @@ public struct AppliancePlan: Sendable {
     /// The calculated points of products that have some, by key.
     let formulas: [String: [CalculatedPoints.Formula]]
     let passwordUsers: PasswordUsers
+    /// What is odd in the configuration and no mistake, in the order of the file.
+    public let warnings: [ConfigurationWarning]
 
     /// - Throws: every mistake, at its place in the file.
     public init(_ configuration: MartletConfiguration) throws(ConfigurationErrors) {
@@ -41,11 +43,16 @@ public struct AppliancePlan: Sendable {
         self.configuration = configuration
         board = configuration.boardProfile(&errors)
         listeners = configuration.serverListeners(&errors)
+        var found: [ConfigurationWarning] = []
+        configuration.checkConnections(board: board, &errors, &found)
         buses = configuration.busPlans(board: board, &errors)
         formulas = configuration.compileExpressions(&errors)
         rules = configuration.compileRules(&errors)
         bridges = configuration.bridgeConfigurations(&errors)
         passwordUsers = configuration.readPasswordFiles(&errors)
+        var all = configuration.warnings
+        all.append(found)
+        warnings = all.list
     }
 
     /// The Modbus lines, as their drivers get them.

@@ -22,30 +22,32 @@ public struct ConfigurationErrors: Error, Sendable, Hashable, CustomStringConver
     public var errors: [ConfigurationError]
 
     public init(_ errors: [ConfigurationError]) {
-        var files: [String] = []
-        for error in errors where !files.contains(error.file) { files.append(error.file) }
-        self.errors = files.flatMap { file in
-            errors.filter { $0.file == file }.sorted { ($0.line, $0.column) < ($1.line, $1.column) }
-        }
+        self.errors = errors.inOrderOfFiles(\.position)
     }
 
     /// One line for each error.
     public var description: String { errors.map(\.description).joined(separator: "\n") }
 }
 
-/// Collects the mistakes while a file is decoded and checked.
+/// Collects the mistakes, and what is merely odd, while a file is decoded and checked.
 package struct Findings {
     /// A file of nothing but mistakes is not reported beyond this.
     package static let limit = 1000
 
     package let file: String
     package private(set) var errors: [ConfigurationError] = []
+    package private(set) var warnings: [ConfigurationWarning] = []
 
     package init(file: String) { self.file = file }
 
     package mutating func report(_ position: SourcePosition, _ message: String) {
         guard errors.count < Findings.limit else { return }
         errors.append(ConfigurationError(position, message))
+    }
+
+    package mutating func warn(_ position: SourcePosition, _ message: String) {
+        guard warnings.count < Findings.limit else { return }
+        warnings.append(ConfigurationWarning(position, message))
     }
 
     /// Takes over what was found in a file that this one names.

@@ -35,6 +35,8 @@ extension MartletConfiguration {
             configuration.addProfiles(drivers, &findings)
             configuration.decodeDriverKeys(drivers, &findings)
             configuration.checkAcrossTables(&findings)
+            configuration.checkUse(drivers, &findings)
+            configuration.warnings.append(findings.warnings)
         }, check: check)
     }
 }

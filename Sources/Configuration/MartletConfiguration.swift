@@ -21,6 +21,8 @@ public struct MartletConfiguration: Sendable, Equatable {
 
     /// The file; its keys are the tables.
     public package(set) var source = TableSource()
+    /// What is odd in the file and no mistake.
+    public package(set) var warnings = ConfigurationWarnings()
 
     public init() {}
 

@@ -55,8 +55,10 @@ extension MartletConfiguration.Product.Point: ConfigurationTable {
     }
     private static let isInteger = Key<Self>.Condition("type", text: "type is an integer") { $0.type.isInteger }
     private static let onChange = Key<Self>.Condition("report", text: "report is \"on-change\"") { $0.report == .onChange }
-    private static let numberOnChange = Key<Self>.Condition("report", "type", text: "report is \"on-change\" and type is a number") {
-        $0.report == .onChange && $0.type != .string && $0.type != .bool
+    private static let numberOnChange = Key<Self>.Condition(
+        "report", "type", "enumeration", text: "report is \"on-change\" and the value is a number: not a BOOL, a STRING or one of an enumeration"
+    ) {
+        $0.report == .onChange && $0.type != .string && $0.type != .bool && $0.enumeration.isEmpty
     }
     private static let hasLimit = Key<Self>.Condition("minimum", "maximum", text: "there is a minimum or a maximum") {
         $0.minimum != nil || $0.maximum != nil
@@ -128,6 +130,7 @@ extension MartletConfiguration.Product.Point: ConfigurationTable {
         if let minimum, let maximum, minimum > maximum, source.isSound("minimum", "maximum") {
             findings.report(source["maximum"], "maximum must not be less than minimum")
         }
+        checkRange(&findings)
         if deadband != nil, deadbandPercent != nil, source.isSound("deadband", "deadband-percent") {
             findings.report(source["deadband-percent"], "deadband-percent and deadband exclude each other: leave one out")
         }

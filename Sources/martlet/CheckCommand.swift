@@ -5,14 +5,14 @@ import FieldBus
 
 struct CheckCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "check", abstract: "Says every mistake in a configuration file, with line and column.")
+        commandName: "check", abstract: "Says every mistake in a configuration file, with line and column, and warns of what is odd.")
 
     @Argument(help: "The configuration file.")
     var file: String
 
     func run() throws {
         do {
-            _ = try AppliancePlan.load(path: file)
+            for warning in try AppliancePlan.load(path: file).warnings { Console.error(warning.description) }
             Console.print("\(file): ok")
         } catch {
             Console.error(error.description)

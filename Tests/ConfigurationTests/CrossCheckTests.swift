@@ -54,6 +54,34 @@ struct CrossCheckTests {
         #expect(found == [expected])
     }
 
+    @Test("a point has no bits, limits and texts of numbers that its type never gives", arguments: [
+        ("INT", "bits = \"8..16\"", "m:19:8: bits has bit 16, and type INT has the bits 0…15"),
+        ("INT", "bits = \"0..15\"", nil), ("DINT", "bits = \"31\"", nil), ("ULINT", "bits = \"0..63\"", nil),
+        ("UINT", "minimum = -1", "m:19:11: minimum -1 is beyond what type UINT gives (0…65535)"),
+        ("INT", "maximum = 40000", "m:19:11: maximum 40000 is beyond what type INT gives (-32768…32767)"),
+        ("UINT", "scale = 0.1\nmaximum = 6553.5", nil),
+        ("UINT", "scale = 0.1\nmaximum = 6553.6", "m:20:11: maximum 6553.6 is beyond what type UINT with scale gives (0…6553.5)"),
+        ("INT", "scale = -0.001\noffset = 100\nmaximum = 140", "m:21:11: maximum 140 is beyond what type INT with scale and offset gives (67.233…132.768)"),
+        ("UINT", "bits = \"4..7\"\nenumeration = { 0 = \"a\", 16 = \"b\" }", "m:20:15: enumeration has 16, which is beyond what type UINT with bits gives (0…15)"),
+        ("UINT", "enumeration = { 70000 = \"a\" }", "m:19:15: enumeration has 70000, which is beyond what type UINT gives (0…65535)"),
+        ("ULINT", "enumeration = { 9223372036854775807 = \"a\" }", nil), ("REAL", "maximum = 1e39", "m:19:11: maximum 1e+39 is beyond what type REAL gives (-3.4028234663852886e+38…3.4028234663852886e+38)"),
+        ("LREAL", "minimum = -1e300\nmaximum = 1e300", nil),
+    ])
+    func ranges(type: String, lines: String, expected: String?) {
+        let found = messages(file(point: "type = \"\(type)\"\narea = \"input-register\"\naddress = 0\n\(lines)"))
+        #expect(found == (expected.map { [$0] } ?? []))
+    }
+
+    @Test("a deadband is for numbers", arguments: [
+        ("INT", "deadband = 1", "enumeration = { 1 = \"on\" }", false), ("INT", "deadband-percent = 1", "enumeration = { 1 = \"on\" }", false),
+        ("STRING", "deadband = 1", "length = 4", false), ("INT", "deadband = 1", "", true),
+    ])
+    func deadband(type: String, deadband: String, lines: String, isAllowed: Bool) {
+        let found = messages(file(point: "type = \"\(type)\"\narea = \"input-register\"\naddress = 0\nreport = \"on-change\"\n\(deadband)\n\(lines)"))
+        #expect(found.count == (isAllowed ? 0 : 1))
+        #expect(found.allSatisfy { $0.contains("has a meaning only when report is \"on-change\" and the value is a number") })
+    }
+
     @Test("the highest addresses are allowed", arguments: [
         "type = \"INT\"\narea = \"input-register\"\naddress = 65535",
         "type = \"REAL\"\narea = \"input-register\"\naddress = 65534",
@@ -121,11 +149,6 @@ struct CrossCheckTests {
             "m:6:8: rule \"r\" is already there at line 1"
         ),
         ("[[listener]]\n[[listener]]\nport = 1\n", "m:2:1: listener \"local\" is already there at line 1"),
-        (
-            "[[bus]]\nname = \"a\"\nprotocol = \"modbus-rtu\"\nserial-port = \"/dev/x\"\n"
-                + "[[bus]]\nname = \"b\"\nprotocol = \"modbus-rtu\"\nserial-port = \"/dev/x\"\n",
-            "m:8:15: bus on serial port \"/dev/x\" is already there at line 1"
-        ),
     ])
     func duplicates(text: String, expected: String) {
         #expect(messages(text) == [expected])

@@ -46,6 +46,7 @@ extension Appliance {
             log.error("the configuration stays as it was", metadata: ["mistakes": "\(error.errors.count)"])
             return
         }
+        log.report(plan.warnings)
         var new = plan.configuration
         let change = ConfigurationChange(from: inForce, to: &new)
         let opened: OpenPorts

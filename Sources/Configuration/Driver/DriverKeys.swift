@@ -17,8 +17,12 @@ package protocol DriverKeys: SendableMetatype {
     static func check(_ device: DeviceTable, on bus: BusTable, _ findings: inout Findings)
     /// Keys of a point that depend on those that all points have.
     static func check(_ point: MartletConfiguration.Product.Point, _ keys: PointTable, _ findings: inout Findings)
-    /// What only one bus can have, with the key that names it: a serial port.
-    static func exclusive(_ bus: BusTable) -> (key: String, what: String, name: String)?
+    /// What other buses hardly share with this one, with the key that names it.
+    static func connection(_ bus: BusTable) -> (key: String, connection: BusConnection)?
+    /// What tells a device from the others of its bus, with the key that names it and in words: `unit-identifier 7`.
+    static func place(_ device: DeviceTable) -> (key: String, text: String)?
+    /// Whether points are read at the interval of their group.
+    static var readsByInterval: Bool { get }
 
     /// For the printed file.
     static var examples: DriverExamples { get }
@@ -27,7 +31,19 @@ package protocol DriverKeys: SendableMetatype {
 extension DriverKeys {
     package static func check(_ device: DeviceTable, on bus: BusTable, _ findings: inout Findings) {}
     package static func check(_ point: MartletConfiguration.Product.Point, _ keys: PointTable, _ findings: inout Findings) {}
-    package static func exclusive(_ bus: BusTable) -> (key: String, what: String, name: String)? { nil }
+    package static func connection(_ bus: BusTable) -> (key: String, connection: BusConnection)? { nil }
+    package static func place(_ device: DeviceTable) -> (key: String, text: String)? { nil }
+    package static var readsByInterval: Bool { true }
+}
+
+/// What a bus is reached by.
+package enum BusConnection: Sendable, Hashable {
+    /// By any of its names.
+    case serialPort(String)
+    /// A host that answers several clients.
+    case server(host: String, port: Int)
+    /// A host that passes on the bytes of one line.
+    case remoteLine(host: String, port: Int)
 }
 
 /// Tables that show a driver's keys.
@@ -106,11 +122,16 @@ extension DriverKeys {
         if let keys: PointTable = point.driver.keys(), point.source.isSound("type") { check(point, keys, &findings) }
     }
 
-    static func exclusive(of bus: MartletConfiguration.Bus) -> (position: SourcePosition, what: String, name: String)? {
-        guard let keys: BusTable = bus.driver.keys(), let (key, what, name) = exclusive(keys), keys.source.isSound(key) else {
+    package static func connection(of bus: MartletConfiguration.Bus) -> (position: SourcePosition, connection: BusConnection)? {
+        guard let keys: BusTable = bus.driver.keys(), let (key, connection) = connection(keys), keys.source.isSound(key) else {
             return nil
         }
-        return (keys.source[key], what, name)
+        return (keys.source[key], connection)
+    }
+
+    static func place(of device: MartletConfiguration.Device) -> (position: SourcePosition, text: String)? {
+        guard let keys: DeviceTable = device.driver.keys(), let (key, text) = place(keys), keys.source.isSound(key) else { return nil }
+        return (keys.source[key], text)
     }
 
     /// Whether both read the same products.

@@ -4,8 +4,10 @@
 //     [[device]] bus   ──▶ driver ──▶ its keys of the device
 //     [[product]]      ──▶ its profile's driver, else those of its devices' buses ──▶ keys of its points
 //
-// A product that no device on a bus has yet is decoded by the driver that knows most of its keys, so that a mistake in it
-// is found all the same.
+// A product that no device on a bus has yet is decoded by the driver that knows most of its points' keys, so that a mistake
+// in it is found all the same.
+
+internal import Core
 
 extension MartletConfiguration {
     mutating func decodeDriverKeys(_ catalogue: DriverCatalogue, _ findings: inout Findings) {
@@ -45,15 +47,22 @@ extension MartletConfiguration {
             }
             products[index].decodeDriverKeys(profiled ?? user, catalogue, &findings)
         }
-        checkExclusive(drivers, &findings)
+        checkPlaces(drivers, &findings)
     }
 
-    private func checkExclusive(_ drivers: [String: any DriverKeys.Type], _ findings: inout Findings) {
-        var lines: [String: Int] = [:]
-        for bus in buses {
-            guard let driver = drivers[bus.name], let (position, what, name) = driver.exclusive(of: bus) else { continue }
-            if let line = lines["\(what) \(name)"] {
-                findings.report(position, "bus on \(what) \(name.quotedForMessage) is already there at line \(line)")
+    /// Looks for devices of a bus that are in one place. Two of one product would give the same values twice; of two
+    /// products each may be a part of the device.
+    private func checkPlaces(_ drivers: [String: any DriverKeys.Type], _ findings: inout Findings) {
+        var taken: [String: MartletConfiguration.Device] = [:]
+        for device in devices {
+            guard let bus = device.bus, let (position, text) = drivers[bus]?.place(of: device) else { continue }
+            guard let other = taken["\(bus) \(text)"] else {
+                taken["\(bus) \(text)"] = device
+                continue
+            }
+            let name = "device \(other.identifier.description.quotedForMessage) at line \(other.source.position.line)"
+            if other.product == device.product {
+                findings.report(position, "\(text) of bus \(bus.quotedForMessage) is that of \(name) already")
             } else {
                 lines["\(what) \(name)"] = bus.source.position.line
             }

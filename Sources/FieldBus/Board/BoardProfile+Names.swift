@@ -7,7 +7,7 @@ extension BoardProfile {
     }
 
     /// What the board calls its serial ports.
-    var portPaths: [String: String] {
+    package var portPaths: [String: String] {
         Dictionary(serialPorts.map { ($0.name, $0.path ?? "") }) { first, _ in first }
     }
 }

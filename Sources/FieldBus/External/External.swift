@@ -32,6 +32,31 @@ package enum External: Driver {
             Key(
                 "max-back-off", \.maxBackOff, .duration(.milliseconds(100)...(.days(1))),
                 help: "The longest time between two tries to reach a device, or to start the program.")
+        } check: { table, findings in
+            table.checkCommand(&findings)
+        }
+
+        /// Looks for words that were meant as several.
+        private func checkCommand(_ findings: inout Findings) {
+            guard source.isSound("command"), let program = command.first else { return }
+            let parts = program.split(separator: " ").map(String.init)
+            let list = "[\(parts.map(\.tomlLiteral).joined(separator: ", "))]"
+            let advice = "write its arguments as further elements: \(list)"
+            if parts.count > 1 {
+                if !parts[0].contains("/") || parts.dropFirst().contains(where: { $0.hasPrefix("-") || $0.hasPrefix("/") }) {
+                    findings.report(source["command"], "command has the program \(program.quotedForMessage) with spaces in its name; \(advice)")
+                } else {
+                    findings.warn(
+                        source["command"],
+                        "command has the program \(program.quotedForMessage) with a space in its name; if that is not its name, \(advice)")
+                }
+            }
+            for word in command.dropFirst() where word.hasPrefix("-") {
+                guard let space = word.firstIndex(of: " "), !word[..<space].contains("=") else { continue }
+                findings.warn(
+                    source["command"],
+                    "command has the argument \(word.quotedForMessage), which the program gets as one word; write two elements if it is two")
+            }
         }
     }
 
@@ -55,6 +80,10 @@ package enum External: Driver {
         package static let schema = Schema<Self>("A point that the program reads.") {
             Key("address", \.address, .label, .required, help: "What the program calls the point.")
         }
+    }
+
+    package static func place(_ device: DeviceTable) -> (key: String, text: String)? {
+        device.address.map { ("address", "address \($0.quotedForMessage)") }
     }
 
     package static var examples: DriverExamples {

@@ -32,6 +32,16 @@ public struct SerialPortName: Sendable {
         throw .unavailable(what: "serial port \(name)", detail: "there is none; there are \(listing)")
     }
 
+    /// What two names of one port have in common: its device file as far as it is there now, else the path that the name stands for.
+    public func identity(of name: String) -> String {
+        let name = boardPorts.first { $0.name == name }?.path ?? name
+        if let path = existingPath(name), let file = realpath(path, nil) {
+            defer { free(file) }
+            return String(cString: file)
+        }
+        return name.contains("/") ? name : "/dev/\(name)"
+    }
+
     /// Every port that there is, by its most stable name.
     public var all: [String] {
         var names = boardPorts.filter { existingPath($0.path) != nil }.map(\.name)

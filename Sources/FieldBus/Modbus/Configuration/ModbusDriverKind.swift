@@ -7,6 +7,10 @@ package protocol ModbusDriverKind: Driver where DeviceTable == ModbusDeviceTable
 }
 
 extension ModbusDriverKind {
+    package static func place(_ device: ModbusDeviceTable) -> (key: String, text: String)? {
+        ("unit-identifier", "unit-identifier \(device.unitIdentifier)")
+    }
+
     package static func check(
         _ point: MartletConfiguration.Product.Point, _ keys: ModbusPointTable, _ findings: inout Findings
     ) {

@@ -54,8 +54,8 @@ package enum ModbusRTU: ModbusDriverKind {
     /// Modbus over Serial Line 1.02 §2.2: 1…247; 0 is broadcast, which nobody answers.
     package static func accepts(unitIdentifier: Int) -> Bool { (0...247).contains(unitIdentifier) }
 
-    package static func exclusive(_ bus: BusTable) -> (key: String, what: String, name: String)? {
-        bus.serialPort.map { ("serial-port", "serial port", $0) }
+    package static func connection(_ bus: BusTable) -> (key: String, connection: BusConnection)? {
+        bus.serialPort.map { ("serial-port", .serialPort($0)) }
     }
 
     package static var examples: DriverExamples {

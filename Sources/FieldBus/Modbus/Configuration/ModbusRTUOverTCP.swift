@@ -30,6 +30,10 @@ package enum ModbusRTUOverTCP: ModbusDriverKind {
 
     package static func accepts(unitIdentifier: Int) -> Bool { ModbusRTU.accepts(unitIdentifier: unitIdentifier) }
 
+    package static func connection(_ bus: BusTable) -> (key: String, connection: BusConnection)? {
+        bus.host.map { ("host", .remoteLine(host: $0, port: bus.port)) }
+    }
+
     package static var examples: DriverExamples {
         let bus = MartletConfiguration.Bus.example(name: "line-3", protocolName) { (table: inout BusTable) in
             table.host = "192.0.2.11"

@@ -31,6 +31,10 @@ package enum ModbusTCP: ModbusDriverKind {
     /// Modbus Messaging on TCP/IP 1.0b §4.4.1.2: 255 or 0 for a device that is reached by its IP address.
     package static func accepts(unitIdentifier: Int) -> Bool { (0...247).contains(unitIdentifier) || unitIdentifier == 255 }
 
+    package static func connection(_ bus: BusTable) -> (key: String, connection: BusConnection)? {
+        bus.host.map { ("host", .server(host: $0, port: bus.port)) }
+    }
+
     package static var examples: DriverExamples {
         let bus = MartletConfiguration.Bus.example(name: "line-1", protocolName) { (table: inout BusTable) in
             table.host = "192.0.2.10"

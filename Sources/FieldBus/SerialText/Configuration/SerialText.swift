@@ -48,9 +48,12 @@ package enum SerialText: Driver {
         }
     }
 
-    package static func exclusive(_ bus: BusTable) -> (key: String, what: String, name: String)? {
-        bus.serialPort.map { ("serial-port", "serial port", $0) }
+    package static func connection(_ bus: BusTable) -> (key: String, connection: BusConnection)? {
+        if let port = bus.serialPort { return ("serial-port", .serialPort(port)) }
+        return bus.host.map { ("host", .server(host: $0, port: bus.port)) }
     }
+
+    package static let readsByInterval = false
 
     package static func plan(_ bus: BusDescription, _ errors: inout [ConfigurationError]) -> any BusPlan { textBus(bus, &errors) }
 

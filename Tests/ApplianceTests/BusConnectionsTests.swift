@@ -1,0 +1,51 @@
+import Configuration
+import FieldBus
+import TestSupport
+import Testing
+
+@testable import Appliance
+
+@Suite("Buses that get in each other's way")
+struct BusConnectionsTests {
+    private func found(_ buses: [(protocol: String, keys: String)], board: String = "") throws -> (errors: [String], warnings: [String]) {
+        let folder = TestFolder()
+        folder.write("board.toml", "name = \"b\"\n\(board)")
+        var text = "[appliance]\nboard = \"board.toml\"\n"
+        for (number, bus) in buses.enumerated() { text += "[[bus]]\nname = \"b\(number)\"\nprotocol = \"\(bus.protocol)\"\n\(bus.keys)\n" }
+        let file = folder.write("martlet.toml", text)
+        func short(_ text: String) -> String { text.replacing("\(file):", with: "") }
+        do throws(ConfigurationErrors) {
+            let plan = try AppliancePlan(MartletConfiguration.load(path: file, drivers: Drivers.catalogue))
+            return ([], plan.warnings.map { short($0.description) })
+        } catch {
+            return (error.errors.map { short($0.description) }, [])
+        }
+    }
+
+    @Test("one serial port has one bus, by whatever name and protocol", arguments: [
+        ("/dev/martlet-none", "/dev/martlet-none", ""), ("/dev/martlet-none", "martlet-none", ", which calls it \"/dev/martlet-none\""),
+        ("RS485-1", "/dev/martlet-none", ", which calls it \"RS485-1\""), ("/dev/null", "/dev/../dev/null", ", which calls it \"/dev/null\""),
+    ])
+    func serialPorts(first: String, second: String, alias: String) throws {
+        let board = "[[serial-port]]\nname = \"RS485-1\"\npath = \"/dev/martlet-none\"\n"
+        for name in ["modbus-rtu", "serial-text"] {
+            let found = try found([("modbus-rtu", "serial-port = \"\(first)\""), (name, "serial-port = \"\(second)\"")], board: board)
+            #expect(
+                found.errors == [
+                    "10:15: serial port \"\(second)\" is that of bus \"b0\" at line 3 already\(alias); devices of one line are devices of one bus"
+                ])
+        }
+        #expect(try found([("modbus-rtu", "serial-port = \"\(first)\""), ("modbus-rtu", "serial-port = \"/dev/tty9\"")], board: board).errors == [])
+    }
+
+    @Test("a host that answers several clients is odd on two buses, a serial line behind one a mistake")
+    func hosts() throws {
+        let two = try found([("modbus-tcp", "host = \"gate\""), ("modbus-tcp", "host = \"GATE\"\nport = 502")])
+        #expect(two.errors == [] && two.warnings.count == 1)
+        #expect(two.warnings.first?.hasPrefix("10:8: warning: port 502 of GATE is that of bus \"b0\" at line 3 too: ") == true)
+        let line = try found([("modbus-tcp", "host = \"gate\""), ("modbus-rtu-tcp", "host = \"gate\"")])
+        #expect(line.errors == ["10:8: port 502 of gate is the serial line of bus \"b0\" at line 3 already; devices of one line are devices of one bus"])
+        let apart = try found([("modbus-rtu-tcp", "host = \"gate\"\nport = 4001"), ("modbus-rtu-tcp", "host = \"gate\"\nport = 4002")])
+        #expect(apart.errors == [] && apart.warnings == [])
+    }
+}

@@ -1,0 +1,86 @@
+import Configuration
+import FieldBus
+import Testing
+
+/// What can work and hardly anybody means.
+@Suite("Warnings of a file")
+struct WarningTests {
+    private func warnings(_ text: String) throws -> [String] {
+        try MartletConfiguration.decode(text: text, file: "m", drivers: Drivers.catalogue).warnings.list.map(\.description)
+    }
+
+    private let bus = "[[bus]]\nname = \"b\"\nprotocol = \"modbus-tcp\"\nhost = \"h\"\n"
+    private let product = "[[product]]\nkey = \"p\"\n[[product.group]]\nname = \"g\"\ninterval = \"5s\"\n"
+    private let device = "[[device]]\nproduct = \"p\"\nkey = \"d\"\nbus = \"b\"\n"
+
+    private func point(_ identifier: String, _ keys: String = "area = \"input-register\"\naddress = 0\n") -> String {
+        "[[product.point]]\nidentifier = \"\(identifier)\"\ntype = \"INT\"\n\(keys)"
+    }
+
+    @Test("a file with nothing odd in it has none")
+    func none() throws {
+        #expect(try warnings(bus + product + point("x") + device) == [])
+        #expect(try warnings("") == [])
+    }
+
+    @Test("a product without a device")
+    func unusedProduct() throws {
+        #expect(try warnings(product + point("x")) == ["m:2:7: warning: no [[device]] is of product \"p\""])
+    }
+
+    @Test("a group without a point")
+    func unusedGroup() throws {
+        let spare = "[[product.group]]\nname = \"spare\"\n"
+        #expect(
+            try warnings(bus + product + spare + point("x", "area = \"coil\"\naddress = 0\ngroup = \"g\"\n").replacing("INT", with: "BOOL") + device)
+                == ["m:11:8: warning: no point of the product is in group \"spare\""])
+    }
+
+    @Test("a point that nothing gives a value, but not a calculated one")
+    func withoutPlace() throws {
+        let points = point("x") + point("y", "") + point("z", "expression = \"x + 1\"\n")
+        #expect(
+            try warnings(bus + product + points + device)
+                == ["m:16:14: warning: point \"y\" has no place on bus \"b\" and no expression, so the box never has a value of it"])
+        #expect(try warnings(product.replacing("[[product.group]]\nname = \"g\"\ninterval = \"5s\"\n", with: "") + point("y", "") + device.replacing("bus = \"b\"\n", with: "")) == [])
+    }
+
+    @Test("a value that becomes stale before it is read again", arguments: [("4s", true), ("5s", false)])
+    func stale(after: String, isOdd: Bool) throws {
+        let found = try warnings(bus + product + point("x", "area = \"input-register\"\naddress = 0\nstale-after = \"\(after)\"\n") + device)
+        #expect(
+            found == (isOdd ? ["m:15:15: warning: stale-after is shorter than the interval of group \"g\", so the value is stale before it is read again"] : []))
+    }
+
+    @Test("what a line sends by itself is not read at an interval")
+    func staleWithoutInterval() throws {
+        let line = bus.replacing("modbus-tcp", with: "serial-text")
+        #expect(try warnings(line + product + point("x", "field = \"column:1\"\nstale-after = \"4s\"\n") + device) == [])
+    }
+
+    @Test("two devices in one place: a mistake in one product, odd in two")
+    func samePlace() throws {
+        let file = bus + product + point("x")
+        let second = "[[device]]\nproduct = \"p\"\nkey = \"e\"\nbus = \"b\"\n"
+        #expect(messages(file + device + second) == ["m:19:1: unit-identifier 1 of bus \"b\" is that of device \"p/d\" at line 15 already"])
+        #expect(messages(file + device + second + "unit-identifier = 1\n") == ["m:23:19: unit-identifier 1 of bus \"b\" is that of device \"p/d\" at line 15 already"])
+        #expect(try warnings(file + device + second + "unit-identifier = 2\n") == [])
+        let other = product.replacing("\"p\"", with: "\"q\"") + point("x")
+        #expect(
+            try warnings(file + other + device + second.replacing("\"p\"", with: "\"q\""))
+                == ["m:29:1: warning: unit-identifier 1 of bus \"b\" is that of device \"p/d\" at line 25 too, which is right only if both are parts of one device"])
+    }
+
+    @Test("words of a command that were meant as several", arguments: [
+        ("[\"python3 driver.py\"]", "m:4:11: command has the program \"python3 driver.py\" with spaces in its name; write its arguments as further elements: [\"python3\", \"driver.py\"]"),
+        ("[\"/bin/driver --quiet\"]", "m:4:11: command has the program \"/bin/driver --quiet\" with spaces in its name; write its arguments as further elements: [\"/bin/driver\", \"--quiet\"]"),
+        ("[\"/opt/my driver\"]", "m:4:11: warning: command has the program \"/opt/my driver\" with a space in its name; if that is not its name, write its arguments as further elements: [\"/opt/my\", \"driver\"]"),
+        ("[\"driver\", \"--line 3\"]", "m:4:11: warning: command has the argument \"--line 3\", which the program gets as one word; write two elements if it is two"),
+        ("[\"sh\", \"-c\", \"echo a b\", \"--title=a b\"]", nil),
+    ])
+    func commands(command: String, expected: String?) throws {
+        let text = "[[bus]]\nname = \"b\"\nprotocol = \"external\"\ncommand = \(command)\n"
+        let found = messages(text)
+        #expect((found.isEmpty ? try warnings(text) : found) == (expected.map { [$0] } ?? []))
+    }
+}
