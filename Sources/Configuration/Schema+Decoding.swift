@@ -54,7 +54,12 @@ package extension Schema {
     /// The names of keys and tables.
     var names: [String] { keys.map(\.name) + subtables.map(\.name) }
 
-    func unknown(_ name: String, header: String, alsoKnown known: [String] = []) -> String {
+    /// What to say of a key that nobody knows.
+    ///
+    /// - Parameters:
+    ///   - known: keys that the table has beside these.
+    ///   - guesses: keys that it may have in another place, which may have been meant.
+    func unknown(_ name: String, header: String, alsoKnown known: [String] = [], guesses: [String] = []) -> String {
         var names = known
         for entry in entries {
             switch entry {
@@ -66,7 +71,7 @@ package extension Schema {
         }
         let place = header.isEmpty ? "" : " in \(header)"
         let shown = name.quotedForMessage
-        if let guess = nearest(to: name, among: names) { return "unknown key \(shown)\(place); did you mean \"\(guess)\"?" }
+        if let guess = nearest(to: name, among: names + guesses) { return "unknown key \(shown)\(place); did you mean \"\(guess)\"?" }
         return "unknown key \(shown)\(place); known are \(names.joined(separator: ", "))"
     }
 }

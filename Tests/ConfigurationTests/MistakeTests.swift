@@ -22,6 +22,18 @@ struct MistakeTests {
         #expect(messages(text) == [expected])
     }
 
+    @Test("a key of a product or device without a bus is compared with those of all protocols", arguments: [
+        ("[[product]]\nkey = \"p\"\n[[product.point]]\nidentifier = \"x\"\ntype = \"INT\"\nadress = 1\n", "m:6:1: unknown key \"adress\" in [[point]]; did you mean \"address\"?"),
+        (
+            "[[product]]\nkey = \"p\"\ngroup = [{name=\"g\"}]\n[[product.point]]\nidentifier = \"x\"\ntype = \"INT\"\narea = \"input-register\"\naddress = 1\n[[product.point]]\nidentifier = \"y\"\ntype = \"INT\"\naddres = 1\n",
+            "m:12:1: unknown key \"addres\" in [[point]] of a modbus-tcp device; did you mean \"address\"?"
+        ),
+        ("[[product]]\nkey = \"p\"\n[[device]]\nproduct = \"p\"\nkey = \"d\"\nunit-identifer = 1\n", "m:6:1: unknown key \"unit-identifer\" in [[device]]; did you mean \"unit-identifier\"?"),
+    ])
+    func keysOfNoProtocol(text: String, expected: String) {
+        #expect(messages(text).filter { !$0.contains("is on a bus and needs") && !$0.contains("needs the key") } == [expected])
+    }
+
     @Test("a value of another type is refused", arguments: [
         ("[[listener]]\nport = \"1883\"\n", "m:2:8: port must be an integer, not a string"),
         ("[[listener]]\nport = 1.0\n", "m:2:8: port must be an integer, not a number with a fraction"),

@@ -77,7 +77,8 @@ extension MartletConfiguration.Device {
             if catalogue.drivers.contains(where: { $0.deviceKeys.contains(entry.key) }) {
                 findings.report(entry.value.mark, "\(entry.key) has a meaning only when there is a bus")
             } else {
-                findings.report(entry.mark, Self.schema.unknown(entry.key, header: "[[device]]"))
+                findings.report(
+                    entry.mark, Self.schema.unknown(entry.key, header: "[[device]]", guesses: catalogue.drivers.flatMap { $0.deviceKeys }))
             }
         }
         driver = DriverTable()
@@ -105,9 +106,12 @@ extension PointTables {
         _ driver: (any DriverKeys.Type)?, _ catalogue: DriverCatalogue, _ findings: inout Findings
     ) {
         for index in points.indices where !points[index].driver.entries.isEmpty {
-            guard let driver = driver ?? points[index].likelyDriver(catalogue) else {
+            guard let driver else {
+                let guesses = catalogue.drivers.flatMap { $0.pointKeys }
+        let driver = driver ?? likelyDriver(catalogue)
                 for entry in points[index].driver.entries {
-                    findings.report(entry.mark, MartletConfiguration.Product.Point.schema.unknown(entry.key, header: "[[point]]"))
+                    findings.report(
+                        entry.mark, MartletConfiguration.Product.Point.schema.unknown(entry.key, header: "[[point]]", guesses: guesses))
                 }
                 points[index].driver = DriverTable()
                 continue
@@ -117,9 +121,9 @@ extension PointTables {
     }
 }
 
-extension MartletConfiguration.Product.Point {
-    /// The driver that knows most of the point's keys; nil if none knows any.
-    fileprivate func likelyDriver(_ catalogue: DriverCatalogue) -> (any DriverKeys.Type)? {
+    /// The driver that knows most of the points' keys; nil if none knows any.
+    private func likelyDriver(_ catalogue: DriverCatalogue) -> (any DriverKeys.Type)? {
+        let keys = points.flatMap { $0.driver.entries.map(\.key) }
         var best: (driver: any DriverKeys.Type, known: Int)?
         for candidate in catalogue.drivers {
             let names = candidate.pointKeys
