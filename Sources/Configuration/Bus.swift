@@ -16,6 +16,6 @@ extension MartletConfiguration.Bus: ConfigurationTable {
         "A line with devices on it. The other keys depend on the protocol.", driverKeys: \Self.driver
     ) {
         Key("name", \.name, .name, .required, help: "What devices refer to; also in logs.")
-        Key("protocol", \.protocol, .name, .required, help: "What is spoken on the line.")
+        Key("protocol", \.protocol, .protocolName, .required, help: "What is spoken on the line.")
     }
 }

@@ -4,7 +4,7 @@ public enum ConfigurationPrinter {
     /// may do without are there as examples, commented out with a `#` and no space after it: the file is valid as it is,
     /// and it is valid with these `#` removed.
     public static func defaultFile(drivers: DriverCatalogue) -> String {
-        var page = FilePrinter()
+        var page = FilePrinter(drivers: drivers)
         page.comment("Configuration of Martlet. All values are the defaults; remove what you do not change.")
         page.comment("A # with no space after it is before an example: remove the # to use it.")
         page.comment("Durations: \"500ms\" \"1s\" \"5m\" \"2h\" \"7d\". Sizes: \"64KiB\" \"1MiB\" \"1GiB\", also KB, MB, GB.")
@@ -42,15 +42,23 @@ public enum ConfigurationPrinter {
             file. Passwords are never in the file, but in files of their own that it names.
 
             """
-        for table in MartletConfiguration.schema.subtables { append(table.reference(""), to: &page) }
+        for table in MartletConfiguration.schema.subtables { append(table.reference(""), drivers, to: &page) }
         for driver in drivers.drivers {
             page += "\n# Protocol `\(driver.protocolName)`\n\n\(driver.help)\n"
-            for (table, title) in driver.references where !table.keys.isEmpty { append(table, title, to: &page) }
+            for (table, title) in driver.references {
+                if table.keys.isEmpty {
+                    page += "\n## `\(table.header)` \(title)\n\nNo keys but those of every `\(table.header)`.\n"
+                } else {
+                    append(table, title, drivers, to: &page)
+                }
+            }
         }
         page += "\n# Device profiles\n\nA profile is a TOML file that `profile` of `[[product]]` names. Its tables `[[group]]` and `[[point]]` "
         page += "have the keys of `[[product.group]]` and `[[product.point]]`; beside them are:\n\n"
         for key in DeviceProfile.schema.keys.map(\.description) {
-            page += "* `\(key.name)` (\(key.type)\(key.isRequired ? ", required" : "")): \(key.help)\n"
+            let range = key.range(drivers)
+            let kind = [key.type, range.isEmpty ? nil : range, key.isRequired ? "required" : nil].compactMap(\.self).joined(separator: ", ")
+            page += "* `\(key.name)` (\(kind)): \(key.help)\n"
         }
         return page
     }
@@ -71,18 +79,18 @@ public enum ConfigurationPrinter {
     }
 
     /// - Parameter title: what to say behind the header.
-    private static func append(_ table: TableReference, _ title: String = "", to page: inout String) {
+    private static func append(_ table: TableReference, _ title: String = "", _ drivers: DriverCatalogue, to page: inout String) {
         page += "\n## `\(table.header)`\(title.isEmpty ? "" : " \(title)")\n\n\(table.help)"
         if table.isRepeated, title.isEmpty { page += " Can be there several times, at most \(table.limit)." }
         page += "\n\n| key | type | default | allowed | meaning |\n|---|---|---|---|---|\n"
         for key in table.keys {
             let initial = key.isRequired ? "required" : key.defaultText.map { "`\($0)`" } ?? "not set"
             let condition = key.condition.map { " Only when \($0)." } ?? ""
-            let cells = ["`\(key.name)`", key.type, initial, key.range, key.help + condition]
+            let cells = ["`\(key.name)`", key.type, initial, key.range(drivers), key.help + condition]
             page += "| \(cells.map(escape).joined(separator: " | ")) |\n"
         }
         for key in table.refused { page += "\nNot allowed: \(key.advice).\n" }
-        for child in table.children { append(child, to: &page) }
+        for child in table.children { append(child, drivers, to: &page) }
     }
 
     private static func escape(_ cell: String) -> String {

@@ -1,8 +1,11 @@
 /// Writes tables as TOML, with or without comments.
 struct FilePrinter {
     private(set) var text = ""
-    /// The tables whose keys have been explained already.
+    /// The tables and keys that have been explained already.
     private var explained: Set<String> = []
+    private let drivers: DriverCatalogue
+
+    init(drivers: DriverCatalogue = DriverCatalogue([])) { self.drivers = drivers }
 
     /// One or more lines of at most 120 characters.
     mutating func comment(_ sentence: String, indent: String = "") {
@@ -27,7 +30,7 @@ struct FilePrinter {
         // What has neither value nor example is explained where an example table has it.
         for line in block.lines where line.value ?? line.key.exampleText != nil {
             comment(explanation(of: line.key))
-            explained.insert("\(block.path).\(line.key.name)")
+            explained.insert(identity(of: line, in: block))
             if let value = line.value {
                 text += "\(line.key.name) = \(value)\n"
             } else if let example = line.key.exampleText {
@@ -46,7 +49,7 @@ struct FilePrinter {
         text += "\(indent)#\(block.header)\n"
         for line in block.lines {
             guard let value = line.value else { continue }
-            let isNew = explained.insert("\(block.path).\(line.key.name)").inserted
+            let isNew = explained.insert(identity(of: line, in: block)).inserted
             if isNew {
                 comment(explanation(of: line.key), indent: indent)
             } else if line.isDefault {
@@ -75,6 +78,10 @@ struct FilePrinter {
     }
 
     private func explanation(of key: KeyDescription) -> String {
-        key.range.isEmpty ? key.help : "\(key.help) (\(key.range))"
+        let range = key.range(drivers)
+        return range.isEmpty ? key.help : "\(key.help) (\(range))"
     }
+
+    /// A key of one protocol is another than that of the same name of the next.
+    private func identity(of line: TableBlock.Line, in block: TableBlock) -> String { "\(block.path).\(line.owner).\(line.key.name)" }
 }

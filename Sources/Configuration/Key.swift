@@ -90,9 +90,18 @@ package struct KeyDescription: Sendable {
     /// For a key that is not set by default.
     package let exampleText: String?
 
+    /// The ``type`` of a key that names a protocol.
+    static let protocolType = "protocol"
+
     /// `1…65535 registers`
     package var range: String {
         guard let unit else { return allowed }
         return allowed.isEmpty ? unit : "\(allowed) \(unit)"
+    }
+
+    /// The same with the names of the protocols where the key takes one.
+    func range(_ drivers: DriverCatalogue) -> String {
+        guard type == Self.protocolType else { return range }
+        return drivers.protocolNames.map { "\"\($0)\"" }.joined(separator: ", ")
     }
 }

@@ -5,6 +5,8 @@ package struct TableBlock {
         /// nil when the value is absent.
         package let value: String?
         package let isDefault: Bool
+        /// Which declaration the key is of: the table's own, or that of a driver.
+        package let owner: String
     }
 
     /// `product.point`
@@ -26,7 +28,9 @@ package extension Schema {
             help: help,
             lines: keys.filter { $0.condition?.holds(root) ?? true }.map { key in
                 let value = key.write(root)
-                return TableBlock.Line(key: key.description, value: value, isDefault: value == key.description.defaultText)
+                return TableBlock.Line(
+                    key: key.description, value: value, isDefault: value == key.description.defaultText && !root.source.isSet(key.name),
+                    owner: String(reflecting: Root.self))
             } + (driverKeys.flatMap { root[keyPath: $0].keys?.driverLines } ?? []),
             children: subtables.flatMap { $0.blocks(root, path) }
         )

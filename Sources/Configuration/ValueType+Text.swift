@@ -42,6 +42,9 @@ package extension ValueType where Value == String {
         }
     }
 
+    /// One of the ``DriverCatalogue``'s protocols. Which there are, the printers are told.
+    static var protocolName: Self { text(KeyDescription.protocolType, allowed: "", bytes: 1...64) }
+
     /// A key that becomes one level of a topic: a product key, a device key.
     static var topicLevel: Self {
         text("string", allowed: "1…128 bytes, no / + #, no leading $", bytes: 1...128) { text in

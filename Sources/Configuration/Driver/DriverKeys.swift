@@ -105,7 +105,7 @@ extension DriverKeys {
         _ findings: inout Findings
     ) {
         device.driver.decode(
-            DeviceTable.self, at: device.source.position, header: "[[device]] on a \(protocolName) bus",
+            DeviceTable.self, at: device.source.position, header: "[[device]] on \(article) \(protocolName) bus",
             known: MartletConfiguration.Device.schema.names, advice: { key in catalogue.advice { $0.deviceKeys.contains(key) } },
             &findings)
         guard let keys: DeviceTable = device.driver.keys(), let bus: BusTable = bus.driver.keys() else { return }
@@ -116,7 +116,7 @@ extension DriverKeys {
         _ point: inout MartletConfiguration.Product.Point, _ catalogue: DriverCatalogue, _ findings: inout Findings
     ) {
         point.driver.decode(
-            PointTable.self, at: point.source.position, header: "[[point]] of a \(protocolName) device",
+            PointTable.self, at: point.source.position, header: "[[point]] of \(article) \(protocolName) device",
             known: MartletConfiguration.Product.Point.schema.names,
             advice: { key in catalogue.advice { $0.pointKeys.contains(key) } }, &findings)
         if let keys: PointTable = point.driver.keys(), point.source.isSound("type") { check(point, keys, &findings) }
@@ -140,16 +140,19 @@ extension DriverKeys {
         return points(other)
     }
 
+    /// Before the protocol's name.
+    static var article: String { protocolName.first.map("aeiou".contains) == true ? "an" : "a" }
+
     static var pointKeys: [String] { PointTable.schema.names }
     static var deviceKeys: [String] { DeviceTable.schema.names }
     static var busKeys: [String] { BusTable.schema.names }
 
     /// The tables for the reference page, with what to say behind their headers.
-    static var references: [(table: TableReference, title: String)] {
+    package static var references: [(table: TableReference, title: String)] {
         [
             (BusTable.schema.reference(path: "bus", isRepeated: true, limit: 1), "with protocol `\(protocolName)`"),
-            (DeviceTable.schema.reference(path: "device", isRepeated: true, limit: 1), "on a `\(protocolName)` bus"),
-            (PointTable.schema.reference(path: "product.point", isRepeated: true, limit: 1), "of a `\(protocolName)` device"),
+            (DeviceTable.schema.reference(path: "device", isRepeated: true, limit: 1), "on \(article) `\(protocolName)` bus"),
+            (PointTable.schema.reference(path: "product.point", isRepeated: true, limit: 1), "of \(article) `\(protocolName)` device"),
         ]
     }
 }

@@ -30,7 +30,7 @@ extension MartletConfiguration {
             if let first = users[product]?.first, !first.sharesPoints(with: driver) {
                 findings.report(
                     devices[index].source["bus"],
-                    "product \(product.quotedForMessage) is on a \(first.protocolName) bus already; on a \(driver.protocolName) bus its "
+                    "product \(product.quotedForMessage) is on \(first.article) \(first.protocolName) bus already; on \(driver.article) \(driver.protocolName) bus its "
                         + "points need a product of their own")
             } else {
                 users[product, default: []].append(driver)
@@ -43,7 +43,7 @@ extension MartletConfiguration {
                 findings.report(
                     products[index].source["profile"],
                     "the points of profile \((products[index].profile ?? "").quotedForMessage) are for \(profiled.protocolName), and a "
-                        + "device of the product is on a \(user.protocolName) bus")
+                        + "device of the product is on \(user.article) \(user.protocolName) bus")
             }
             products[index].decodeDriverKeys(profiled ?? user, catalogue, &findings)
         }
@@ -64,7 +64,9 @@ extension MartletConfiguration {
             if other.product == device.product {
                 findings.report(position, "\(text) of bus \(bus.quotedForMessage) is that of \(name) already")
             } else {
-                lines["\(what) \(name)"] = bus.source.position.line
+                findings.warn(
+                    position,
+                    "\(text) of bus \(bus.quotedForMessage) is that of \(name) too, which is right only if both are parts of one device")
             }
         }
     }
@@ -105,10 +107,10 @@ extension PointTables {
     mutating func decodeDriverKeys(
         _ driver: (any DriverKeys.Type)?, _ catalogue: DriverCatalogue, _ findings: inout Findings
     ) {
+        let driver = driver ?? likelyDriver(catalogue)
         for index in points.indices where !points[index].driver.entries.isEmpty {
             guard let driver else {
                 let guesses = catalogue.drivers.flatMap { $0.pointKeys }
-        let driver = driver ?? likelyDriver(catalogue)
                 for entry in points[index].driver.entries {
                     findings.report(
                         entry.mark, MartletConfiguration.Product.Point.schema.unknown(entry.key, header: "[[point]]", guesses: guesses))
@@ -119,7 +121,6 @@ extension PointTables {
             driver.decode(&points[index], catalogue, &findings)
         }
     }
-}
 
     /// The driver that knows most of the points' keys; nil if none knows any.
     private func likelyDriver(_ catalogue: DriverCatalogue) -> (any DriverKeys.Type)? {
@@ -127,7 +128,7 @@ extension PointTables {
         var best: (driver: any DriverKeys.Type, known: Int)?
         for candidate in catalogue.drivers {
             let names = candidate.pointKeys
-            let known = driver.entries.count { names.contains($0.key) }
+            let known = keys.count { names.contains($0) }
             if known > best?.known ?? 0 { best = (candidate, known) }
         }
         return best?.driver

@@ -23,7 +23,7 @@ extension DeviceProfile: PointTables {
         Key("manufacturer", \.manufacturer, .label, example: "Eastron", help: "Who makes it.")
         Key("model", \.model, .label, example: "SDM630", help: "Which of the manufacturer's devices it is for.")
         Key(
-            "protocol", \.protocol, .name, .required,
+            "protocol", \.protocol, .protocolName, .required,
             help: "Whose keys the points have. Protocols that share them share the profile: all of Modbus do.")
         Key("source", \.document, .label, help: "The document that the register map is from.")
         pointTables
