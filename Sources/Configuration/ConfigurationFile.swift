@@ -4,6 +4,12 @@ internal import Glibc
 enum ConfigurationFile {
     static let maxSize = 4 << 20
 
+    /// A path in a file: one that does not begin with `/` is relative to the folder of the file.
+    static func resolve(path: String, beside file: String) -> String {
+        guard !path.hasPrefix("/"), let slash = file.lastIndex(of: "/") else { return path }
+        return file[...slash] + path
+    }
+
     static func read(path: String) throws(ConfigurationErrors) -> [UInt8] {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw .whole(path, "the file cannot be opened: \(String(cString: strerror(errno)))") }
@@ -26,9 +32,12 @@ enum ConfigurationFile {
 extension ConfigurationTable {
     /// Decodes and checks a whole file, which may be any bytes.
     ///
-    /// - Parameter finish: what is to be done when all tables are there.
+    /// - Parameters:
+    ///   - prepare: what is to be done with the file's values before they are decoded.
+    ///   - finish: what is to be done when all tables are there.
     static func decode(
-        bytes: [UInt8], file: String, finish: (inout Self, inout Findings) -> Void = { _, _ in },
+        bytes: [UInt8], file: String, prepare: (inout [TOMLEntry]) -> Void = { _ in },
+        finish: (inout Self, inout Findings) -> Void = { _, _ in },
         check: (Self, inout [ConfigurationError]) -> Void = { _, _ in }
     ) throws(ConfigurationErrors) -> Self {
         guard bytes.count <= ConfigurationFile.maxSize else {
@@ -42,7 +51,8 @@ extension ConfigurationTable {
         case .failure(let error):
             throw ConfigurationErrors([ConfigurationError(findings.position(error.mark), error.message)])
         case .success(let document):
-            guard case .table(let entries) = document.content else { return Self() }
+            guard case .table(var entries) = document.content else { return Self() }
+            prepare(&entries)
             var table = schema.decode(entries, at: document.mark, header: "", &findings)
             finish(&table, &findings)
             var errors = findings.errors

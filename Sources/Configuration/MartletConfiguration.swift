@@ -28,10 +28,7 @@ public struct MartletConfiguration: Sendable, Equatable {
 
     /// A path of the file, made absolute or relative to the working directory: one that does not begin with `/` is
     /// relative to the folder of the configuration file.
-    public func resolve(path: String) -> String {
-        guard !path.hasPrefix("/"), let slash = source.position.file.lastIndex(of: "/") else { return path }
-        return source.position.file[...slash] + path
-    }
+    public func resolve(path: String) -> String { ConfigurationFile.resolve(path: path, beside: source.position.file) }
 
     public func product(key: String) -> Product? { products.first { $0.key == key } }
 

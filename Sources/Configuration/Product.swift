@@ -33,8 +33,9 @@ extension MartletConfiguration.Product: PointTables {
         Key("name", \.name, .label, example: "Energy meter", help: "For people.")
         Key(
             "profile", \.profile, .nameOrPath, example: "eastron-sdm630",
-            help: "A profile whose groups and points the product has: a built-in one, or the path of a TOML file. Groups and points "
-                + "of the same name come in the place of the profile's. martlet profile list shows those that are built in."
+            help: "A profile whose groups and points the product has: a built-in one, or the path of a TOML file. A point of the same "
+                + "identifier changes the keys that it names, a group of the same name comes in the place of the profile's. martlet "
+                + "profile list shows those that are built in."
         )
         pointTables
     } check: { product, findings in

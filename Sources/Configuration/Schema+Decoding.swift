@@ -12,6 +12,8 @@ package extension Schema {
     ) -> Root {
         var root = Root()
         var source = TableSource(findings.position(mark))
+        let inherited = Set(entries.lazy.filter(\.isInherited).map(\.key))
+        let before = inherited.isEmpty ? nil : findings
         for entry in entries {
             if let key = keys.first(where: { $0.name == entry.key }) {
                 source.set(key.name, at: entry.value.mark)
@@ -41,10 +43,20 @@ package extension Schema {
             }
             source.refuse(key.name)
         }
+        var given: Set<String> = []
         for key in keys where source.isSet(key.name) {
             guard let condition = key.condition, source.isSound(condition.keys), !condition.holds(root) else { continue }
+            if inherited.contains(key.name) {
+                given.insert(key.name)
+                continue
+            }
             findings.report(source[key.name], "\(key.name) has a meaning only when \(condition.text)")
             source.refuse(key.name)
+        }
+        if let before, !given.isEmpty {
+            findings = before
+            return decode(
+                entries.filter { !given.contains($0.key) }, at: mark, header: header, alsoKnown: known, advice: advice, &findings)
         }
         root.source = source
         check(root, &findings)

@@ -42,6 +42,8 @@ package struct TOMLEntry: Sendable {
     package var key: String
     package var keyMark: TOMLMark
     package var value: TOMLValue
+    /// Whether it is the profile's: it gives way where it has no meaning.
+    package var isInherited = false
 
     /// Where the entry begins: its key, or the header of its table.
     package var mark: TOMLMark { min(keyMark, value.mark) }

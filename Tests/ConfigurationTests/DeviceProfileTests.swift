@@ -113,6 +113,61 @@ struct DeviceProfileTests {
         #expect(place.area == .holdingRegister && place.address == 20 && product.points[1].type == .uint)
     }
 
+    private static let lineOfMeter = """
+        [[bus]]
+        name = "line"
+        protocol = "modbus-tcp"
+        host = "h"
+        [[device]]
+        product = "p"
+        key = "d"
+        bus = "line"
+        [[product]]
+        key = "p"
+        profile = "own.toml"
+
+        """
+
+    private static let scaled = profile + "\nscale = 0.1\nunit = \"V\"\nreport = \"on-change\"\ndeadband = 2\n"
+
+    private func overridden(_ keys: String) throws -> MartletConfiguration.Product.Point {
+        let text = Self.lineOfMeter + "[[product.point]]\nidentifier = \"b\"\n" + keys
+        return try #require(try decode(text, profile: Self.scaled).products[0].points.last)
+    }
+
+    @Test("a point of the profile keeps what the product's point does not name")
+    func mergedByKey() throws {
+        let point = try overridden("deadband = 5\nmax-silence = \"1m\"\naddress = 30")
+        #expect(point.identifier == "b" && point.type == .int && point.scale == 0.1 && point.unit == "V" && point.group == "values")
+        #expect(point.report == .onChange && point.deadband == 5 && point.maxSilence == .seconds(60))
+        let place: ModbusPointTable = try #require(point.driver.keys())
+        #expect(place.area == .inputRegister && place.address == 30)
+    }
+
+    @Test("what of the profile's point has no meaning beside the new keys is left out")
+    func mergedWithoutMeaning() throws {
+        let always = try overridden("report = \"always\"")
+        #expect(always.report == .always && always.deadband == nil && always.scale == 0.1)
+        let relative = try overridden("deadband-percent = 1")
+        #expect(relative.deadband == nil && relative.deadbandPercent == 1)
+        let calculated = try overridden("expression = \"a * 2\"")
+        #expect(calculated.expression == "a * 2" && !calculated.isOnBus && calculated.scale == nil && calculated.group == nil && calculated.unit == "V")
+    }
+
+    @Test("a key of the profile that contradicts the product's is told at the product's point")
+    func mergedContradiction() {
+        let text = Self.lineOfMeter + "[[product.point]]\nidentifier = \"b\"\nmaximum = 5000\n"
+        #expect(mistakes(text, profile: Self.scaled) == ["martlet.toml:14:11: maximum 5000 is beyond what type INT with scale gives (-3276.8…3276.7)"])
+        let writable = Self.lineOfMeter + "[[product.point]]\nidentifier = \"b\"\narea = \"coil\"\n"
+        #expect(mistakes(writable, profile: Self.scaled) == ["martlet.toml:12:1: type must be \"BOOL\" in area \"coil\", which holds single bits"])
+    }
+
+    @Test("a product whose profile cannot be read has that one mistake")
+    func mergedWithNothing() {
+        let text = Self.lineOfMeter + "[[product.point]]\nidentifier = \"b\"\nmaximum = 5000\n"
+        #expect(mistakes(text, profile: "[[point]") .count == 1)
+    }
+
     @Test("a product with a profile prints as a file that decodes to the same")
     func printedProduct() throws {
         let configuration = try decode("[[product]]\nkey = \"p\"\nprofile = \"schneider-iem3155\"\n")

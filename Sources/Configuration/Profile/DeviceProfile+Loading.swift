@@ -29,6 +29,12 @@ extension DeviceProfile {
         return try decode(bytes: try ConfigurationFile.read(path: nameOrPath), file: nameOrPath, drivers: drivers)
     }
 
+    /// The text of a profile that a file names: of a built-in one, or of a file whose path is relative to the folder of that file.
+    static func bytes(_ nameOrPath: String, beside file: String) throws(ConfigurationErrors) -> [UInt8] {
+        if let text = builtInText(nameOrPath) { return Array(text.utf8) }
+        return try ConfigurationFile.read(path: ConfigurationFile.resolve(path: nameOrPath, beside: file))
+    }
+
     static func decode(
         bytes: [UInt8], file: String, drivers: DriverCatalogue
     ) throws(ConfigurationErrors) -> DeviceProfile {

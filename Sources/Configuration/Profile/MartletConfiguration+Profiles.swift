@@ -51,7 +51,8 @@ extension MartletConfiguration {
 }
 
 extension MartletConfiguration.Product {
-    /// Puts the profile's groups and points before the product's own; those of the same name take their place.
+    /// Puts the profile's groups and points before the product's own; those of the same name, which ``ProfiledPoints`` has
+    /// completed, take their place.
     mutating func add(_ profile: DeviceProfile) {
         profileProtocol = profile.protocol
         groups = profile.groups.replaced(by: groups) { $0.name }
