@@ -46,7 +46,7 @@ public struct AppliancePlan: Sendable {
         var found: [ConfigurationWarning] = []
         configuration.checkConnections(board: board, &errors, &found)
         buses = configuration.busPlans(board: board, &errors)
-        formulas = configuration.compileExpressions(&errors)
+        formulas = configuration.compileExpressions(&errors, &found)
         rules = configuration.compileRules(&errors)
         bridges = configuration.bridgeConfigurations(&errors)
         passwordUsers = configuration.readPasswordFiles(&errors)

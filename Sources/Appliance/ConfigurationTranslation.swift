@@ -130,30 +130,6 @@ extension MartletConfiguration {
         }
     }
 
-    /// The calculated points; what is wrong with their expressions goes to `errors`.
-    func compileExpressions(_ errors: inout [ConfigurationError]) -> [String: [CalculatedPoints.Formula]] {
-        var formulas: [String: [CalculatedPoints.Formula]] = [:]
-        for product in products {
-            var compiled: [CalculatedPoints.Formula] = []
-            for point in product.points where point.source.isSound("expression", "type", "identifier") {
-                guard let expression = point.expression else { continue }
-                do throws(RuleError) {
-                    let formula = try CalculatedPoints.Formula(point, expression: expression)
-                    // One may name those before it.
-                    let known = product.points.filter { $0.expression == nil }.map(\.identifier) + compiled.map(\.identifier)
-                    if let problem = formula.problem(known: known) {
-                        errors.append(ConfigurationError(point.source["expression"], problem))
-                    }
-                    compiled.append(formula)
-                } catch {
-                    errors.append(error.placed(in: expression, at: point.source["expression"]))
-                }
-            }
-            if !compiled.isEmpty { formulas[product.key] = compiled }
-        }
-        return formulas
-    }
-
     /// The buses with the devices on them; what a driver does not accept goes to `errors`.
     func busPlans(board: BoardProfile, _ errors: inout [ConfigurationError]) -> [any BusPlan] {
         buses.compactMap { bus in
@@ -169,7 +145,7 @@ extension MartletConfiguration {
 extension RuleError {
     /// The place within a text of the file: one of one line stands behind one quotation mark, one of several lines begins on
     /// the line after its three.
-    fileprivate func placed(in text: String, at start: SourcePosition) -> ConfigurationError {
+    func placed(in text: String, at start: SourcePosition) -> ConfigurationError {
         var position = start
         if text.contains("\n") {
             position.line += line
@@ -178,19 +154,6 @@ extension RuleError {
             position.column += column
         }
         return ConfigurationError(position, message)
-    }
-}
-
-extension CalculatedPoints.Formula {
-    /// What is wrong with the names in the expression; nil when nothing is.
-    fileprivate func problem(known: [String]) -> String? {
-        if program.members.contains(nil) { return "expression must name points, not the whole payload" }
-        if inputs.isEmpty { return "expression names no point of the product" }
-        for input in inputs where !known.contains(input) {
-            let advice = nearest(to: input, among: known).map { "; did you mean \"\($0)\"?" } ?? " before this one"
-            return "expression names \"\(input)\", and the product has no such point\(advice)"
-        }
-        return nil
     }
 }
 

@@ -117,6 +117,32 @@ struct CalculatedPointsTests {
         #expect(error?.errors.first?.description.hasPrefix(expected) == true, "\(error.map(\.description) ?? "")")
     }
 
+    @Test("a name that needs backticks is told with them", arguments: [
+        ("flow-in * 2", "m:6:14: expression names \"flow\", and the product has no such point; \(backticks) `flow-in`"),
+        ("temp.1 + 1", "; \(backticks) `temp.1`"), ("2nd + 1", "; \(backticks) `2nd`"),
+    ])
+    func backticks(expression: String, expected: String) throws {
+        let names = ["flow-in", "temp.1", "2nd"]
+        let points = names.map { point($0, "LREAL") }.joined()
+        let error = #expect(throws: ConfigurationErrors.self) {
+            try plan(point("x", "LREAL", "expression = \"\(expression)\"") + points)
+        }
+        #expect(error?.errors.count == 1 && error?.errors.first?.description.contains(expected) == true, "\(error.map(\.description) ?? "")")
+        for name in names { _ = try plan(point("x", "LREAL", "expression = \"`\(name)` * 2\"") + points) }
+    }
+
+    private static let backticks = "a name with other characters than letters, digits and _ stands in backticks:"
+
+    @Test("limits and texts of what a device posts by itself are told when no expression makes use of them")
+    func idle() throws {
+        let a = point("a", "INT", "maximum = 5")
+        #expect(
+            try plan(a).warnings.map(\.description).filter { $0.contains("maximum") } == [
+                "m:6:11: warning: maximum has no effect: what a device posts by itself goes on as it is, and no expression of the product names \"a\""
+            ])
+        #expect(try plan(a + point("x", "LREAL", "expression = \"a * 2\"")).warnings.filter { $0.message.contains("maximum") } == [])
+    }
+
     @Test("a calculated point is published with those that were read, and left out while it does not change")
     func published() throws {
         let plan = try plan(inputs + point("x", "LREAL", "expression = \"a + b\"\nreport = \"on-change\""))
