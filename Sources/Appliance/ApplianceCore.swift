@@ -11,7 +11,7 @@ import Synchronization
 
 /// The parts of a running appliance, and the ways between the broker's loop and the other threads.
 // @unchecked Sendable: the stored properties do not change after `init`; `configuration`, which does, `loop`, `context`, `publisher`, `commands`,
-// `access`, `makeBridge`, `reporter`, `cache`, `events` and `systemTopics` are only used on `eventLoop`.
+// `devicePosts`, `access`, `makeBridge`, `reporter`, `cache`, `events` and `systemTopics` are only used on `eventLoop`.
 final class ApplianceCore: @unchecked Sendable {
     struct Loggers: Sendable {
         var broker: Logger
@@ -32,6 +32,7 @@ final class ApplianceCore: @unchecked Sendable {
     private let access: ApplianceAccess
     private let publisher: PointPublisher
     private let commands: CommandClient
+    private let devicePosts: DevicePostClient
     private let makeBridge: (BridgeConfiguration, [LaneStatus]) -> Bridge
     private let reporter: Reporter
     let traces: BusTraces
@@ -95,6 +96,10 @@ final class ApplianceCore: @unchecked Sendable {
         commands.queues = buses.queues
         commands.start(now: now, wall: wall)
 
+        let devicePosts = DevicePostClient(broker: broker, logger: loggers.bus)
+        devicePosts.start(plan.postingProducts, busDevices: plan.buses.flatMap(\.deviceIdentifiers), now: now, wall: wall)
+        self.devicePosts = devicePosts
+
         let rules = plan.rules.map { RuleClient($0, broker: broker, logger: loggers.rules) }
         for rule in rules { rule.start(now: now, wall: wall) }
 
@@ -157,6 +162,7 @@ final class ApplianceCore: @unchecked Sendable {
             for bridge in loop.bridges { bridge.tick() }
             monitor.tick(now: now, bridges: loop.bridges)
             publisher.tick(now: now, wall: wall)
+            devicePosts.tick(now: now, wall: wall)
             traces.tick(now: now)
             systemTopics.tick(now: now, report: reporter.report, bridges: reporter.bridges)
             freeMemory.tick(now: now)
@@ -278,7 +284,12 @@ final class ApplianceCore: @unchecked Sendable {
         for listener in new.plan.listeners {
             context.listener(at: listener.place)?.replace(settings: listener.settings, tls: listener.tls)
         }
+        let isPostingOtherwise =
+            configuration.products != new.settings.products || configuration.devices != new.settings.devices
         configuration = new.settings
+        if isPostingOtherwise {
+            devicePosts.start(new.plan.postingProducts, busDevices: new.plan.buses.flatMap(\.deviceIdentifiers), now: now, wall: wall)
+        }
         publisher.replace(new.plan.publishedDevices, keeping: new.buses.kept)
         commands.queues = new.buses.queues
         replaceRules(new.plan.rules, now: now, wall: wall)

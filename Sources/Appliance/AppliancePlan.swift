@@ -64,6 +64,22 @@ public struct AppliancePlan: Sendable {
     /// Puts the databases into another directory than the configured one.
     public mutating func use(dataDirectory: String) { configuration.appliance.dataDirectory = dataDirectory }
 
+    /// The products whose devices post by themselves and have points that are calculated or become stale.
+    var postingProducts: [DevicePostClient.Product] {
+        configuration.products.compactMap { product in
+            // Where all devices are on buses, nobody looks at their posts.
+            let devices = configuration.devices.filter { $0.product == product.key }
+            if !devices.isEmpty, devices.allSatisfy({ $0.bus != nil }) { return nil }
+            let formulas = formulas[product.key] ?? []
+            let reporting = PointReporting(product.points.filter { !$0.isOnBus })
+            guard !formulas.isEmpty || reporting?.hasStaleness == true else { return nil }
+            // Values that only a bus knows how to make of a device's numbers are not posted by a device.
+            let points = product.points.filter { $0.expression == nil }.map { ($0.identifier, ($0.type, PointConversion(posted: $0))) }
+            return DevicePostClient.Product(
+                key: product.key, points: Dictionary(points) { first, _ in first }, formulas: formulas, reporting: reporting)
+        }
+    }
+
     /// The devices on buses, with what is to be done with their values.
     var publishedDevices: [PointPublisher.Device] {
         buses.flatMap(\.deviceIdentifiers).map { identifier in

@@ -147,6 +147,12 @@ extension MartletConfiguration.Product.Point: ConfigurationTable {
         for key in ["group", "scale", "offset", "bits"] where source.isSet(key) && source.isSound(key) {
             findings.report(source[key], "\(key) has a meaning only for a point that a bus reads")
         }
+        if expression != nil || !source.isSound("expression") { return }
+        for key in ["report", "deadband", "deadband-percent", "max-silence"] where source.isSet(key) && source.isSound(key) {
+            findings.report(
+                source[key],
+                "\(key) has a meaning only for a point that a bus reads or that is calculated: a device that posts by itself says when it does")
+        }
     }
 
     static var examples: [Self] {
@@ -156,8 +162,6 @@ extension MartletConfiguration.Product.Point: ConfigurationTable {
                 $0.name = "State"
                 $0.type = .uint
                 $0.enumeration = [EnumerationLabel(number: 0, text: "off"), EnumerationLabel(number: 1, text: "on")]
-                $0.report = .onChange
-                $0.maxSilence = .minutes(10)
                 $0.staleAfter = .hours(1)
             },
             .example {
@@ -167,6 +171,19 @@ extension MartletConfiguration.Product.Point: ConfigurationTable {
                 $0.minimum = 0
                 $0.maximum = 100
                 $0.whenOutside = .clamp
+            },
+            .example {
+                $0.identifier = "running"
+                $0.type = .bool
+                $0.expression = "state = 'on' AND load > 5"
+                $0.report = .onChange
+                $0.maxSilence = .minutes(10)
+            },
+            .example {
+                $0.identifier = "power"
+                $0.type = .lreal
+                $0.unit = "kW"
+                $0.expression = "load * 1.25"
                 $0.report = .onChange
                 $0.deadband = 0.5
             },

@@ -10,17 +10,23 @@ extension JSONScanner {
         case .string: return type == .string ? string(node).map { .string($0) } : nil
         case .number: break
         }
-        guard let number = number(node) else { return nil }
+        return number(node)?.value(as: type)
+    }
+}
+
+extension JSONNumber {
+    /// The number as a value of a point's type; nil if it cannot be one. Whether it fits the type's width is not looked at.
+    public func value(as type: PointType) -> Value? {
         switch type {
-        case .bool: return .bool(number.double != 0)
+        case .bool: return .bool(double != 0)
         case .string: return nil
-        case .real: return Float(number.double).isFinite ? .real(Float(number.double)) : nil
-        case .lreal: return .lreal(number.double)
+        case .real: return Float(double).isFinite ? .real(Float(double)) : nil
+        case .lreal: return .lreal(double)
         case .int, .dint, .lint:
-            if case .int(let whole) = number { return .int(whole) }
-            return Int64(exactly: number.double.rounded()).map { .int($0) }
+            if case .int(let whole) = self { return .int(whole) }
+            return Int64(exactly: double.rounded()).map { .int($0) }
         case .uint, .udint, .ulint:
-            switch number {
+            switch self {
             case .uint(let whole): return .uint(whole)
             case .int(let whole): return UInt64(exactly: whole).map { .uint($0) }
             case .double(let double): return UInt64(exactly: double.rounded()).map { .uint($0) }

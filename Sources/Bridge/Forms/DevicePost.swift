@@ -1,16 +1,16 @@
-import Core
+package import Core
 import Payload
 
 /// Values that a device told of itself at one time: measurement points, attributes, or the outputs of an event.
-struct DevicePost: Equatable {
-    enum Kind: Equatable {
+package struct DevicePost: Equatable {
+    package enum Kind: Equatable {
         case measurepoints
         case attributes
         /// With the event's identifier.
         case event(String)
     }
 
-    enum Value: Equatable {
+    package enum Value: Equatable {
         case null
         case bool(Bool)
         case int(Int64)
@@ -22,22 +22,22 @@ struct DevicePost: Equatable {
         case json([UInt8])
     }
 
-    struct Item: Equatable {
-        var name: String
-        var value: Value
+    package struct Item: Equatable {
+        package var name: String
+        package var value: Value
         /// The digit of ``Payload/QualityDigit``; nil if the device did not say.
-        var quality: UInt8?
+        package var quality: UInt8?
         /// Why the quality is what it is.
-        var reason: String?
+        package var reason: String?
     }
 
-    var device: DeviceIdentifier
-    var kind: Kind
+    package var device: DeviceIdentifier
+    package var kind: Kind
     /// The device itself says that this is history (`thing/measurepoint/resume`).
-    var isHistory: Bool
+    package var isHistory: Bool
     /// When the values were true; when they were published, if the device did not say.
-    var time: Timestamp
-    var items: [Item]
+    package var time: Timestamp
+    package var items: [Item]
 }
 
 extension DevicePost.Item {
@@ -50,7 +50,7 @@ extension DevicePost.Item {
 }
 
 /// What a local message is to a form that takes devices apart.
-enum LocalMessage: Equatable {
+package enum LocalMessage: Equatable {
     case posts([DevicePost])
     /// A topic of a device that says nothing for an upstream: a command, an answer; or a payload that is no post.
     case nothing
@@ -59,12 +59,12 @@ enum LocalMessage: Equatable {
 }
 
 /// Reads posts of devices. Keeps its memory from one to the next.
-struct DevicePostReader: ~Copyable {
+package struct DevicePostReader: ~Copyable {
     private var scanner = JSONScanner()
 
-    init() {}
+    package init() {}
 
-    mutating func read(_ message: Message) -> LocalMessage {
+    package mutating func read(_ message: Message) -> LocalMessage {
         message.withParts { topic, _, payload in
             guard let parts = DeviceTopicParts(topic) else { return .other }
             let tail = UnsafeRawBufferPointer(rebasing: topic[parts.tail])

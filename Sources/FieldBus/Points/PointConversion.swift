@@ -31,6 +31,12 @@ public struct PointConversion: Sendable, Hashable {
         enumeration = point.enumeration
     }
 
+    /// Of a point that its device posts as a value already: without bits, scale and offset.
+    public init(posted point: MartletConfiguration.Product.Point) {
+        self.init(point)
+        (scale, offset, bits) = (nil, nil, nil)
+    }
+
     /// Whether values stay as they are.
     public var isIdentity: Bool { self == PointConversion() }
 
