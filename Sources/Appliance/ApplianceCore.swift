@@ -410,6 +410,10 @@ extension Logger {
             info("the line is open", metadata: ["bus": "\(bus)"])
         case .openFailed(let detail):
             warning("the line cannot be opened", metadata: ["bus": "\(bus)", "detail": "\(detail)"])
+        case .programEnded(let detail, let again):
+            warning(
+                "the driver's program does not run",
+                metadata: ["bus": "\(bus)", "detail": "\(detail)", "next-start-in": "\(again.wholeMilliseconds) ms"])
         case .deviceBad(let device, let reason, let detail):
             warning(
                 "a device does not answer as it should",

@@ -71,7 +71,9 @@ final class DevicePostClient: Client {
         // What was posted before a change is not what it would be now.
         states = [:]
         isFull = false
-        for filter in filters { broker.unsubscribe(self, filter: filter) }
+        if !filters.isEmpty {
+            broker.unsubscribe(UnsubscribePacket(packetIdentifier: 1, filters: filters.map(\.text)), from: self)
+        }
         filters = products.flatMap { product in
             ["", "/batch"].compactMap { TopicFilter("/sys/\(product.key)/+/\(DeviceTopic.measurepointPost.tail)\($0)") }
         }
@@ -82,6 +84,9 @@ final class DevicePostClient: Client {
                 options: SubscriptionOptions(qos: .exactlyOnce, noLocal: true, retainHandling: .doNotSend), now: now, wall: wall)
         }
     }
+
+    /// Nothing is to be sent anywhere.
+    override func flush() { while popOutbound() != nil {} }
 
     override func receive(_ message: Message, qos: QoS, retain: Bool) {
         let device = message.withTopic { topic in DeviceTopicParts(topic).flatMap { $0.device(in: topic) } }

@@ -62,16 +62,17 @@ final class BusRecord: Sendable {
 
     /// The line cannot be used; told once until it can.
     ///
+    /// - Parameter again: when the program that serves it is started again.
     /// - Returns: whether that is new.
     @discardableResult
-    func lineIsDown(_ detail: String) -> Bool {
+    func lineIsDown(_ detail: String, again: Duration? = nil) -> Bool {
         let events: (@Sendable (BusEvent) -> Void)? = state.withLock { state in
             state.ledger.isOpen = false
             guard state.lineIsUp != false else { return nil }
             state.lineIsUp = false
             return state.events
         }
-        events?(.openFailed(detail: detail))
+        events?(again.map { .programEnded(detail: detail, again: $0) } ?? .openFailed(detail: detail))
         return events != nil
     }
 

@@ -63,6 +63,8 @@ public enum BusEvent: Sendable, Hashable {
     case opened
     /// The line could not be opened; `detail` says why.
     case openFailed(detail: String)
+    /// A driver's own program has ended, could not be started or cannot be used; it is started again after that time.
+    case programEnded(detail: String, again: Duration)
     /// A device stopped answering, or does so for another reason than before.
     case deviceBad(DeviceIdentifier, QualityReason, detail: String)
     /// A device answered for the first time, or again.

@@ -69,8 +69,14 @@ final class ExternalProgram: BusLine {
         }
         guard let problem else { return .up(isAsked: isPolled) }
         close()
-        reconnection.failed(now: SystemClock.monotonic())
-        return .down(detail: problem)
+        return failed(problem)
+    }
+
+    private func failed(_ problem: String) -> BusLineState {
+        let now = SystemClock.monotonic()
+        reconnection.failed(now: now)
+        guard case .waiting(let until) = reconnection.state else { return .down(detail: problem) }
+        return .down(detail: problem, again: until - now)
     }
 
     /// Starts the program when it is time to.
@@ -86,8 +92,7 @@ final class ExternalProgram: BusLine {
             }
             self.connection = connection
         } catch {
-            reconnection.failed(now: SystemClock.monotonic())
-            return .down(detail: error.detail)
+            return failed(error.detail)
         }
         let now = SystemClock.monotonic()
         reconnection.connected(now: now)

@@ -91,8 +91,10 @@ struct BusLineDevice: Sendable {
 enum BusLineState: Sendable, Hashable {
     /// - Parameter isAsked: whether devices are polled, or send by themselves.
     case up(isAsked: Bool)
-    /// - Parameter detail: why, if that is new.
-    case down(detail: String?)
+    /// - Parameters:
+    ///   - detail: why, if that is new.
+    ///   - again: when a program that ended is started again.
+    case down(detail: String?, again: Duration? = nil)
 }
 
 /// What a request of a poll brought.

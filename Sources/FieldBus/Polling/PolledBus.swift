@@ -41,9 +41,9 @@ actor PolledBus<Line: BusLine>: FieldBusDriver {
             case .up(let isAsked):
                 if !isUp { begin() }
                 await step(isAsked: isAsked)
-            case .down(let detail):
+            case .down(let detail, let again):
                 isUp = false
-                if let detail, !Task.isCancelled { lost(detail) }
+                if let detail, !Task.isCancelled { lost(detail, again: again) }
                 try? await Task.sleep(for: .milliseconds(100))
             }
         }
@@ -145,8 +145,8 @@ actor PolledBus<Line: BusLine>: FieldBusDriver {
     }
 
     /// The line went down: nothing is known of any device.
-    private func lost(_ detail: String) {
-        record.lineIsDown(detail)
+    private func lost(_ detail: String, again: Duration?) {
+        record.lineIsDown(detail, again: again)
         let now = SystemClock.monotonic()
         for device in deviceIndex.values { markDead(device, .notConnected, nil, started: now) }
     }
