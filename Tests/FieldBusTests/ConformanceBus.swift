@@ -6,6 +6,25 @@ import Synchronization
 
 /// A bus of each driver for the conformance suite.
 enum ConformanceBus {
+    /// What a driver's nature does not allow. Whoever has none of them keeps the whole contract.
+    enum Trait {
+        /// Values come when the device sends them: there is nothing to plan.
+        case reportsByItself
+        /// What is read is a part of this machine, which is always there.
+        case isAlwaysThere
+        /// The driver, or its simulator, takes no writes.
+        case isOnlyRead
+    }
+
+    static func traits(of protocolName: String) -> Set<Trait> {
+        switch protocolName {
+        case "serial-text": [.reportsByItself, .isOnlyRead]
+        case "gpio": [.isAlwaysThere]
+        case "system": [.isOnlyRead]
+        default: []
+        }
+    }
+
     /// nil for a driver that has none here.
     static func description(_ protocolName: String) -> BusDescription? {
         let text: String
@@ -14,7 +33,7 @@ enum ConformanceBus {
         case "modbus-rtu": text = modbus(protocolName, "serial-port = \"/dev/null\"\nbaud-rate = 115200")
         case "external":
             text = file(
-                protocolName, "command = [\"none\"]",
+                protocolName, "command = [\"none\"]\ntimeout = \"200ms\"\nretries = 1\nmax-back-off = \"200ms\"",
                 points: [
                     ("a", "INT", "address = \"a\""), ("b", "REAL", "address = \"b\"\nwritable = true"),
                     ("c", "BOOL", "address = \"c\"\nwritable = true"), ("d", "STRING", "address = \"d\""),
@@ -27,14 +46,30 @@ enum ConformanceBus {
                     ("a", "INT", "field = \"column:1\""), ("b", "REAL", "field = \"column:2\""), ("c", "BOOL", "field = \"column:3\""),
                     ("d", "STRING", "field = \"column:4\""), ("e", "ULINT", "field = \"column:5\""),
                 ])
+        case "gpio":
+            text = file(
+                protocolName, "",
+                points: [
+                    ("a", "BOOL", "line = \"a-DEVICE\""), ("b", "BOOL", "line = \"b-DEVICE\"\nactive-low = true\nbias = \"pull-up\""),
+                    ("c", "BOOL", "line = \"c-DEVICE\"\nuse = \"output\"\nwritable = true"),
+                ])
+        case "system":
+            text = file(
+                protocolName, "",
+                points: [
+                    ("a", "INT", "source = \"file:/DEVICE/a\""), ("b", "REAL", "source = \"file:/DEVICE/b\""),
+                    ("c", "STRING", "source = \"file:/DEVICE/c\""), ("d", "REAL", "source = \"thermal:DEVICE\""),
+                    ("e", "UDINT", "source = \"file:/DEVICE/e\"\nscale = 0.5"),
+                ])
         default: return nil
         }
-        guard let configuration = try? MartletConfiguration.decode(text: text, file: "conformance", drivers: Drivers.catalogue),
-            let product = configuration.products.first
+        guard let configuration = try? MartletConfiguration.decode(text: text, file: "conformance", drivers: Drivers.catalogue)
         else { return nil }
         return BusDescription(
             bus: configuration.buses[0],
-            devices: configuration.devices.map { BusDescription.Device(device: $0, product: product) })
+            devices: configuration.devices.compactMap { device in
+                configuration.product(key: device.product).map { BusDescription.Device(device: device, product: $0) }
+            })
     }
 
     /// One that a point of the type can hold, and that differs with the number.
@@ -63,17 +98,19 @@ enum ConformanceBus {
             ], deviceKeys: ["unit-identifier = 1", "unit-identifier = 2"])
     }
 
+    /// Two devices, each of a product of its own with the same points; `DEVICE` in their keys is the device.
     private static func file(
         _ protocolName: String, _ busKeys: String, points: [(identifier: String, type: String, keys: String)],
         deviceKeys: [String] = ["", ""]
     ) -> String {
         var text = "[[bus]]\nname = \"line\"\nprotocol = \"\(protocolName)\"\n\(busKeys)\n"
-        text += "[[product]]\nkey = \"p\"\n[[product.group]]\nname = \"g\"\ninterval = \"50ms\"\n"
-        for point in points {
-            text += "[[product.point]]\nidentifier = \"\(point.identifier)\"\ntype = \"\(point.type)\"\n\(point.keys)\n"
-        }
         for (number, keys) in deviceKeys.enumerated() {
-            text += "[[device]]\nproduct = \"p\"\nkey = \"d\(number)\"\nbus = \"line\"\n\(keys)\n"
+            text += "[[product]]\nkey = \"p\(number)\"\n[[product.group]]\nname = \"g\"\ninterval = \"50ms\"\n"
+            for point in points {
+                text += "[[product.point]]\nidentifier = \"\(point.identifier)\"\ntype = \"\(point.type)\"\n"
+                text += point.keys.replacing("DEVICE", with: "d\(number)") + "\n"
+            }
+            text += "[[device]]\nproduct = \"p\(number)\"\nkey = \"d\(number)\"\nbus = \"line\"\n\(keys)\n"
         }
         return text
     }
@@ -83,6 +120,8 @@ enum ConformanceBus {
 final class Run: Sendable {
     let driver: any FieldBusDriver
     private let samples = Mutex<[DeviceIdentifier: [String: Sample]]>([:])
+    /// How many samples of a device were not good.
+    private let doubtful = Mutex<[DeviceIdentifier: Int]>([:])
 
     init(driver: any FieldBusDriver) { self.driver = driver }
 
@@ -90,9 +129,13 @@ final class Run: Sendable {
         samples.withLock { samples in
             for sample in reading.samples { samples[reading.device, default: [:]][sample.point] = sample }
         }
+        let count = reading.samples.count { !$0.quality.isGood }
+        if count > 0 { doubtful.withLock { $0[reading.device, default: 0] += count } }
     }
 
     func take(_ event: BusEvent) {}
+
+    func doubtfulSamples(of device: DeviceIdentifier) -> Int { doubtful.withLock { $0[device] ?? 0 } }
 
     /// The last sample of a point as soon as it is a wanted one; nil after ten seconds.
     func sample(of device: DeviceIdentifier, _ point: String, _ wanted: (Sample) -> Bool) async -> Sample? {

@@ -36,7 +36,11 @@ package final class GPIOSimulator: BusSimulator {
     }
 
     package func set(_ value: Value, point: String, of device: DeviceIdentifier) {
-        guard let (line, found) = place(point, of: device), case .bool(let level) = value, found.use == .level else { return }
+        guard let (line, found) = place(point, of: device), case .bool(let level) = value else { return }
+        switch found.use {
+        case .level, .output: break
+        case .pulseCount, .frequency: return
+        }
         chips.drive(line.chip.name, line.offset, high: level != line.settings.activeLow, at: SystemClock.monotonic())
     }
 
