@@ -102,7 +102,6 @@ public struct MeasurepointPost: ~Copyable {
             writer.sample(samples[place])
         }
         writer.endObject()
-        writer.endObject()
         writer.name("time")
         writer.integer(time.milliseconds)
         writer.endObject()
