@@ -74,7 +74,7 @@ public struct AppliancePlan: Sendable {
             let reporting = PointReporting(product.points.filter { !$0.isOnBus })
             guard !formulas.isEmpty || reporting?.hasStaleness == true else { return nil }
             // Values that only a bus knows how to make of a device's numbers are not posted by a device.
-            let points = product.points.filter { $0.expression == nil }.map { ($0.identifier, ($0.type, PointConversion(posted: $0))) }
+            let points = product.points.filter { $0.expression == nil }.map { ($0.identifier, (type: $0.type, conversion: PointConversion(posted: $0))) }
             return DevicePostClient.Product(
                 key: product.key, points: Dictionary(points) { first, _ in first }, formulas: formulas, reporting: reporting)
         }

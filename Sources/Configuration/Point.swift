@@ -54,6 +54,10 @@ extension MartletConfiguration.Product.Point: ConfigurationTable {
         $0.type != .string && $0.type != .bool
     }
     private static let isInteger = Key<Self>.Condition("type", text: "type is an integer") { $0.type.isInteger }
+    /// A device that posts by itself says when it does.
+    private static let isPostedByBox = Key<Self>.Condition("expression", text: "a bus reads the point or it has an expression") {
+        $0.isOnBus || $0.expression != nil
+    }
     private static let onChange = Key<Self>.Condition("report", text: "report is \"on-change\"") { $0.report == .onChange }
     private static let numberOnChange = Key<Self>.Condition(
         "report", "type", "enumeration", text: "report is \"on-change\" and the value is a number: not a BOOL, a STRING or one of an enumeration"
@@ -98,7 +102,7 @@ extension MartletConfiguration.Product.Point: ConfigurationTable {
             help: "Text in place of numbers, such as { 0 = \"off\", 1 = \"on\" }. Other numbers come as their digits, uncertain."
         )
         Key(
-            "report", \.report, .choice(Report.self),
+            "report", \.report, .choice(Report.self), when: isPostedByBox,
             help: "Publish each value that is read, or only one that differs from the last. A change of quality always counts."
         )
         Key(
@@ -146,12 +150,6 @@ extension MartletConfiguration.Product.Point: ConfigurationTable {
         if isOnBus || !source.isSound("type") { return }
         for key in ["group", "scale", "offset", "bits"] where source.isSet(key) && source.isSound(key) {
             findings.report(source[key], "\(key) has a meaning only for a point that a bus reads")
-        }
-        if expression != nil || !source.isSound("expression") { return }
-        for key in ["report", "deadband", "deadband-percent", "max-silence"] where source.isSet(key) && source.isSound(key) {
-            findings.report(
-                source[key],
-                "\(key) has a meaning only for a point that a bus reads or that is calculated: a device that posts by itself says when it does")
         }
     }
 

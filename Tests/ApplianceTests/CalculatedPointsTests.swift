@@ -118,11 +118,12 @@ struct CalculatedPointsTests {
     }
 
     @Test("a name that needs backticks is told with them", arguments: [
-        ("flow-in * 2", "m:6:14: expression names \"flow\", and the product has no such point; \(backticks) `flow-in`"),
-        ("temp.1 + 1", "; \(backticks) `temp.1`"), ("2nd + 1", "; \(backticks) `2nd`"),
+        ("flow-raw * 2", "m:6:14: expression names \"flow\", and the product has no such point; a name with other characters than letters, digits and _ stands in backticks: `flow-raw`"),
+        ("flow-in * 2", "stands in backticks: `flow-in`"),
+        ("temp.1 + 1", "stands in backticks: `temp.1`"), ("2nd + 1", "stands in backticks: `2nd`"),
     ])
     func backticks(expression: String, expected: String) throws {
-        let names = ["flow-in", "temp.1", "2nd"]
+        let names = ["flow-raw", "flow-in", "temp.1", "2nd"]
         let points = names.map { point($0, "LREAL") }.joined()
         let error = #expect(throws: ConfigurationErrors.self) {
             try plan(point("x", "LREAL", "expression = \"\(expression)\"") + points)
@@ -130,8 +131,6 @@ struct CalculatedPointsTests {
         #expect(error?.errors.count == 1 && error?.errors.first?.description.contains(expected) == true, "\(error.map(\.description) ?? "")")
         for name in names { _ = try plan(point("x", "LREAL", "expression = \"`\(name)` * 2\"") + points) }
     }
-
-    private static let backticks = "a name with other characters than letters, digits and _ stands in backticks:"
 
     @Test("limits and texts of what a device posts by itself are told when no expression makes use of them")
     func idle() throws {

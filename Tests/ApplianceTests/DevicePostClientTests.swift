@@ -165,7 +165,7 @@ struct DevicePostClientTests {
         }
         #expect(
             error?.errors.map(\.description) == [
-                "m:7:10: report has a meaning only for a point that a bus reads or that is calculated: a device that posts by itself says when it does"
+                "m:7:10: report has a meaning only when a bus reads the point or it has an expression"
             ])
     }
 }

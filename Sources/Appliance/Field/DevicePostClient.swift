@@ -133,13 +133,16 @@ final class DevicePostClient: Client {
     private func publish(_ samples: [Sample], _ state: State, publishedAt: Timestamp, _ send: (Message) -> Void) {
         self.samples &+= UInt64(samples.count)
         let publisher = UInt64(bitPattern: session?.number ?? 0)
+        // All before the first is sent: a rule's answer to it may come back here.
+        var messages: [Message] = []
         post.write(samples, identifier: &nextIdentifier) { payload, _ in
-            let message = state.topic.withUnsafeBytes { topic in
-                Message.create(
-                    topic: topic, payload: payload, qos: .atLeastOnce, retain: false, publisher: publisher, publishedAt: publishedAt)
-            }
-            send(message)
+            messages.append(
+                state.topic.withUnsafeBytes { topic in
+                    Message.create(
+                        topic: topic, payload: payload, qos: .atLeastOnce, retain: false, publisher: publisher, publishedAt: publishedAt)
+                })
         }
+        for message in messages { send(message) }
     }
 }
 
