@@ -234,8 +234,8 @@ final class ApplianceCore: @unchecked Sendable {
 
     /// Polls all buses and carries out commands until ``stopInput()``.
     func workOnBuses() async {
-        let losses = LossLog()
         await field.run { bus in
+            let losses = LossLog()
             let readings = self.readings
             let log = self.loggers.bus
             let name = bus.name
@@ -245,7 +245,7 @@ final class ApplianceCore: @unchecked Sendable {
                     guard let lost = losses.count(reading.samples.count, now: SystemClock.monotonic()) else { return }
                     log.error(
                         "readings come faster than they can be published; the newest are lost",
-                        metadata: ["values": "\(lost)", "bus": "\(name)"])
+                        metadata: ["bus": "\(name)", "values": "\(lost)"])
                 }, events: { log.report($0, bus: name) },
                 finish: { command, results in
                     self.eventLoop.execute {

@@ -42,7 +42,7 @@ public enum ConfigurationPrinter {
             file. Passwords are never in the file, but in files of their own that it names.
 
             """
-        for table in MartletConfiguration.schema.subtables { append(table.reference(""), drivers, to: &page) }
+        for table in MartletConfiguration.schema.subtables { append(table.reference(""), "", drivers, to: &page) }
         for driver in drivers.drivers {
             page += "\n# Protocol `\(driver.protocolName)`\n\n\(driver.help)\n"
             for (table, title) in driver.references {
@@ -79,7 +79,7 @@ public enum ConfigurationPrinter {
     }
 
     /// - Parameter title: what to say behind the header.
-    private static func append(_ table: TableReference, _ title: String = "", _ drivers: DriverCatalogue, to page: inout String) {
+    private static func append(_ table: TableReference, _ title: String, _ drivers: DriverCatalogue, to page: inout String) {
         page += "\n## `\(table.header)`\(title.isEmpty ? "" : " \(title)")\n\n\(table.help)"
         if table.isRepeated, title.isEmpty { page += " Can be there several times, at most \(table.limit)." }
         page += "\n\n| key | type | default | allowed | meaning |\n|---|---|---|---|---|\n"
@@ -90,7 +90,7 @@ public enum ConfigurationPrinter {
             page += "| \(cells.map(escape).joined(separator: " | ")) |\n"
         }
         for key in table.refused { page += "\nNot allowed: \(key.advice).\n" }
-        for child in table.children { append(child, drivers, to: &page) }
+        for child in table.children { append(child, "", drivers, to: &page) }
     }
 
     private static func escape(_ cell: String) -> String {

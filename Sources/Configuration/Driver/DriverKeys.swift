@@ -141,7 +141,7 @@ extension DriverKeys {
     }
 
     /// Before the protocol's name.
-    static var article: String { protocolName.first.map("aeiou".contains) == true ? "an" : "a" }
+    static var article: String { protocolName.first.map { "aeiou".contains($0) } == true ? "an" : "a" }
 
     static var pointKeys: [String] { PointTable.schema.names }
     static var deviceKeys: [String] { DeviceTable.schema.names }
