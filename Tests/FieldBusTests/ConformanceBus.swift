@@ -26,7 +26,7 @@ enum ConformanceBus {
     }
 
     /// nil for a driver that has none here.
-    static func description(_ protocolName: String) -> BusDescription? {
+    static func description(_ protocolName: String) throws -> BusDescription? {
         let text: String
         switch protocolName {
         case "modbus-tcp", "modbus-rtu-tcp": text = modbus(protocolName, "host = \"127.0.0.1\"\nport = 1")
@@ -57,14 +57,13 @@ enum ConformanceBus {
             text = file(
                 protocolName, "",
                 points: [
-                    ("a", "INT", "source = \"file:/DEVICE/a\""), ("b", "REAL", "source = \"file:/DEVICE/b\""),
-                    ("c", "STRING", "source = \"file:/DEVICE/c\""), ("d", "REAL", "source = \"thermal:DEVICE\""),
-                    ("e", "UDINT", "source = \"file:/DEVICE/e\"\nscale = 0.5"),
+                    ("a", "INT", "source = \"file:/sys/DEVICE/a\""), ("b", "REAL", "source = \"file:/sys/DEVICE/b\""),
+                    ("c", "STRING", "source = \"file:/sys/DEVICE/c\""), ("d", "LREAL", "source = \"file:/sys/DEVICE/d\""),
+                    ("e", "UDINT", "source = \"file:/sys/DEVICE/e\"\nscale = 0.5"),
                 ])
         default: return nil
         }
-        guard let configuration = try? MartletConfiguration.decode(text: text, file: "conformance", drivers: Drivers.catalogue)
-        else { return nil }
+        let configuration = try MartletConfiguration.decode(text: text, file: "conformance", drivers: Drivers.catalogue)
         return BusDescription(
             bus: configuration.buses[0],
             devices: configuration.devices.compactMap { device in

@@ -19,7 +19,7 @@ struct ConformanceTests {
 
     /// A line with two devices and, as far as the driver has them, points of each type, one that can be written among them.
     private static func description(_ driver: any Driver.Type) throws -> BusDescription {
-        try #require(ConformanceBus.description(driver.protocolName), "\(driver.protocolName) has no bus in ConformanceBus")
+        try #require(try ConformanceBus.description(driver.protocolName), "\(driver.protocolName) has no bus in ConformanceBus")
     }
 
     private func withDriver(
