@@ -86,4 +86,10 @@ int martlet_serial_set_rs485(int descriptor, const struct martlet_rs485_settings
     return (actual.flags & polarity) == (wanted.flags & polarity) ? 0 : -EINVAL;
 }
 
+int martlet_serial_is_sent(int descriptor) {
+    unsigned int status = 0;
+    if (ioctl(descriptor, TIOCSERGETLSR, &status) < 0) return -errno;
+    return (status & TIOCSER_TEMT) != 0;
+}
+
 int martlet_serial_drain(int descriptor) { return answer(ioctl(descriptor, TCSBRK, 1)); }

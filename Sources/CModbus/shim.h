@@ -48,6 +48,13 @@ static inline int cmodbus_set_response_timeout(modbus_t *context, int64_t micros
     return cmodbus_answer(result);
 }
 
+// Has libmodbus call `turn` with 1 before it sends over a serial line, and with 0 when a frame's time has passed behind
+// it, by the baud rate and characters that the context was made with. libmodbus adds no delays then.
+static inline int cmodbus_turn(modbus_t *context, void (*turn)(modbus_t *, int)) {
+    if (modbus_rtu_set_custom_rts(context, turn) < 0 || modbus_rtu_set_rts_delay(context, 0) < 0) return cmodbus_answer(-1);
+    return cmodbus_answer(modbus_rtu_set_rts(context, MODBUS_RTU_RTS_UP));
+}
+
 static inline int cmodbus_flush(modbus_t *context) { return cmodbus_answer(modbus_flush(context)); }
 
 static inline int cmodbus_read_registers(modbus_t *context, int area, int address, int quantity, uint16_t *to) {

@@ -98,6 +98,17 @@ struct CrossCheckTests {
         ("modbus-tcp", "host = \"h\"\nparity = \"odd\"", ["m:5:10: parity has a meaning only when protocol is \"modbus-rtu\" or \"serial-text\""]),
         ("modbus-rtu", "serial-port = \"/dev/ttyS1\"\nport = 502", ["m:5:8: port has a meaning only when protocol is \"modbus-tcp\" or \"modbus-rtu-tcp\" or \"serial-text\""]),
         ("modbus-rtu", "serial-port = \"/dev/ttyS1\"\ndata-bits = 7", ["m:5:13: data-bits 7 is not supported (8)"]),
+        (
+            "modbus-rtu", "serial-port = \"/dev/ttyS1\"\nrs485 = true\nrs485-line = \"DE\"",
+            ["m:6:14: rs485-line has a meaning only when there is a serial-port and rs485 is false"]
+        ),
+        (
+            "modbus-rtu", "serial-port = \"/dev/ttyS1\"\nrs485-active-low = true\ndelay-after-send = \"1ms\"",
+            [
+                "m:5:20: rs485-active-low has a meaning only when there is an rs485-line",
+                "m:6:20: delay-after-send has a meaning only when rs485 is true or there is an rs485-line",
+            ]
+        ),
         ("modbus-tcp", "host = \"h:502\"", ["m:4:8: host \"h:502\" is not a host name or an IP address (the port has a key of its own)"]),
         ("modbus-tcp", "host = \"2001:db8::1\"", []),
         ("modbus-ascii", "", ["m:3:12: protocol \"modbus-ascii\" is not supported (\(Drivers.catalogue.protocolNames.map { "\"\($0)\"" }.joined(separator: ", ")))"]),

@@ -61,7 +61,14 @@ int martlet_serial_baud_rate(int descriptor);
 /// -ENOTTY or -EOPNOTSUPP: the port's driver cannot. -EINVAL: it cannot do it in this way.
 int martlet_serial_set_rs485(int descriptor, const struct martlet_rs485_settings *settings);
 
-/// Waits until everything written has left the port.
+/// Whether the last bit of everything written has left the port, its FIFO and shift register included.
+///
+/// -ENOTTY, -EINVAL and others: the port's driver does not tell, which is so of pseudo terminals and many adapters.
+///
+/// @return 1 or 0.
+int martlet_serial_is_sent(int descriptor);
+
+/// Waits until everything written has left the port. The kernel looks every few milliseconds.
 int martlet_serial_drain(int descriptor);
 
 // MARK: GPIO lines (libgpiod, version 1 or 2)

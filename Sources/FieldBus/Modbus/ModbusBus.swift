@@ -74,6 +74,8 @@ public struct SerialLine: Sendable, Hashable {
     public var boardPorts: [String: String] = [:]
     /// Has the kernel switch the direction of an RS-485 transceiver.
     public var rs485: RS485?
+    /// Switches it by a GPIO line, in place of ``rs485``.
+    public var rs485Line: RS485Line?
     /// One of ``supportedBaudRates``.
     public var baudRate: Int = 9600
     public var parity: Parity = .even
@@ -84,10 +86,11 @@ public struct SerialLine: Sendable, Hashable {
 
     public init(serialPort: String) { self.serialPort = serialPort }
 
-    /// Opens the port by the path that its name has now.
+    /// Opens the port by the path that its name has now, and takes its GPIO line.
     func open() throws(FieldBusError) -> SerialPort {
         let name = SerialPortName(boardPorts: boardPorts.map { (name: $0.key, path: $0.value) })
-        return try SerialPort(path: try name.path(of: serialPort), line: self, rs485: rs485)
+        let path = try name.path(of: serialPort)
+        return try SerialPort(path: path, line: self, rs485: rs485, direction: try rs485Line?.open(self))
     }
 
     /// The usual ones.

@@ -45,6 +45,8 @@ extension ModbusConnection {
 
     /// All of the frame; a negated errno on failure.
     func send(_ frame: [UInt8]) -> Int32 {
+        switched?.begin()
+        defer { switched?.end(bytes: frame.count) }
         var sent = 0
         while sent < frame.count {
             let count = frame[sent...].withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }

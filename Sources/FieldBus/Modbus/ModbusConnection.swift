@@ -44,6 +44,8 @@ public struct ModbusConnection: ~Copyable {
     var lastActivity = MonotonicTime.zero
     /// Stands between libmodbus and the line while somebody traces.
     var tap: LineTap?
+    /// nil unless a GPIO line turns the transceiver of the open line around.
+    var switched: SwitchedLine?
     /// Frames of the exchange at hand from before the line was closed over it.
     private var framesBeforeClose: [TracedFrame] = []
     private var onExchange: ((_ unitIdentifier: Int, TracedExchange) -> Void)?
@@ -66,10 +68,10 @@ public struct ModbusConnection: ~Copyable {
                 context = modbus_new_tcp_pi(host, "\(port)")
                 timing = nil
             case .rtu(let line):
-                context = ModbusConnection.newRTU()
+                context = ModbusConnection.newRTU(line)
                 timing = SerialTiming(line)
             case .rtuOverTCP:
-                context = ModbusConnection.newRTU()
+                context = ModbusConnection.newRTU(SerialLine(serialPort: ""))
                 timing = .behindNetwork
             }
             guard let context else {
@@ -95,8 +97,16 @@ public struct ModbusConnection: ~Copyable {
         self.init(try Resources(transport), transport)
     }
 
-    /// The name stands for no file: libmodbus opens nothing, it is handed what is open.
-    private static func newRTU() -> OpaquePointer? { modbus_new_rtu("line", 9600, CChar(UInt8(ascii: "N")), 8, 1) }
+    /// The name stands for no file: libmodbus opens nothing, it is handed what is open. The rest tells it how long a frame
+    /// takes, which it has to know of a line whose direction is switched.
+    private static func newRTU(_ line: SerialLine) -> OpaquePointer? {
+        let parity = line.parity == .none ? "N" : line.parity == .even ? "E" : "O"
+        let context = modbus_new_rtu(
+            "line", Int32(clamping: line.baudRate), CChar(UInt8(parity.utf8.first ?? 0)), Int32(clamping: line.dataBits),
+            Int32(clamping: line.stopBits))
+        if let context, line.rs485Line != nil { SwitchedLine.install(in: context) }
+        return context
+    }
 
     private init(_ resources: Resources, _ transport: ModbusTransport) {
         context = resources.context
@@ -110,6 +120,7 @@ public struct ModbusConnection: ~Copyable {
     }
 
     deinit {
+        switched?.remove()
         modbus_free(context)
         Glibc.close(descriptor)
         registerBuffer.deallocate()
@@ -170,11 +181,18 @@ public struct ModbusConnection: ~Copyable {
 
     mutating func end(_ request: Request, _ result: Int32, timeout: Duration) throws(RequestFailure) {
         if timing != nil || pause > .zero { lastActivity = SystemClock.monotonic() }
-        if result >= 0 {
+        let problem = switched?.takeProblem()
+        if result >= 0, problem == nil {
             report(request, nil)
             return
         }
-        let failure = failed(request, result, timeout: timeout)
+        let failure: RequestFailure
+        if let problem {
+            close()
+            failure = .broken("\(problem)")
+        } else {
+            failure = failed(request, result, timeout: timeout)
+        }
         report(request, failure)
         throw failure
     }
@@ -239,14 +257,18 @@ public struct ModbusConnection: ~Copyable {
             try take(socket)
         case .rtu(let line):
             let copy: Int32
+            let direction: RS485Switch?
             do throws(FieldBusError) {
                 let port = try line.open()
+                direction = port.direction
                 copy = fcntl(port.descriptor, F_DUPFD_CLOEXEC, 0)
             } catch {
                 throw .openFailed("\(error)")
             }
             guard copy >= 0 else { throw .openFailed("\(line.serialPort): errno \(errno)") }
             try take(copy)
+            switched = direction.map { SwitchedLine($0, context: context, port: descriptor) }
+            switched?.tap = tap
         }
         isOpen = true
         opens += 1
@@ -280,6 +302,7 @@ public struct ModbusConnection: ~Copyable {
         _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
         tap.start()
         self.tap = tap
+        switched?.tap = tap
     }
 
     private mutating func removeTap() {
@@ -287,6 +310,7 @@ public struct ModbusConnection: ~Copyable {
         dup2(tap.line, descriptor)
         _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
         self.tap = nil
+        switched?.tap = nil
         framesBeforeClose = tap.takeFrames()
         tap.end()
     }
@@ -308,6 +332,8 @@ public struct ModbusConnection: ~Copyable {
         guard isOpen else { return }
         isOpen = false
         removeTap()
+        switched?.remove()
+        switched = nil
         modbus_set_socket(context, -1)
         let null = Glibc.open("/dev/null", O_RDWR | O_CLOEXEC)
         if null >= 0 {

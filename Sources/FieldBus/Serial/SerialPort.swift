@@ -8,12 +8,14 @@ import Glibc
 struct SerialPort: ~Copyable {
     /// For poll().
     let descriptor: Int32
+    /// Turns the transceiver around; nil where the kernel or the hardware does, or there is none.
+    let direction: RS485Switch?
 
     /// Opens a port and has the kernel switch the direction of RS-485 if `rs485` is given.
     ///
     /// - Parameter path: the device file; `line.serialPort` is not looked at.
     /// - Throws: what is wrong, for a person.
-    init(path: String, line: SerialLine, rs485: RS485? = nil) throws(FieldBusError) {
+    init(path: String, line: SerialLine, rs485: RS485? = nil, direction: RS485Switch? = nil) throws(FieldBusError) {
         var settings = martlet_serial_settings()
         settings.baud_rate = UInt32(clamping: line.baudRate)
         settings.data_bits = Int32(clamping: line.dataBits)
@@ -26,6 +28,7 @@ struct SerialPort: ~Copyable {
             throw .unavailable(what: path, detail: problem)
         }
         descriptor = opened
+        self.direction = direction
     }
 
     deinit { close(descriptor) }
@@ -51,6 +54,23 @@ struct SerialPort: ~Copyable {
     ///
     /// - Throws: the port is gone, or does not send (flow control of an adapter).
     func write(_ bytes: [UInt8], deadline: MonotonicTime) throws(FieldBusError) {
+        guard let direction else {
+            try put(bytes, deadline: deadline)
+            _ = martlet_serial_drain(descriptor)
+            return
+        }
+        try direction.begin()
+        do throws(FieldBusError) {
+            try put(bytes, deadline: deadline)
+        } catch {
+            // The line is given back when the port is closed, and should not be left sending.
+            try? direction.end(bytes: 0) { true }
+            throw error
+        }
+        try direction.end(bytes: bytes.count, descriptor: descriptor)
+    }
+
+    private func put(_ bytes: [UInt8], deadline: MonotonicTime) throws(FieldBusError) {
         var rest = bytes[...]
         while !rest.isEmpty {
             let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
@@ -67,7 +87,6 @@ struct SerialPort: ~Copyable {
             var entry = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
             poll(&entry, 1, Int32(clamping: left.wholeMilliseconds + 1))
         }
-        _ = martlet_serial_drain(descriptor)
     }
 
     static func message(_ code: Int32) -> String {

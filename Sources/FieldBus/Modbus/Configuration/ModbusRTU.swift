@@ -11,10 +11,7 @@ package enum ModbusRTU: ModbusDriverKind {
         package var parity = SerialLine.Parity.even
         package var dataBits = 8
         package var stopBits = 1
-        package var rs485 = false
-        package var rtsOnSend = true
-        package var delayBeforeSend = Duration.zero
-        package var delayAfterSend = Duration.zero
+        package var direction = RS485Keys()
         package var timeout = Duration.milliseconds(500)
         package var retries = 2
         package var maxBackOff = Duration.seconds(60)
@@ -24,8 +21,6 @@ package enum ModbusRTU: ModbusDriverKind {
 
         package init() {}
 
-        private static let switches = Key<Self>.Condition("rs485", text: "rs485 is true") { $0.rs485 }
-
         package static let schema = Schema<Self>("A serial line with Modbus devices.") {
             Key("serial-port", \.serialPort, .path, .required, help: "The serial port: its device file, or its name in the board profile, in /dev/serial/by-id or by-path.")
             Key(
@@ -33,16 +28,7 @@ package enum ModbusRTU: ModbusDriverKind {
             Key("parity", \.parity, .choice(SerialLine.Parity.self), help: "Parity bit of each character.")
             Key("data-bits", \.dataBits, .integer(oneOf: [8]), help: "Modbus RTU has 8 bits a character.")
             Key("stop-bits", \.stopBits, .integer(oneOf: [1, 2]), help: "Stop bits of each character.")
-            Key(
-                "rs485", \.rs485, .boolean,
-                help: "Has the kernel switch the direction of an RS-485 transceiver. Not needed where the hardware does it by itself.")
-            Key("rts-on-send", \.rtsOnSend, .boolean, when: switches, help: "Whether RTS is active while sending.")
-            Key(
-                "delay-before-send", \.delayBeforeSend, .duration(.zero...(.milliseconds(100))), when: switches,
-                help: "From RTS to the first bit.")
-            Key(
-                "delay-after-send", \.delayAfterSend, .duration(.zero...(.milliseconds(100))), when: switches,
-                help: "From the last bit to RTS.")
+            directionKeys()
             lineKeys(\.timeout, \.retries, \.maxBackOff, \.maxGap, \.pause)
         }
 
@@ -64,8 +50,8 @@ package enum ModbusRTU: ModbusDriverKind {
             table.baudRate = 19_200
             table.parity = .none
             table.stopBits = 2
-            table.rs485 = true
-            table.rtsOnSend = true
+            table.direction.rs485 = true
+            table.direction.rtsOnSend = true
         }
         let device = MartletConfiguration.Device.example {
             $0.product = "meter"

@@ -86,7 +86,10 @@ final class LineTap: Sendable {
             let count = read(source, buffer.baseAddress, buffer.count)
             if count < 0 { return errno == EINTR || errno == EAGAIN }
             guard count > 0 else { return false }
-            note(UnsafeRawBufferPointer(rebasing: buffer[..<count]), direction)
+            let bytes = UnsafeRawBufferPointer(rebasing: buffer[..<count])
+            // An answer is known before libmodbus has it, and what was sent once it is on the line.
+            if direction == .received { note(bytes, direction) }
+            defer { if direction == .sent { note(bytes, direction) } }
             var sent = 0
             while sent < count {
                 let result = write(target, buffer.baseAddress! + sent, count - sent)

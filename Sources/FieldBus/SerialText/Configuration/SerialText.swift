@@ -95,6 +95,7 @@ package enum SerialText: Driver {
     package static var examples: DriverExamples {
         let scale = bus("scale") {
             $0.serialPort = "/dev/ttyS2"
+            $0.direction.line = "gpiochip0:18"
             $0.pattern = "^(?<status>ST|US),GS,(?<weight>[+-] *[0-9.]+)kg"
             $0.request = "W\\r\\n"
         }

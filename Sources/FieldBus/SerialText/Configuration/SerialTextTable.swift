@@ -21,10 +21,7 @@ package struct SerialTextTable: SerialLineTable {
     package var parity = SerialLine.Parity.none
     package var dataBits = 8
     package var stopBits = 1
-    package var rs485 = false
-    package var rtsOnSend = true
-    package var delayBeforeSend = Duration.zero
-    package var delayAfterSend = Duration.zero
+    package var direction = RS485Keys()
     package var framing = Frames.delimiter
     package var delimiter = "\\r\\n"
     package var length = 1
@@ -47,7 +44,6 @@ package struct SerialTextTable: SerialLineTable {
 
     private static let isSerial = Key<Self>.Condition("serial-port", text: "there is a serial-port") { $0.serialPort != nil }
     private static let isTCP = Key<Self>.Condition("host", text: "there is a host") { $0.host != nil }
-    private static let switches = Key<Self>.Condition("rs485", text: "rs485 is true") { $0.rs485 }
     private static let asks = Key<Self>.Condition("request", text: "there is a request") { $0.request != nil }
     private static func framed(_ framing: Frames) -> Key<Self>.Condition {
         Key<Self>.Condition("framing", text: "framing is \"\(framing.rawValue)\"") { $0.framing == framing }
@@ -64,10 +60,7 @@ package struct SerialTextTable: SerialLineTable {
         Key("parity", \.parity, .choice(SerialLine.Parity.self), when: isSerial, help: "Parity bit of each character.")
         Key("data-bits", \.dataBits, .integer(5...8), when: isSerial, help: "Bits of each character.")
         Key("stop-bits", \.stopBits, .integer(oneOf: [1, 2]), when: isSerial, help: "Stop bits of each character.")
-        Key("rs485", \.rs485, .boolean, when: isSerial, help: "Has the kernel switch the direction of an RS-485 transceiver.")
-        Key("rts-on-send", \.rtsOnSend, .boolean, when: switches, help: "Whether RTS is active while sending.")
-        Key("delay-before-send", \.delayBeforeSend, .duration(.zero...(.milliseconds(100))), when: switches, help: "From RTS to the first bit.")
-        Key("delay-after-send", \.delayAfterSend, .duration(.zero...(.milliseconds(100))), when: switches, help: "From the last bit to RTS.")
+        directionKeys(when: isSerial)
         Key("framing", \.framing, .choice(Frames.self), help: "How the stream falls apart into frames.")
         Key("delimiter", \.delimiter, .program(bytes: 64), when: framed(.delimiter), help: "What ends a frame; \\r, \\n, \\t and \\xHH are characters.")
         Key("length", \.length, .integer(1...65_536), unit: "bytes", when: framed(.fixedLength), help: "The length of every frame.")
