@@ -18,10 +18,14 @@ struct ModbusLineOptions: ParsableArguments {
 
     @OptionGroup var settings: SerialSettingsOptions
 
+    @Option(help: "With --serial: the GPIO line that is active while the port sends, for an RS-485 transceiver that nothing else switches. Chip and offset or name, such as gpiochip0:18.")
+    var rs485Line: String?
+
     func validate() throws {
         guard (host == nil) != (serial == nil) else { throw ValidationError("give either --host or --serial") }
         guard (1...65_535).contains(port) else { throw ValidationError("--port is 1…65535") }
         guard host != nil || !rtu else { throw ValidationError("--rtu goes with --host; --serial is always RTU") }
+        guard serial != nil || rs485Line == nil else { throw ValidationError("--rs485-line goes with --serial") }
         guard SerialLine.supportedBaudRates.contains(settings.baudRate) else {
             throw ValidationError("--baud-rate \(settings.baudRate) is not supported (9600, 19200, …)")
         }
@@ -29,9 +33,15 @@ struct ModbusLineOptions: ParsableArguments {
     }
 
     var transport: ModbusTransport {
-        if let serial { return .rtu(settings.line(serial)) }
+        if let serial { return .rtu(line(serial)) }
         let host = host ?? ""
         return rtu ? .rtuOverTCP(host: host, port: port) : .tcp(host: host, port: port)
+    }
+
+    func line(_ path: String) -> SerialLine {
+        var line = settings.line(path)
+        line.rs485Line = rs485Line.map { RS485Line(GPIOLineAddress($0)) }
+        return line
     }
 }
 

@@ -65,7 +65,7 @@ struct ModbusScanCommand: ParsableCommand {
         }
         return rates.flatMap { rate in
             kinds.map { parity in
-                var serial = line.settings.line(path)
+                var serial = line.line(path)
                 serial.baudRate = rate
                 serial.parity = parity
                 return (.rtu(serial), rates.count * kinds.count > 1 ? "\(rate) baud, parity \(parity.rawValue): " : "")
