@@ -59,8 +59,13 @@ struct ModbusSerialTests {
         var bus = bus(serial)
         bus.responseTimeout = .milliseconds(300)
         try await DriverRun.with(bus) { run in
-            let reading = try #require(await run.reading())
-            #expect(reading.samples.allSatisfy(isTrue))
+            // A busy machine may make an answer later still: then there is no value, and never a wrong one.
+            let reading = try #require(
+                await run.reading { reading in
+                    #expect(reading.samples.allSatisfy { $0.value == nil || isTrue($0) })
+                    return reading.isGood
+                })
+            #expect(reading.samples.count == 3)
         }
     }
 
