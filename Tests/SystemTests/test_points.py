@@ -125,13 +125,14 @@ def test_a_calculated_point_follows_its_inputs_with_their_quality(field, martlet
 def test_a_point_without_new_values_becomes_uncertain_with_its_own_time(field, martlet, connect):
     device, server = field
     device.holding[0] = 42
-    # Read once, and then not again for a day.
-    box = martlet(configuration(server, point("temp", "INT", 0, 'stale-after = "1s"')).replace('"50ms"', '"1d"'))
+    box = martlet(configuration(server, point("temp", "INT", 0, 'stale-after = "1s"')).replace('"50ms"', '"5s"'))
     posts = Posts(connect(at=box))
-    fresh = posts.until(lambda post: post.points["temp"].quality == GOOD)[-1]
-    stale = posts.next()
+    seen = posts.until(lambda post: post.points["temp"].quality == GOOD)
+    seen += posts.until(lambda post: post.points["temp"].quality != GOOD)
+    fresh, stale = seen[-2:]
     assert (stale.points["temp"].value, stale.points["temp"].reason) == (42, "stale")
     assert stale.time == fresh.time and time.time() - stale.time >= 1
+    posts.until(lambda post: post.points["temp"].quality == GOOD)
 
 
 def test_mistakes_in_points_are_told_at_their_place(tmp_path):
