@@ -42,6 +42,8 @@ let package = Package(
         .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
         .target(name: "CAllocator"),
         .target(name: "CBoard", linkerSettings: [.linkedLibrary("gpiod")]),
+        // Empty but in a build with --sanitize=thread.
+        .target(name: "CThreadSanitizer"),
         .target(name: "CTOML"),
         // The profiles of boards, compiled in.
         .target(
@@ -61,7 +63,7 @@ let package = Package(
         .target(name: "TestSupport", dependencies: ["COpenSSL", "Core"], path: "Tests/TestSupport", swiftSettings: settings),
 
         // Layer 1: the nouns
-        .target(name: "Core", swiftSettings: settings),
+        .target(name: "Core", dependencies: ["CThreadSanitizer"], swiftSettings: settings),
         .testTarget(name: "CoreTests", dependencies: ["Core"], swiftSettings: settings),
 
         // Layer 2

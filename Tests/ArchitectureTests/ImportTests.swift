@@ -7,7 +7,10 @@ import Testing
 struct ImportTests {
     /// The targets by layer. A target imports only from layers with a smaller number.
     static let layers: [[String]] = [
-        ["BoardProfiles", "CAllocator", "CBoard", "CModbus", "COpenSSL", "CSQLite", "CTOML", "CZlib", "CZstd", "DeviceProfiles"],
+        [
+            "BoardProfiles", "CAllocator", "CBoard", "CModbus", "COpenSSL", "CSQLite", "CThreadSanitizer", "CTOML", "CZlib", "CZstd",
+            "DeviceProfiles",
+        ],
         ["Core"],
         ["Configuration", "MQTTCodec", "Payload", "Security", "Store"],
         ["Broker", "FieldBus", "MQTTClient", "Rules"],
