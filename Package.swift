@@ -150,8 +150,8 @@ let package = Package(
         .executableTarget(
             name: "martlet",
             dependencies: [
-                "Appliance", "Configuration", "Core", "FieldBus", "MQTTClient", "MQTTCodec", "Payload", "Security", "Store",
-                byteBuffer, eventLoop, logging, arguments,
+                "Appliance", "CAllocator", "Configuration", "Core", "FieldBus", "MQTTClient", "MQTTCodec", "Payload", "Security",
+                "Store", byteBuffer, eventLoop, logging, arguments,
             ],
             swiftSettings: settings),
         .testTarget(

@@ -1,5 +1,6 @@
 import Appliance
 import ArgumentParser
+import CAllocator
 import Configuration
 import Core
 import FieldBus
@@ -32,6 +33,7 @@ struct RunCommand: AsyncParsableCommand {
     }
 
     mutating func run() async throws {
+        martlet_set_up_allocator()
         ProcessLimits.openStandardStreams()
         ProcessLimits.raiseOpenFiles()
         let sink = LogfmtHandler.Sink()

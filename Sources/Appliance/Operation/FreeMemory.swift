@@ -3,8 +3,8 @@ import Core
 
 /// Gives memory back to the system that a burst of traffic took and that is free by now.
 ///
-/// glibc gives back by itself only what lies at the end of its heap, and one small block there that is still in use keeps
-/// everything before it: a broker from which a flood has passed would stay as large as it ever was.
+/// glibc gives back by itself only what lies at the end of its heap, here only if it is much, and one small block there that is
+/// still in use keeps everything before it: a broker from which a flood has passed would stay as large as it ever was.
 struct FreeMemory {
     private static let interval = Duration.seconds(10)
     /// Free and still resident bytes for which it is worth a millisecond or more, at once and after a while.

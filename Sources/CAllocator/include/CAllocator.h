@@ -5,6 +5,11 @@
 
 #include <stddef.h>
 
+/// One heap for all threads, which grows in large steps and keeps what is freed until it is asked for it. By default each thread
+/// gets a heap that grows page by page, a system call for each, and gives back whatever is free at its end: a broker whose
+/// load comes and goes would take and zero the same pages again and again. To be called before there are threads.
+void martlet_set_up_allocator(void);
+
 /// Bytes that the program has allocated and not freed.
 size_t martlet_allocated_bytes(void);
 
