@@ -25,6 +25,7 @@ public enum TopicLevels {
     }
 
     /// How many levels a topic or filter has for MQTT, the empty one before a leading slash included.
+    @inlinable
     public static func depth(_ topic: some Sequence<UInt8>) -> Int {
         topic.reduce(1) { $1 == UInt8(ascii: "/") ? $0 + 1 : $0 }
     }

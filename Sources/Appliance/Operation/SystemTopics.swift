@@ -50,7 +50,7 @@ final class SystemTopics {
                 values.append(("load/\(name)/\(window)", LoadAverage.text(value)))
             }
         }
-        let heap = ProcessStatus.now().anonymousBytes
+        let heap = ProcessStatus.memory().anonymousBytes
         heapMaximum = max(heap, heapMaximum)
         values += [("heap/current", "\(heap)"), ("heap/maximum", "\(heapMaximum)")]
         for (name, value) in values { publish("$SYS/broker/\(name)", value, now: now, wall: report.wall) }

@@ -7,6 +7,7 @@ public struct NetworkAddress: Sendable, Hashable {
     public let low: UInt64
 
     /// nil unless there are 4 or 16 bytes, in network order.
+    @inlinable
     public init?(bytes: some Collection<UInt8>) {
         switch bytes.count {
         case 4:
@@ -20,7 +21,8 @@ public struct NetworkAddress: Sendable, Hashable {
         }
     }
 
-    private static func value(of bytes: some Sequence<UInt8>) -> UInt64 { bytes.reduce(0) { $0 << 8 | UInt64($1) } }
+    @inlinable
+    static func value(of bytes: some Sequence<UInt8>) -> UInt64 { bytes.reduce(0) { $0 << 8 | UInt64($1) } }
 
     private init(high: UInt64, low: UInt64) {
         self.high = high
