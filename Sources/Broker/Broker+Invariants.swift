@@ -48,6 +48,7 @@ extension Broker {
         if session.feeds.contains(where: { session.subscriptions[$0.filter] == nil }) {
             broken.append("retained messages are due for a subscription that is gone")
         }
+        if session.quietUntil > session.nextLook { broken.append("it would not be looked at in time") }
         if session.received.count > Int(limits.receiveMaximum) { broken.append("\(session.received.count) received") }
         if session.waitsForCommit != waitingSessions.contains(where: { $0 === session }) {
             broken.append("the list of those that wait for a commit is wrong")

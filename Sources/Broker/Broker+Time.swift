@@ -12,16 +12,18 @@ extension Broker {
         noteTime(now, wall)
         var silent: [Client] = []
         var ended: [Session] = []
-        for session in sessions.values {
+        for session in sessions.values where session.quietUntil <= now {
             // [MQTT-4.1.0-1] as long as there is a connection, [MQTT-4.1.0-2] and no longer than the interval after it.
             if let client = session.client {
-                if let keepAlive = client.keepAlive, now >= client.lastActivity + keepAlive { silent.append(client) }
+                if session.silentAt <= now { silent.append(client) }
                 // What had no room in memory or on disk may have some now.
                 if !session.feeds.isEmpty { feed(session, now: now, wall: wall) }
+                session.quietUntil = session.nextLook
                 continue
             }
             if let due = session.willDue, due.at <= now { publishDueWill(of: session, now: now, wall: wall) }
             if session.expiresAt <= now { ended.append(session) }
+            session.quietUntil = session.nextLook
         }
         // [MQTT-3.1.2-22] no packet within one and a half times the keep-alive: the connection ends.
         for client in silent { close(client, reason: .keepAliveTimeout, now: now, wall: wall) }

@@ -5,25 +5,28 @@ import MQTTCodec
 public final class Session {
     /// The broker's own number, never reused; also the key in the store.
     public let number: Int64
+    /// Until when the mere passing of time changes nothing about it: with ten thousand sessions it is dear to look closer. It
+    /// begins anew with each change to what ``Broker/tick(now:wall:)`` looks at.
+    var quietUntil = MonotonicTime.zero
     public let clientIdentifier: String
     /// Seconds after the end of the connection; 0 ends with it, `UInt32.max` never does.
     public internal(set) var expiryInterval: UInt32
 
     /// The connected client, if any.
-    var client: Client?
+    var client: Client? { didSet { quietUntil = .zero } }
     var subscriptions = ExactDictionary<Subscription>()
     var queue: DeliveryQueue
     /// Retained messages that it is still owed, in the order of the subscriptions that brought them; of each filter one at most.
-    var feeds: [RetainedFeed] = []
+    var feeds: [RetainedFeed] = [] { didSet { quietUntil = .zero } }
     /// Packet identifiers of received QoS 2 messages that have not been released.
     var received = PacketIdentifierSet()
-    var expiresAt = MonotonicTime.distantFuture
+    var expiresAt = MonotonicTime.distantFuture { didSet { quietUntil = .zero } }
     /// When the client went away; nil while it is connected.
     var disconnectedAt: Timestamp?
     /// The batch that stores the newest of the session, its will and its subscriptions; 0 for what came from the store.
     var batch: Int64 = 0
     /// The will of a connection that was lost, until it is published.
-    var willDue: (at: MonotonicTime, will: Will)?
+    var willDue: (at: MonotonicTime, will: Will)? { didSet { quietUntil = .zero } }
     /// Messages lost, if any ever were, for the observer.
     var drops: DropRecord?
     /// Who used it last; nil if that is not known, or nobody was asked.
@@ -49,6 +52,18 @@ public final class Session {
     var isPersistent: Bool { expiryInterval > 0 }
     /// Whether it is that of a part of this program, which is connected or has such a name as no network client may have.
     var isOfProgram: Bool { client?.isInternal ?? (clientIdentifier.utf8.first == UInt8(ascii: "$")) }
+
+    /// When its client has been silent for too long, if it says nothing more.
+    var silentAt: MonotonicTime {
+        guard let client, let keepAlive = client.keepAlive else { return .distantFuture }
+        return client.lastActivity + keepAlive
+    }
+
+    /// When the passing of time may change something about it, as it is now.
+    var nextLook: MonotonicTime {
+        if client != nil { return feeds.isEmpty ? silentAt : .zero }
+        return min(willDue?.at ?? .distantFuture, expiresAt)
+    }
 
     /// Whether a message would be sent to the client now, or soon.
     func takesAtOnce(qos: QoS) -> Bool {

@@ -79,6 +79,22 @@ struct ConnectionTests {
         #expect(watcher.takeTexts() == ["gone"])
     }
 
+    @Test("whoever takes a session over is held to the keep-alive of its own CONNECT, not of the one before")
+    func keepAliveAfterTakeover() {
+        let harness = BrokerHarness()
+        _ = harness.connect("a", keepAlive: 1000)
+        harness.settle()
+        harness.advance(.seconds(1))
+        let client = harness.connect("a", keepAlive: 10)
+        client.touch(at: harness.now)
+        harness.settle()
+        _ = client.take()
+        harness.advance(.seconds(14))
+        #expect(client.take().isEmpty)
+        harness.advance(.seconds(1))
+        #expect(client.take().map(\.text) == ["DISCONNECT 141"])
+    }
+
     @Test("an empty identifier is assigned one, and refused before MQTT 5.0 without a clean session")
     func assignedIdentifier() throws {
         let harness = BrokerHarness()
