@@ -103,6 +103,15 @@ public enum FrameReader {
         return .frame(Frame(type: type, flags: flags, bodyOffset: bodyOffset, bodyLength: bodyLength))
     }
 
+    /// Bytes of the whole packet that begins in `bytes`; nil as long as its length is not there. Whether it may be as large, and
+    /// what else is wrong with it, is for ``read(_:maximumPacketSize:version:)`` to say.
+    public static func totalLength(_ bytes: UnsafeRawBufferPointer) -> Int? {
+        guard bytes.count >= 2 else { return nil }
+        guard bytes[1] >= 0x80 else { return 2 + Int(bytes[1]) }
+        guard case .frame(let frame) = remainingLength(bytes, version: .v311) else { return nil }
+        return frame.totalLength
+    }
+
     /// A Remaining Length of more than one byte; the frame's type and flags mean nothing.
     @usableFromInline
     static func remainingLength(_ bytes: UnsafeRawBufferPointer, version: ProtocolVersion) -> FrameResult {

@@ -50,7 +50,7 @@ extension MQTTConnection {
     }
 
     /// Whether the broker has given up this connection.
-    private var isEnded: Bool {
+    var isEnded: Bool {
         switch phase {
         case .awaitingConnect, .authenticating: false
         case .connected: session == nil

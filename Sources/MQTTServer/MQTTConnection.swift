@@ -196,13 +196,27 @@ final class MQTTConnection: Client, ChannelDuplexHandler {
         if case .closed = phase { return }
         var buffer = unwrapInboundIn(data)
         shared.traffic.bytesReceived &+= UInt64(buffer.readableBytes)
-        let isContinued = partial != nil
-        if var begun = partial {
+        guard var begun = partial else { return take(buffer, isContinued: false) }
+        partial = nil
+        if let missing = MQTTConnection.missing(of: begun), var end = buffer.readSlice(length: missing) {
+            // Only what its packet lacks is copied to it: what follows is taken where it lies.
+            begun.writeBuffer(&end)
+            take(begun, isContinued: true)
+            if buffer.readableBytes == 0 || isEnded { return }
+            guard let held = partial else { return take(buffer, isContinued: false) }
+            // It was the last that is taken for a while.
+            begun = held
             partial = nil
-            begun.writeBuffer(&buffer)
-            buffer = begun
         }
-        take(buffer, isContinued: isContinued)
+        begun.writeBuffer(&buffer)
+        take(begun, isContinued: true)
+    }
+
+    /// How many bytes the packet lacks that has begun; nil if that is not known, or it lacks none.
+    private static func missing(of begun: ByteBuffer) -> Int? {
+        guard let length = begun.withUnsafeReadableBytes({ FrameReader.totalLength($0) }), length > begun.readableBytes
+        else { return nil }
+        return length - begun.readableBytes
     }
 
     func pause(_ reason: Pauses) { pauses.insert(reason) }

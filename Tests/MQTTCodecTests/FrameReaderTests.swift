@@ -19,6 +19,8 @@ struct FrameReaderTests {
     func remainingLength(encoded: String, length: Int) {
         let header = [0x30] + bytes(encoded)
         let total = header.count + length
+        #expect(header.withUnsafeBytes { FrameReader.totalLength($0) } == total)
+        for end in 0..<header.count { #expect(header[..<end].withUnsafeBytes { FrameReader.totalLength($0) } == nil) }
         // The length shows in the limit that just refuses the packet, without its body.
         #expect(read(header, maximumPacketSize: total - 1).error?.reasonCode == .packetTooLarge)
         if length == 0 {

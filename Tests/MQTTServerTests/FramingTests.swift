@@ -68,6 +68,19 @@ struct FramingTests {
         }
     }
 
+    @Test("what comes behind the end of a packet that is wrong is not taken", arguments: 1..<4)
+    func nothingAfterTheEnd(at: Int) throws {
+        let server = ServerHarness()
+        let watcher = try server.open().connect("w")
+        try watcher.subscribe("a")
+        let peer = try server.open().connect("c")
+        let wrong: [UInt8] = [0x82, 0x02, 0x00, 0x00]
+        try peer.send(Array(wrong[..<at]))
+        try peer.send(Array(wrong[at...]) + Packets.publish("a", "late", version: .v5))
+        #expect(!peer.isOpen)
+        #expect(try watcher.take() == [])
+    }
+
     @Test("a packet of many pieces arrives whole")
     func longPacket() throws {
         let peer = try ServerHarness().open().connect("c")
