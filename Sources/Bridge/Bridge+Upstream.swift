@@ -215,6 +215,7 @@ extension Bridge: UpstreamOwner {
     }
 
     func upstreamClosed(_ failure: UpstreamFailure) {
+        let failure = link == nil && connection?.version == .v5 ? failure.ofVersion5 : failure
         let refused = searchAfterEnd(failure, now: environment.monotonicTime())
         connectionLost()
         if let refused { skip(refused) }

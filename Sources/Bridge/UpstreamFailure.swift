@@ -1,4 +1,5 @@
 public import MQTTClient
+import MQTTCodec
 
 /// Why there is no connection to the upstream.
 public enum UpstreamFailure: Error, Sendable, Equatable, CustomStringConvertible {
@@ -18,6 +19,10 @@ public enum UpstreamFailure: Error, Sendable, Equatable, CustomStringConvertible
     case form(String)
     /// The first server answers again.
     case returning
+    /// CONNECT was refused because of its version, 5.0.
+    case versionNotTaken
+    /// The connection ended without an answer to a CONNECT of MQTT 5.0.
+    case endedAtConnect
 
     public var description: String {
         switch self {
@@ -29,6 +34,19 @@ public enum UpstreamFailure: Error, Sendable, Equatable, CustomStringConvertible
         case .form(let text): text
         case .backlogged: "the local disk cannot keep up"
         case .returning: "the first server answers again"
+        case .versionNotTaken: "the upstream does not take MQTT 5.0: set protocol = \"3.1.1\" in its [[bridge]]"
+        case .endedAtConnect:
+            "connection lost before CONNECT was answered; if the upstream does not take MQTT 5.0, "
+                + "set protocol = \"3.1.1\" in its [[bridge]]"
+        }
+    }
+
+    /// The same failure of an attempt with MQTT 5.0, in words that say so if the version may be the reason.
+    var ofVersion5: UpstreamFailure {
+        switch self {
+        case .connection(.refused(.unsupportedProtocolVersion, _)): .versionNotTaken
+        case .connection(.lost): .endedAtConnect
+        default: self
         }
     }
 }

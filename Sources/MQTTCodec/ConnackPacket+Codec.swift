@@ -2,6 +2,9 @@ public import NIOCore
 
 extension ConnackPacket {
     /// Decodes the body of a CONNACK (MQTT 5.0 §3.2).
+    ///
+    /// A server that knows no MQTT 5.0 refuses it with a CONNACK of MQTT 3.1.1, which has no properties. Its return codes 1…5
+    /// are no reason codes of MQTT 5.0, so it is read as what it is.
     public static func read(body: UnsafeRawBufferPointer, version: ProtocolVersion) throws(DecodeError) -> ConnackPacket {
         var reader = BodyReader(body)
         let flags = try reader.readUInt8("connect acknowledge flags")
@@ -9,6 +12,9 @@ extension ConnackPacket {
         guard flags <= 1 || version == .v31 else { throw .malformed("reserved flags of CONNACK are set", at: 0) }
         let sessionPresent = version > .v31 && flags & 1 == 1
         let code = try reader.readUInt8("reason code")
+        if version == .v5, body.count == 2, (1...5).contains(code), !sessionPresent, let reasonCode = ReasonCode(returnCode: code) {
+            return ConnackPacket(sessionPresent: false, reasonCode: reasonCode)
+        }
         let reasonCode = version == .v5 ? ReasonCode(rawValue: code) : ReasonCode(returnCode: code)
         guard let reasonCode, reasonCode.isValid(in: .connack) else {
             throw .protocolError("reason code is not one of CONNACK", at: 1)

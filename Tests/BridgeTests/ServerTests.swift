@@ -160,6 +160,61 @@ struct BridgeBitTests {
     }
 }
 
+@Suite("An upstream without MQTT 5.0")
+struct VersionTests {
+    private func fixture(_ version: ProtocolVersion = .v5) throws -> BridgeFixture {
+        let fixture = try BridgeFixture { configuration in
+            configuration.version = version
+            configuration.usesBridgeBit = false
+            configuration.forwards = [.init(filter: try #require(TopicFilter("#")))]
+        }
+        fixture.bridge.start()
+        fixture.loop.run()
+        return fixture
+    }
+
+    @Test(
+        "one that refuses the version is said to, with what to set",
+        arguments: [[0x20, 2, 0, 1], [0x20, 3, 0, 0x84, 0]] as [[UInt8]])
+    func refused(connack: [UInt8]) throws {
+        let fixture = try fixture()
+        try fixture.upstream(ByteBuffer(bytes: connack))
+        #expect(
+            fixture.bridge.status.lastError
+                == "the upstream does not take MQTT 5.0: set protocol = \"3.1.1\" in its [[bridge]]")
+    }
+
+    @Test("one that ends the connection at CONNECT may be one, and what to set then is said")
+    func ended() throws {
+        let fixture = try fixture()
+        _ = try fixture.channel?.finish()
+        let text = try #require(fixture.bridge.status.lastError)
+        #expect(text.hasPrefix("connection lost before CONNECT was answered; if") && text.contains("protocol = \"3.1.1\""))
+    }
+
+    @Test("a refusal in MQTT 3.1.1 for another reason keeps its reason")
+    func otherReason() throws {
+        let fixture = try fixture()
+        try fixture.upstream(ByteBuffer(bytes: [0x20, 2, 0, 5]))
+        #expect(fixture.bridge.status.lastError == "refused: not authorized (0x87)")
+    }
+
+    @Test("with MQTT 3.1.1 nobody is told to set it")
+    func version311() throws {
+        let fixture = try fixture(.v311)
+        _ = try fixture.channel?.finish()
+        #expect(fixture.bridge.status.lastError == "connection lost")
+    }
+
+    @Test("a connection that ends after it was accepted is only lost")
+    func accepted() throws {
+        let fixture = try fixture()
+        try fixture.upstream(PacketBytes.connack())
+        _ = try fixture.channel?.finish()
+        #expect(fixture.bridge.status.lastError == "connection lost")
+    }
+}
+
 @Suite("Announcements")
 struct AnnouncementTests {
     private func fixture(receives: Bool = false) throws -> BridgeFixture {
