@@ -34,6 +34,8 @@ public final class Bridge {
     public internal(set) var form: UpstreamForm?
     var reconnection: Reconnection
     var connection: UpstreamConnection<Bridge>?
+    /// Looks at the first server while the bridge is at another; nil when nothing is looked at.
+    var probe: ServerProbe?
     var upstream: UpstreamState
     /// Counts attempts to connect, so that what comes of an abandoned one is recognised.
     var attempt: UInt64 = 0
@@ -60,8 +62,8 @@ public final class Bridge {
     var isSubscribed = false
     var lastFailure: UpstreamFailure?
     /// Makes a channel with the connection in its pipeline; tests put another in its place.
-    var openChannel: (UpstreamConnection<Bridge>, ClientEndpoint) -> EventLoopFuture<any Channel>
-    /// Whether a server's port takes a connection, which is closed again.
+    var openChannel: (ClientConnection, ClientEndpoint) -> EventLoopFuture<any Channel>
+    /// Whether a server's port takes a connection, which is closed again; for a bridge with a form.
     var openProbe: (ClientTransport) -> EventLoopFuture<Void>
 
     lazy var forwarding = ForwardingClient(bridge: self)
@@ -149,6 +151,8 @@ public final class Bridge {
         isStopped = true
         attempt += 1
         leaveUpstream()
+        probe?.close(.stopped)
+        probe = nil
         connectionLost()
         reconnection.stop()
         let now = environment.monotonicTime()

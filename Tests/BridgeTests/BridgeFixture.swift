@@ -22,6 +22,8 @@ final class BridgeFixture {
     /// Servers whose ports take no connection.
     var deadServers: Set<String> = []
     private(set) var probes = 0
+    /// The newest CONNECT that only looks at a server; nil before the first.
+    private(set) var probe: EmbeddedChannel?
     private let clock = Clock()
     private let disk = Disk()
     /// What the disk has of each lane.
@@ -63,14 +65,18 @@ final class BridgeFixture {
             logger: logger, seed: 1)
         bridge.openChannel = { [unowned self] connection, endpoint in
             guard case .host(let host, port: _) = endpoint.address else { return loop.makeFailedFuture(ChannelError.unknownLocalAddress) }
-            tried.append(host)
+            if connection is ServerProbe { probes += 1 } else { tried.append(host) }
             if deadServers.contains(host) { return loop.makeFailedFuture(ChannelError.connectTimeout(.seconds(1))) }
             do {
                 let channel = EmbeddedChannel(loop: loop)
                 try channel.pipeline.syncOperations.addHandler(connection)
                 try channel.connect(to: SocketAddress(ipAddress: "192.0.2.1", port: 1883)).wait()
-                self.channel = channel
-                connections += 1
+                if connection is ServerProbe {
+                    probe = channel
+                } else {
+                    self.channel = channel
+                    connections += 1
+                }
                 return loop.makeSucceededFuture(channel)
             } catch {
                 return loop.makeFailedFuture(error)
@@ -79,7 +85,7 @@ final class BridgeFixture {
         playProbes()
     }
 
-    /// Takes the place of the port scan.
+    /// Takes the place of the look at a port.
     private func playProbes() {
         bridge.openProbe = { [unowned self] server in
             probes += 1

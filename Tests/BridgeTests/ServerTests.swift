@@ -80,10 +80,77 @@ struct ServerTests {
         #expect(fixture.probes == 1)
         let left = try #require(fixture.channel)
         fixture.wait(.seconds(1))
-        #expect(fixture.probes == 2 && fixture.tried == ["a", "b", "a"])
+        #expect(fixture.probes == 2 && fixture.tried == ["a", "b"] && fixture.bridge.status.state.isConnected)
+        try fixture.probe?.writeInbound(PacketBytes.connack())
+        fixture.loop.run()
+        #expect(fixture.tried == ["a", "b", "a"])
         #expect(try left.sentPackets().flatMap { $0 }.map(\.type) == [.disconnect])
         try fixture.upstream(PacketBytes.connack())
         #expect(fixture.bridge.status.state.isConnected && fixture.bridge.status.lastError == nil)
+    }
+
+    /// At the second server, and looking at the first.
+    private func looking(_ change: (inout BridgeConfiguration) -> Void = { _ in }) throws -> BridgeFixture {
+        let fixture = try fixture("a", "b")
+        change(&fixture.bridge.configuration)
+        fixture.deadServers = ["a"]
+        try fixture.start()
+        fixture.deadServers = []
+        fixture.wait(.seconds(600))
+        return fixture
+    }
+
+    @Test("the first is looked at with the bridge's credentials and a session of its own, which is left at once")
+    func probeConnects() throws {
+        let fixture = try looking { $0.userName = "box-user" }
+        let probe = try #require(fixture.probe)
+        let connect = try #require(try probe.sentPackets().flatMap { $0 }.first)
+        let packet = try connect.body.withUnsafeBytes { try ConnectPacket.read(body: $0) }
+        #expect(packet.clientIdentifier == "box-probe" && packet.cleanStart && packet.userName == "box-user")
+        #expect(packet.will == nil && packet.properties.sessionExpiryInterval == nil)
+        try probe.writeInbound(PacketBytes.connack())
+        #expect(try probe.sentPackets().flatMap { $0 }.map(\.type) == [.disconnect])
+    }
+
+    @Test("a first server that takes a connection and does not answer CONNECT is not gone back to, and is looked at again")
+    func silentFirst() throws {
+        let fixture = try looking()
+        let probe = try #require(fixture.probe)
+        fixture.loop.advanceTime(by: .seconds(10))
+        #expect(!probe.isActive && fixture.tried == ["a", "b"] && fixture.bridge.status.state.isConnected)
+        fixture.wait(.seconds(600))
+        #expect(fixture.probes == 2 && fixture.tried == ["a", "b"])
+    }
+
+    @Test("a first server that refuses is not gone back to, nor is one that hangs up", arguments: [true, false])
+    func refusingFirst(inWords: Bool) throws {
+        let fixture = try looking()
+        let probe = try #require(fixture.probe)
+        if inWords { try probe.writeInbound(PacketBytes.connack(.notAuthorized)) } else { _ = try probe.finish() }
+        fixture.loop.run()
+        #expect(fixture.tried == ["a", "b"] && fixture.bridge.status.state.isConnected)
+        #expect(fixture.bridge.status.lastError == nil)
+    }
+
+    @Test("a look that is answered after the bridge was stopped changes nothing")
+    func lateAnswer() throws {
+        let fixture = try looking()
+        let probe = try #require(fixture.probe)
+        fixture.bridge.stop()
+        #expect(!probe.isActive && fixture.bridge.probe == nil && fixture.tried == ["a", "b"])
+    }
+
+    @Test("with a form only the first server's port is tried")
+    func portOnly() throws {
+        let fixture = BridgeFixture { configuration in
+            configuration.servers = ["a", "b"].map { ClientTransport(host: $0) }
+            configuration.form = .init(settings: "plain") { UpstreamForm() }
+        }
+        fixture.deadServers = ["a"]
+        try fixture.start()
+        fixture.deadServers = []
+        fixture.wait(.seconds(600))
+        #expect(fixture.probe == nil && fixture.tried == ["a", "b", "a"])
     }
 
     @Test("without a time to return the bridge stays where it is")

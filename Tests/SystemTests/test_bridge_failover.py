@@ -1,5 +1,7 @@
 """Several upstream brokers for one bridge, one of which is stopped; and what the bridge says of itself."""
 
+import socket
+
 import pytest
 
 from harness.mqtt_client import Client
@@ -76,6 +78,27 @@ def test_nothing_is_lost_when_the_server_is_killed(mosquitto, martlet, keep, con
         received.append(here.messages.get().text)
     # What mosquitto had taken and not delivered is gone with it; what the box has no acknowledgement for is not.
     assert set(str(n) for n in range(50, 100)) <= set(received)
+
+
+def test_a_first_server_that_takes_connections_and_speaks_no_mqtt_is_not_gone_back_to(mosquitto, martlet, keep, connect):
+    first, second = mosquitto("first"), mosquitto("second")
+    first.kill()
+    box = martlet(failover(first, second))
+    client = connect(at=box)
+    wait_subscribed(second)
+    there = listener(keep, second)
+    with socket.create_server(("127.0.0.1", first.port)) as silent:
+        silent.settimeout(40)
+        # The second look comes when the first has come to nothing.
+        for _ in range(2):
+            connection, _ = silent.accept()
+            with connection:
+                connection.settimeout(40)
+                assert connection.recv(1) == b"\x10", "a CONNECT"
+    client.publish("up/a", b"still at the second", 1)
+    assert there.receive().payload == b"still at the second"
+    assert second.log().count("box-1 1 down/#") == 1, "the bridge has stayed"
+    assert "answers again" not in box.log()
 
 
 def test_all_addresses_of_a_name_are_tried(mosquitto, martlet, keep, connect):
