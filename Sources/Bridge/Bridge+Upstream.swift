@@ -111,7 +111,7 @@ extension Bridge: UpstreamOwner {
     /// Subscribes to what is to come in, unless the upstream is known to have our subscriptions: a repeated SUBSCRIBE would
     /// bring the retained messages again.
     private func subscribe() {
-        guard !isSubscribed, !configuration.receives.isEmpty, let connection else { return }
+        guard !isSubscribed, !configuration.receives.isEmpty else { return }
         let packet = SubscribePacket(
             packetIdentifier: Bridge.ownIdentifier,
             requests: configuration.receives.map { route in
@@ -122,11 +122,7 @@ extension Bridge: UpstreamOwner {
                     retainHandling: configuration.version == .v5 ? .sendIfNew : .sendAtSubscribe)
                 return SubscribePacket.Request(filter: route.filter.text, options: options)
             })
-        do throws(EncodeError) {
-            try connection.send(packet)
-        } catch {
-            logger.error("cannot subscribe", metadata: ["error": "\(error)"])
-        }
+        send(packet)
     }
 
     /// The one that the lane gives to no message: for SUBSCRIBE, and when that is answered for what the bridge says of
@@ -139,32 +135,66 @@ extension Bridge: UpstreamOwner {
         carryOut(form.connected(sessionPresent: sessionPresent, now: moment))
         let requests = form.subscriptions
         hasFormStarted = requests.isEmpty
-        if !requests.isEmpty { subscribe(to: requests, as: Bridge.formSubscribeIdentifier) }
+        if !requests.isEmpty { send(SubscribePacket(packetIdentifier: Bridge.formSubscribeIdentifier, requests: requests)) }
     }
 
-    func subscribe(to requests: [SubscribePacket.Request], as identifier: UInt16 = Bridge.laterSubscribeIdentifier) {
-        guard let connection, !requests.isEmpty else { return }
+    /// What a form subscribes to later.
+    func subscribe(to requests: [SubscribePacket.Request]) {
+        guard connection != nil else { return }
+        formSubscriptions.add(requests)
+        sendFormSubscriptions()
+    }
+
+    private func sendFormSubscriptions() {
+        while let packet = formSubscriptions.next() {
+            // Nobody answers what is not sent.
+            if !send(packet) { _ = formSubscriptions.answered(packet.packetIdentifier) }
+        }
+    }
+
+    @discardableResult
+    private func send(_ packet: SubscribePacket) -> Bool {
+        guard let connection else { return false }
         do throws(EncodeError) {
-            try connection.send(SubscribePacket(packetIdentifier: identifier, requests: requests))
+            try connection.send(packet)
+            return true
         } catch {
             logger.error("cannot subscribe", metadata: ["error": "\(error)"])
+            return false
         }
     }
 
-    /// Those that no message has.
+    /// For the form's subscriptions at the start of a connection.
     static let formSubscribeIdentifier: UInt16 = 65_534
-    static let laterSubscribeIdentifier: UInt16 = 65_533
 
     func upstreamSubscribed(_ packet: SubackPacket) {
-        if packet.packetIdentifier != Bridge.ownIdentifier {
-            for code in packet.reasonCodes where code.isError {
-                logger.error("subscription refused", metadata: ["reason": "\(code)"])
-            }
+        switch packet.packetIdentifier {
+        case Bridge.ownIdentifier:
+            ownSubscribed(packet)
+        case Bridge.formSubscribeIdentifier:
             guard let form, !hasFormStarted else { return }
+            logRefused(form.subscriptions, packet)
             hasFormStarted = true
             carryOut(form.subscribed(now: moment))
-            return pump()
+            pump()
+        default:
+            guard let requests = formSubscriptions.answered(packet.packetIdentifier) else {
+                counts.unexpectedAcknowledgements &+= 1
+                return
+            }
+            logRefused(requests, packet)
+            sendFormSubscriptions()
+            connection?.flush()
         }
+    }
+
+    private func logRefused(_ requests: [SubscribePacket.Request], _ packet: SubackPacket) {
+        for (request, code) in zip(requests, packet.reasonCodes) where code.isError {
+            logger.error("subscription refused", metadata: ["filter": "\(request.filter)", "reason": "\(code)"])
+        }
+    }
+
+    private func ownSubscribed(_ packet: SubackPacket) {
         isSubscribed = true
         for (route, code) in zip(configuration.receives, packet.reasonCodes) where code.isError {
             isSubscribed = false
@@ -209,6 +239,7 @@ extension Bridge: UpstreamOwner {
         connection = nil
         link = nil
         formInFlight.removeAll()
+        formSubscriptions = FormSubscriptions()
         hasFormStarted = false
         form?.disconnected()
         for index in routes.indices { routes[index].disconnected() }

@@ -55,6 +55,8 @@ public final class Bridge {
     var hasFormStarted = false
     /// Packet identifiers of a form's own PUBLISHes.
     var formInFlight: Set<UInt16> = []
+    /// What a form has subscribed to since its start on this connection.
+    var formSubscriptions = FormSubscriptions()
     var formWarnings: [String: MonotonicTime] = [:]
     /// What CONNACK said of the RETAIN flag (MQTT 5.0 §3.2.2.3.5).
     var isRetainAvailable = true

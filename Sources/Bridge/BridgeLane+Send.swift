@@ -203,9 +203,9 @@ extension BridgeLane {
 
     /// Lanes that send on one connection at the same time, at most.
     public static let slotCount = 20
-    /// Packet identifiers of a lane, so that a PUBACK's says which lane it is for: 20 ranges of 3,276. Those above,
-    /// 65,521…65,535, belong to no lane.
-    static let identifierCount = 65_520 / slotCount
+    /// Packet identifiers of a lane, so that a PUBACK's says which lane it is for: 20 ranges of 3,275. Those above,
+    /// 65,501…65,535, belong to no lane.
+    static let identifierCount = 65_500 / slotCount
 
     private func identifier(_ index: Int) -> UInt16 {
         let base = (slot ?? 0) * BridgeLane.identifierCount

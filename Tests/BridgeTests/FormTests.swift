@@ -180,6 +180,39 @@ struct FormTests {
         #expect(try fixture.publishes() == ["answer=done"])
     }
 
+    @Test("each later SUBSCRIBE has a packet identifier of its own until its SUBACK, and waits when none is free")
+    func laterSubscriptions() throws {
+        let fixture = try started()
+        func request(_ number: Int) -> FormEffect {
+            .subscribe([.init(filter: "later/\(number)", options: SubscriptionOptions(qos: .atLeastOnce))])
+        }
+        fixture.bridge.carryOut((1...22).map(request))
+        let sent = try fixture.sent()
+        #expect(sent.map(\.type) == Array(repeating: .subscribe, count: 20))
+        #expect(sent.map(\.identifier) == Array(65_501...65_520))
+        try fixture.upstream(PacketBytes.suback(65_510, [.grantedQoS1]))
+        let next = try fixture.sent()
+        #expect(next.map(\.identifier) == [65_510] && next.allSatisfy { $0.body.dropLast().suffix(8) == Array("later/21".utf8) })
+        try fixture.upstream(PacketBytes.suback(65_501, [.notAuthorized]))
+        #expect(try fixture.sent().map(\.identifier) == [65_501])
+        try fixture.upstream(PacketBytes.suback(65_501, [.grantedQoS1]))
+        try fixture.upstream(PacketBytes.suback(65_501, [.grantedQoS1]))
+        #expect(fixture.bridge.status.counts.unexpectedAcknowledgements == 1, "the second answers nothing")
+    }
+
+    @Test("the SUBACK of a later SUBSCRIBE does not stand for that of the form's first")
+    func firstSubscription() throws {
+        let fixture = try fixture()
+        try fixture.start()
+        fixture.bridge.carryOut([.subscribe([.init(filter: "later", options: SubscriptionOptions(qos: .atLeastOnce))])])
+        fixture.publish("raw/a", "1")
+        _ = try fixture.sent()
+        try fixture.upstream(PacketBytes.suback(65_501, [.grantedQoS1]))
+        #expect(try fixture.publishes() == [])
+        try fixture.upstream(PacketBytes.suback(65_534, [.grantedQoS1]))
+        #expect(try fixture.publishes() == ["news=1 #1"])
+    }
+
     @Test("at the end the form says farewell before DISCONNECT")
     func farewell() throws {
         let fixture = try started()
