@@ -182,6 +182,8 @@ public final class Appliance: Sendable {
         // Before the clients are sent away, or they would come back at once.
         for port in ports { try? await port.close() }
         core.stopInput()
+        // Whoever has given a command is still answered.
+        await core.field.end(within: Appliance.busPatience)
         let loop = core.eventLoop
         await loop.run { core.shutDownBroker() }
         // Neither a disk that takes no more nor a client that does not read may keep the box from being switched off.
@@ -193,6 +195,8 @@ public final class Appliance: Sendable {
         core.stopOutput()
     }
 
+    /// How long buses may take to end before the clients are sent away.
+    private static let busPatience = Duration.seconds(2)
     /// Of 20 ms each: for the store, and for the clients to take what is left to be said.
     private static let settleRounds = 250
     private static let farewellRounds = 50

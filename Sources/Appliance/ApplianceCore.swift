@@ -286,10 +286,14 @@ final class ApplianceCore: @unchecked Sendable {
         }
         let isPostingOtherwise =
             configuration.products != new.settings.products || configuration.devices != new.settings.devices
+        let same = configuration.products.filter { new.settings.products.contains($0) }.map(\.key)
         configuration = new.settings
         if isPostingOtherwise {
-            devicePosts.start(new.plan.postingProducts, busDevices: new.plan.buses.flatMap(\.deviceIdentifiers), now: now, wall: wall)
+            devicePosts.start(
+                new.plan.postingProducts, busDevices: new.plan.buses.flatMap(\.deviceIdentifiers), keeping: Set(same), now: now,
+                wall: wall)
         }
+        for reading in new.buses.gone(at: wall) { publisher.publish(reading, now: now, wall: wall) }
         publisher.replace(new.plan.publishedDevices, keeping: new.buses.kept)
         commands.queues = new.buses.queues
         replaceRules(new.plan.rules, now: now, wall: wall)

@@ -22,24 +22,34 @@ struct TraceCommand: ParsableCommand {
     @Option(name: .customLong("for"), help: "For so long (default: until the program is stopped).")
     var period: DurationArgument?
 
+    func validate() throws {
+        let isName = bus.utf8.allSatisfy { $0 == UInt8(ascii: "-") || $0 == UInt8(ascii: "_") || $0 == UInt8(ascii: ".") || isLetterOrDigit($0) }
+        guard isName, !bus.isEmpty else { throw ValidationError("a bus' name has letters, digits, \"-\", \"_\" and \".\"") }
+    }
+
+    private func isLetterOrDigit(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"): true
+        default: false
+        }
+    }
+
     func run() throws {
         do {
             let plan = try AppliancePlan.load(path: file)
-            let names = plan.configuration.buses.map(\.name)
-            guard names.contains(bus) else {
-                Console.error("martlet: \(file) has no bus \(bus.debugDescription); it has: \(names.joined(separator: ", "))")
-                throw ExitCode(1)
-            }
             let client = ControlClient(path: plan.dataDirectory + "/" + ControlSocket.name)
             let end = period.map { SystemClock.monotonic() + $0.duration } ?? .distantFuture
             var from: String?
-            repeat {
+            var isOver = false
+            while !isOver {
+                // What came until the end is fetched behind it.
+                isOver = SystemClock.monotonic() >= end
                 let query = "/trace?bus=\(bus)" + (from.map { "&from=\($0)" } ?? "") + (json ? "&format=json" : "")
                 let answer = try client.get(query)
                 from = answer.headers[ControlSocket.nextHeader.lowercased()]
                 if !answer.body.isEmpty { Console.print(String(decoding: answer.body.dropLast(), as: UTF8.self)) }
-                SystemClock.sleep(for: .milliseconds(200))
-            } while SystemClock.monotonic() < end
+                if !isOver { SystemClock.sleep(for: min(.milliseconds(200), max(.zero, end - SystemClock.monotonic()))) }
+            }
         } catch let error as ConfigurationErrors {
             Console.error(error.description)
             throw ExitCode(1)

@@ -145,6 +145,18 @@ struct DevicePostClientTests {
             ])
     }
 
+    @Test("started anew, it still knows the values of products that are as they were", arguments: [true, false])
+    func keeps(isSame: Bool) throws {
+        let (client, subscriber) = try started()
+        post(#"{"measurepoints":{"a":21},"time":1000}"#)
+        _ = subscriber.take()
+        let plan = try AppliancePlan(MartletConfiguration.decode(text: Self.points, file: "m", drivers: Drivers.catalogue))
+        client.start(plan.postingProducts, busDevices: [], keeping: isSame ? ["p"] : [], now: .zero, wall: wall)
+        client.tick(now: SystemClock.monotonic() + .seconds(6), wall: wall)
+        broker.flush()
+        #expect(subscriber.take().count == (isSame ? 1 : 0))
+    }
+
     @Test("started anew, it calculates what it is told then")
     func again() throws {
         let (client, subscriber) = try started()

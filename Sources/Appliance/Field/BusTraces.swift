@@ -79,8 +79,10 @@ final class BusTraces: Sendable {
         }
         for (bus, driver) in over {
             Task {
+                await driver.trace(nil)
                 // Somebody may have come meanwhile.
-                if self.traces.withLock({ $0[bus]?.driver == nil }) { await driver.trace(nil) }
+                let isWanted = self.traces.withLock { $0[bus]?.driver === driver }
+                if isWanted { await driver.trace { [weak self] exchange in self?.take(exchange, of: bus) } }
             }
         }
     }

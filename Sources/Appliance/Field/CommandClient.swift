@@ -50,9 +50,13 @@ final class CommandClient: Client {
         do throws(MeasurepointSet.Failure) {
             let set = try CommandClient.parse(message)
             let values = set.assignments.map { PointValue(point: $0.point, value: Value($0.value)) }
-            let result = queue.yield(Command(device: device, identifier: set.identifier, values: values))
-            if case .enqueued = result { return }
-            reply(to: device, set.identifier, code: .handlerFailed, message: "too many commands wait for this bus; try again later")
+            switch queue.yield(Command(device: device, identifier: set.identifier, values: values)) {
+            case .enqueued: break
+            case .terminated:
+                reply(to: device, set.identifier, code: .handlerFailed, message: "the bus of this device is ended, or begun anew; try again")
+            default:
+                reply(to: device, set.identifier, code: .handlerFailed, message: "too many commands wait for this bus; try again later")
+            }
         } catch {
             reply(to: device, error.identifier, code: error.code, message: error.message)
         }

@@ -64,12 +64,15 @@ final class DevicePostClient: Client {
 
     /// Subscribes to the posts of products, in the place of those it had. Its own posts do not come back to it.
     ///
-    /// - Parameter busDevices: devices whose posts are the box's own.
-    func start(_ products: [Product], busDevices: [DeviceIdentifier], now: MonotonicTime, wall: Timestamp) {
+    /// - Parameters:
+    ///   - busDevices: devices whose posts are the box's own.
+    ///   - kept: products that are as they were: what their devices have posted still counts.
+    func start(
+        _ products: [Product], busDevices: [DeviceIdentifier], keeping kept: Set<String> = [], now: MonotonicTime, wall: Timestamp
+    ) {
         self.products = Dictionary(products.map { ($0.key, $0) }) { first, _ in first }
         self.busDevices = Set(busDevices)
-        // What was posted before a change is not what it would be now.
-        states = [:]
+        states = states.filter { kept.contains($0.key.productKey) && !self.busDevices.contains($0.key) }
         isFull = false
         if !filters.isEmpty {
             broker.unsubscribe(UnsubscribePacket(packetIdentifier: 1, filters: filters.map(\.text)), from: self)

@@ -18,6 +18,17 @@ final class FieldSide: Sendable {
             Dictionary(buses.flatMap { bus in bus.devices.map { ($0, bus.queue) } }) { first, _ in first }
         }
 
+        /// The points of the devices that are on no bus any more, as nobody reads them.
+        func gone(at time: Timestamp) -> [DeviceReading] {
+            let stay = Set(buses.flatMap(\.devices))
+            return ended.flatMap(\.source.devices).filter { !stay.contains($0.identifier) }.map { device in
+                let points = ended.lazy.flatMap(\.source.products).first { $0.key == device.product }?.points.filter(\.isOnBus) ?? []
+                return DeviceReading(
+                    device: device.identifier,
+                    samples: points.map { Sample(point: $0.identifier, value: nil, quality: .bad(.notConnected), time: time) })
+            }
+        }
+
         /// Devices of buses that go on.
         var kept: Set<DeviceIdentifier> {
             let begun = Set(begun.map(ObjectIdentifier.init))
@@ -39,7 +50,7 @@ final class FieldSide: Sendable {
         var change = Change(buses: [], begun: [], ended: [])
         for bus in plan.buses {
             guard let table = plan.configuration.buses.first(where: { $0.name == bus.name }) else { continue }
-            let source = RunningBus.Source(table, in: plan.configuration)
+            let source = RunningBus.Source(table, in: plan)
             if let same = old.first(where: { $0.source == source }) {
                 change.buses.append(same)
                 continue
@@ -56,10 +67,24 @@ final class FieldSide: Sendable {
         return change
     }
 
-    /// Ends what has to, and waits until those lines are closed: another bus may want them.
+    /// How long a bus may take to end: a request that is on the line is waited for.
+    static let patience = Duration.seconds(10)
+
+    /// Ends what has to, and waits until those lines are closed: another bus may want them. One that does not end in time is left
+    /// to end by itself.
     func end(_ change: Change) async {
         for bus in change.ended { bus.stop() }
-        for bus in change.ended { await bus.end() }
+        await end(change.ended, within: FieldSide.patience)
+    }
+
+    /// Waits until all buses have ended after ``stop()``, at most for `limit`.
+    func end(within limit: Duration) async { await end(buses, within: limit) }
+
+    private func end(_ buses: [RunningBus], within limit: Duration) async {
+        let deadline = SystemClock.monotonic() + limit
+        for bus in buses where !(await bus.end(by: deadline)) {
+            logger.warning("a bus takes long to end; it is not waited for", metadata: ["bus": "\(bus.name)"])
+        }
     }
 
     func begin(_ change: Change) {

@@ -10,8 +10,12 @@ final class RunningBus: Sendable {
         var bus: MartletConfiguration.Bus
         var devices: [MartletConfiguration.Device]
         var products: [MartletConfiguration.Product]
+        /// The names of ports and lines.
+        var board: BoardProfile
 
-        init(_ bus: MartletConfiguration.Bus, in configuration: MartletConfiguration) {
+        init(_ bus: MartletConfiguration.Bus, in plan: AppliancePlan) {
+            let configuration = plan.configuration
+            board = plan.board
             self.bus = bus
             let devices = configuration.devices.filter { $0.bus == bus.name }
             self.devices = devices
@@ -26,7 +30,7 @@ final class RunningBus: Sendable {
         of: CommandClient.Command.self, bufferingPolicy: .bufferingOldest(CommandClient.maximumWaiting))
     private let isStopping = Atomic(false)
     private let stopping = AsyncStream.makeStream(of: Void.self)
-    private let ended = AsyncStream.makeStream(of: Void.self)
+    private let hasEnded = Atomic(false)
 
     /// Opens nothing yet.
     init(_ plan: any BusPlan, source: Source) throws(FieldBusError) {
@@ -56,7 +60,7 @@ final class RunningBus: Sendable {
             }
             self.commands.continuation.finish()
         }
-        ended.continuation.finish()
+        hasEnded.store(true, ordering: .releasing)
     }
 
     private func carryOutCommands(_ finish: @Sendable (CommandClient.Command, [WriteResult]) -> Void) async {
@@ -77,5 +81,13 @@ final class RunningBus: Sendable {
     }
 
     /// Waits until the line is closed.
-    func end() async { for await _ in ended.stream {} }
+    ///
+    /// - Returns: whether it is.
+    func end(by deadline: MonotonicTime) async -> Bool {
+        while !hasEnded.load(ordering: .acquiring) {
+            guard SystemClock.monotonic() < deadline else { return false }
+            try? await Task.sleep(for: .milliseconds(5))
+        }
+        return true
+    }
 }

@@ -14,7 +14,9 @@ extension HTTPRouter {
             }
             let isJSON = request.parameters["format"] == "json"
             var body: [UInt8] = []
-            if page.lost > 0, !isJSON { body += Array("… \(page.lost) exchanges came too fast to be shown\n".utf8) }
+            if page.lost > 0 {
+                body += Array((isJSON ? "{\"lost\":\(page.lost)}\n" : "… \(page.lost) exchanges came too fast to be shown\n").utf8)
+            }
             for exchange in page.exchanges {
                 body += isJSON ? exchange.json : Array((exchange.lines.joined(separator: "\n") + "\n").utf8)
             }

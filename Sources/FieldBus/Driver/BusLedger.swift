@@ -40,6 +40,11 @@ struct BusLedger {
 
     mutating func unanswered(_ device: Int) { devices[device].errors += 1 }
 
+    mutating func noteMissing(in samples: [Sample], of device: Int) {
+        for sample in samples { devices[device].points[sample.point] = .some(sample.value == nil ? .deviceFailure : nil) }
+        devices[device].badPoints = devices[device].points.values.count { $0 != nil }
+    }
+
     mutating func setMissing(_ count: Int, of device: Int) { devices[device].badPoints = count }
 
     /// Notes that a device answers.

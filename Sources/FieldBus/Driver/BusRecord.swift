@@ -117,6 +117,9 @@ final class BusRecord: Sendable {
         if let event, detail != nil { events(event) }
     }
 
+    /// Counts the points of a device without a value by those that a reading holds.
+    func noteMissing(in samples: [Sample], of device: Int) { state.withLock { $0.ledger.noteMissing(in: samples, of: device) } }
+
     /// How many points of a device that answers it does not have.
     func setMissing(_ count: Int, of device: Int) { state.withLock { $0.ledger.setMissing(count, of: device) } }
 

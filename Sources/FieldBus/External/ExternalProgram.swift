@@ -112,7 +112,7 @@ final class ExternalProgram: BusLine {
                 case .samples(let reading):
                     guard let device = indices[reading.device], !reading.samples.isEmpty else { return }
                     record.answered(device, after: nil)
-                    record.setMissing(reading.samples.count { $0.value == nil }, of: device)
+                    record.noteMissing(in: reading.samples, of: device)
                     record.deliver(reading.samples, of: device)
                 case .log(let text):
                     if log.spend(now: SystemClock.monotonic()) { record.say(.said(text)) }
@@ -173,7 +173,7 @@ final class ExternalProgram: BusLine {
         do throws(Failure) {
             let reading = try await answer(connection, device, group: group)
             record.answered(device, after: SystemClock.monotonic() - started)
-            record.setMissing(reading.count { $0.value == nil }, of: device)
+            record.noteMissing(in: reading, of: device)
             return reading
         } catch {
             record.unanswered(device)
@@ -251,10 +251,13 @@ final class ExternalProgram: BusLine {
         }
         switch await connection.answer(to: identifier, timeout: bus.timeout) {
         case .written(_, let outcomes):
+            noteSign()
             report.outcomes = writes.map { outcomes[$0.point] ?? .failed(.badResponse) }
             report.didAnswer = report.outcomes.contains(.written)
         case .failed(_, let reason, _): all(.failed(reason))
-        default: all(.failed(connection.ended == nil ? .timeout : .notConnected))
+        default:
+            if connection.ended == nil { unansweredSince += 1 }
+            all(.failed(connection.ended == nil ? .timeout : .notConnected))
         }
         return report
     }

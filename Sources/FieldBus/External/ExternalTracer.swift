@@ -15,6 +15,8 @@ final class ExternalTracer: Sendable {
         let now = SystemClock.monotonic()
         var text = String(decoding: line.prefix(ExternalTracer.maxLength), as: UTF8.self)
         if text.hasSuffix("\n") { text.removeLast() }
+        // A terminal must not be told what to do.
+        text = String(text.unicodeScalars.map { $0.properties.generalCategory == .control ? " " : Character($0) })
         if line.count > ExternalTracer.maxLength { text += "…" }
         receive(
             TracedExchange(

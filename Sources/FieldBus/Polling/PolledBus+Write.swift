@@ -1,8 +1,8 @@
 import Core
 
 extension PolledBus {
-    /// How many values of one call are written before a read may come between.
-    private static var valuesPerTurn: Int { 32 }
+    /// How many values of one call are written before a read may come between, and the end of the bus.
+    private static var valuesPerTurn: Int { 8 }
 
     nonisolated func write(device: DeviceIdentifier, values: [PointValue]) async -> [WriteResult] {
         await writes.admit(values) { await self.performWrite(device: device, values: $0) }
@@ -26,6 +26,7 @@ extension PolledBus {
         while !rest.isEmpty {
             let turn = rest.prefix(Self.valuesPerTurn)
             rest = rest.dropFirst(turn.count)
+            if isRunning == false { silent = .notConnected }
             if let silent {
                 for (place, _) in turn { outcomes[place] = .failed(silent) }
                 continue
@@ -47,6 +48,7 @@ extension PolledBus {
             return (writes.map { _ in .failed(dead) }, nil)
         }
         let report = await line.write(writes, device: device, isDead: dead != nil)
+        if isRunning == false { return (report.outcomes, .notConnected) }
         noteLine()
         schedule.hold(device: device, until: line.answerIsOwed(by: device))
         if report.didAnswer { schedule.recovered(device: device, now: SystemClock.monotonic()) }

@@ -16,6 +16,8 @@ actor PolledBus<Line: BusLine>: FieldBusDriver {
     var schedule: BusSchedule
     /// The line could be used the last time.
     private var isUp = false
+    /// Between the beginning and the end of ``run(deliver:events:)``; nil before the first.
+    private(set) var isRunning: Bool?
 
     /// - Parameter line: opens nothing yet.
     init(name: String, line: sending Line, record: BusRecord, maxBackOff: Duration) {
@@ -36,6 +38,7 @@ actor PolledBus<Line: BusLine>: FieldBusDriver {
     ) async {
         record.begin(deliver: deliver, events: events)
         isUp = false
+        isRunning = true
         while !Task.isCancelled {
             switch await line.tend() {
             case .up(let isAsked):
@@ -47,6 +50,8 @@ actor PolledBus<Line: BusLine>: FieldBusDriver {
                 try? await Task.sleep(for: .milliseconds(100))
             }
         }
+        // A write that waits would open the line anew.
+        isRunning = false
         line.close()
         record.end()
     }

@@ -104,6 +104,8 @@ class ModbusServer:
     def __init__(self, devices):
         self.devices = devices
         self._context = ModbusServerContext(devices=devices, single=False)
+        #: How often somebody has connected.
+        self.connections = 0
 
     def start(self):
         self._loop = asyncio.new_event_loop()
@@ -124,9 +126,12 @@ class ModbusServer:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(10)
 
     async def _serve(self):
-        server = self._make_server(ignore_missing_devices=True, trace_packet=self._trace)
+        server = self._make_server(ignore_missing_devices=True, trace_packet=self._trace, trace_connect=self._note_connection)
         await server.serve_forever(background=True)
         return server
+
+    def _note_connection(self, is_connected):
+        self.connections += is_connected
 
     def _trace(self, sending, data):
         device = self.devices.get(self._unit(data)) if sending and data else None

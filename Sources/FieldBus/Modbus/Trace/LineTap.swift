@@ -16,6 +16,7 @@ final class LineTap: Sendable {
     let line: Int32
     private let far: Int32
     private let wakeUp: (read: Int32, write: Int32)
+    private let hasEnded = Atomic(false)
     private let frames = Mutex<[TracedFrame]>([])
 
     /// - Parameter line: is duplicated. nil when the process has no descriptors left.
@@ -44,11 +45,16 @@ final class LineTap: Sendable {
         DetachedThread.start(name: "modbus-trace") { [self] in
             run()
             for descriptor in [far, line, wakeUp.read] { Glibc.close(descriptor) }
+            hasEnded.store(true, ordering: .releasing)
         }
     }
 
-    /// Ends the thread; nothing passes any more.
-    func end() { Glibc.close(wakeUp.write) }
+    /// Ends the thread; nothing passes any more. Waits until it has closed the line, which somebody else may want: 100 ms at most.
+    func end() {
+        Glibc.close(wakeUp.write)
+        let end = SystemClock.monotonic() + .milliseconds(100)
+        while !hasEnded.load(ordering: .acquiring), SystemClock.monotonic() < end { SystemClock.sleep(for: .microseconds(100)) }
+    }
 
     /// What has passed since the last call.
     func takeFrames() -> [TracedFrame] {
