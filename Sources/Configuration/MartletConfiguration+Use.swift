@@ -10,7 +10,10 @@ extension MartletConfiguration {
         for product in products {
             guard product.source.isSound("profile") else { continue }
             let users = users[product.key] ?? []
-            if users.isEmpty { findings.warn(product.source["key"], "no [[device]] is of product \(product.key.quotedForMessage)") }
+            // Devices that post by themselves need no table.
+            if users.isEmpty, product.points.contains(where: \.isOnBus) {
+                findings.warn(product.source["key"], "no [[device]] is of product \(product.key.quotedForMessage)")
+            }
             product.checkGroupsAreUsed(&findings)
             guard let name = users.lazy.compactMap(\.bus).first, let driver = buses[name].flatMap(drivers.driver) else { continue }
             product.checkPlaces(bus: name, &findings)

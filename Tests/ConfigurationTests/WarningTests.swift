@@ -28,6 +28,12 @@ struct WarningTests {
         #expect(try warnings(product + point("x")) == ["m:2:7: warning: no [[device]] is of product \"p\""])
     }
 
+    @Test("a product whose devices post by themselves needs no device")
+    func productOfPosts() throws {
+        let posts = "[[product]]\nkey = \"p\"\n" + point("x", "stale-after = \"4s\"\n") + point("z", "expression = \"x + 1\"\n")
+        #expect(try warnings(posts) == [])
+    }
+
     @Test("a group without a point")
     func unusedGroup() throws {
         let spare = "[[product.group]]\nname = \"spare\"\n"
