@@ -16,7 +16,8 @@ extension MartletConfiguration {
             }
             product.checkGroupsAreUsed(&findings)
             guard let name = users.lazy.compactMap(\.bus).first, let driver = buses[name].flatMap(drivers.driver) else { continue }
-            product.checkPlaces(bus: name, &findings)
+            // A device without a bus may post what the bus has no place for.
+            if users.allSatisfy({ $0.bus != nil }) { product.checkPlaces(bus: name, &findings) }
             if driver.readsByInterval { product.checkStaleness(&findings) }
         }
     }

@@ -51,6 +51,13 @@ struct WarningTests {
         #expect(try warnings(product.replacing("[[product.group]]\nname = \"g\"\ninterval = \"5s\"\n", with: "") + point("y", "") + device.replacing("bus = \"b\"\n", with: "")) == [])
     }
 
+    @Test("a point without a place is right when one device of the product posts by itself")
+    func withoutPlaceOfSomeDevices() throws {
+        let poster = "[[device]]\nproduct = \"p\"\nkey = \"e\"\n"
+        #expect(try warnings(bus + product + point("x") + point("y", "") + device + poster) == [])
+        #expect(try warnings(bus + product + point("x") + point("y", "") + poster + device) == [])
+    }
+
     @Test("a value that becomes stale before it is read again", arguments: [("4s", true), ("5s", false)])
     func stale(after: String, isOdd: Bool) throws {
         let found = try warnings(bus + product + point("x", "area = \"input-register\"\naddress = 0\nstale-after = \"\(after)\"\n") + device)
