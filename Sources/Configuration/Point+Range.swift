@@ -40,7 +40,7 @@ extension MartletConfiguration.Product.Point {
         return least...greatest
     }
 
-    /// Looks for bits, limits and texts of numbers that the point never has.
+    /// Looks for bits, limits and texts of numbers that the point never has. A limit that is only too wide does no harm.
     func checkRange(_ findings: inout Findings) {
         guard source.isSound("type", "bits", "scale", "offset") else { return }
         if let bits, let width = type.integerWidth, bits.highest >= width {
@@ -54,8 +54,14 @@ extension MartletConfiguration.Product.Point {
         let conversion = [bits.map { _ in "bits" }, scale.map { _ in "scale" }, offset.map { _ in "offset" }].compactMap(\.self)
         let subject = "type \(type.rawValue)" + (conversion.isEmpty ? "" : " with \(conversion.joined(separator: " and "))")
         let range = "is beyond what \(subject) gives (\(values.lowerBound.short)…\(values.upperBound.short))"
-        for (key, limit) in [("minimum", minimum), ("maximum", maximum)] where source.isSound(key) {
-            if let limit, beyond(limit) { findings.report(source[key], "\(key) \(limit.short) \(range)") }
+        for (key, limit, isWide) in [("minimum", minimum, minimum.map { $0 < values.lowerBound }), ("maximum", maximum, maximum.map { $0 > values.upperBound })]
+        where source.isSound(key) {
+            guard let limit, let isWide, beyond(limit) else { continue }
+            if isWide {
+                findings.warn(source[key], "\(key) \(limit.short) \(range), so it limits nothing")
+            } else {
+                findings.report(source[key], "\(key) \(limit.short) \(range), so no value is within it")
+            }
         }
         if source.isSound("enumeration"), let label = enumeration.first(where: { beyond(Double($0.number)) }) {
             findings.report(source["enumeration"], "enumeration has \(label.number), which \(range)")

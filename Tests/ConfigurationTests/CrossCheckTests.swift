@@ -57,14 +57,14 @@ struct CrossCheckTests {
     @Test("a point has no bits, limits and texts of numbers that its type never gives", arguments: [
         ("INT", "bits = \"8..16\"", "m:19:8: bits has bit 16, and type INT has the bits 0…15"),
         ("INT", "bits = \"0..15\"", nil), ("DINT", "bits = \"31\"", nil), ("ULINT", "bits = \"0..63\"", nil),
-        ("UINT", "minimum = -1", "m:19:11: minimum -1 is beyond what type UINT gives (0…65535)"),
-        ("INT", "maximum = 40000", "m:19:11: maximum 40000 is beyond what type INT gives (-32768…32767)"),
+        ("UINT", "minimum = 70000", "m:19:11: minimum 70000 is beyond what type UINT gives (0…65535), so no value is within it"),
+        ("INT", "maximum = -40000", "m:19:11: maximum -40000 is beyond what type INT gives (-32768…32767), so no value is within it"),
         ("UINT", "scale = 0.1\nmaximum = 6553.5", nil),
-        ("UINT", "scale = 0.1\nmaximum = 6553.6", "m:20:11: maximum 6553.6 is beyond what type UINT with scale gives (0…6553.5)"),
-        ("INT", "scale = -0.001\noffset = 100\nmaximum = 140", "m:21:11: maximum 140 is beyond what type INT with scale and offset gives (67.233…132.768)"),
+        ("UINT", "scale = 0.1\nminimum = 6553.6", "m:20:11: minimum 6553.6 is beyond what type UINT with scale gives (0…6553.5), so no value is within it"),
+        ("INT", "scale = -0.001\noffset = 100\nmaximum = 60", "m:21:11: maximum 60 is beyond what type INT with scale and offset gives (67.233…132.768), so no value is within it"),
         ("UINT", "bits = \"4..7\"\nenumeration = { 0 = \"a\", 16 = \"b\" }", "m:20:15: enumeration has 16, which is beyond what type UINT with bits gives (0…15)"),
         ("UINT", "enumeration = { 70000 = \"a\" }", "m:19:15: enumeration has 70000, which is beyond what type UINT gives (0…65535)"),
-        ("ULINT", "enumeration = { 9223372036854775807 = \"a\" }", nil), ("REAL", "maximum = 1e39", "m:19:11: maximum 1e+39 is beyond what type REAL gives (-3.4028234663852886e+38…3.4028234663852886e+38)"),
+        ("ULINT", "enumeration = { 9223372036854775807 = \"a\" }", nil), ("REAL", "minimum = 1e39", "m:19:11: minimum 1e+39 is beyond what type REAL gives (-3.4028234663852886e+38…3.4028234663852886e+38), so no value is within it"),
         ("LREAL", "minimum = -1e300\nmaximum = 1e300", nil),
     ])
     func ranges(type: String, lines: String, expected: String?) {

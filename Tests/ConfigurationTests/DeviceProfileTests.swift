@@ -156,8 +156,8 @@ struct DeviceProfileTests {
 
     @Test("a key of the profile that contradicts the product's is told at the product's point")
     func mergedContradiction() {
-        let text = Self.lineOfMeter + "[[product.point]]\nidentifier = \"b\"\nmaximum = 5000\n"
-        #expect(mistakes(text, profile: Self.scaled) == ["martlet.toml:14:11: maximum 5000 is beyond what type INT with scale gives (-3276.8…3276.7)"])
+        let text = Self.lineOfMeter + "[[product.point]]\nidentifier = \"b\"\nminimum = 5000\n"
+        #expect(mistakes(text, profile: Self.scaled) == ["martlet.toml:14:11: minimum 5000 is beyond what type INT with scale gives (-3276.8…3276.7), so no value is within it"])
         let writable = Self.lineOfMeter + "[[product.point]]\nidentifier = \"b\"\narea = \"coil\"\n"
         #expect(mistakes(writable, profile: Self.scaled) == ["martlet.toml:12:1: type must be \"BOOL\" in area \"coil\", which holds single bits"])
     }

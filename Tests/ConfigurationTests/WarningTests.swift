@@ -58,6 +58,16 @@ struct WarningTests {
         #expect(try warnings(bus + product + point("x") + point("y", "") + poster + device) == [])
     }
 
+    @Test("a limit wider than what the type gives", arguments: [
+        ("UINT", "minimum = -1", "m:15:11: warning: minimum -1 is beyond what type UINT gives (0…65535), so it limits nothing"),
+        ("UINT", "scale = 0.1\nmaximum = 7000", "m:16:11: warning: maximum 7000 is beyond what type UINT with scale gives (0…6553.5), so it limits nothing"),
+        ("UINT", "scale = 0.1\nmaximum = 6553.5", nil), ("INT", "minimum = -1\nmaximum = 1", nil),
+    ])
+    func wideLimit(type: String, keys: String, expected: String?) throws {
+        let wide = point("x", "area = \"input-register\"\naddress = 0\n\(keys)\n").replacing("\"INT\"", with: "\"\(type)\"")
+        #expect(try warnings(bus + product + wide + device) == (expected.map { [$0] } ?? []))
+    }
+
     @Test("a value that becomes stale before it is read again", arguments: [("4s", true), ("5s", false)])
     func stale(after: String, isOdd: Bool) throws {
         let found = try warnings(bus + product + point("x", "area = \"input-register\"\naddress = 0\nstale-after = \"\(after)\"\n") + device)
