@@ -27,13 +27,14 @@ extension MartletConfiguration {
 extension MartletConfiguration.Product {
     fileprivate func compileExpressions(_ errors: inout [ConfigurationError]) -> [CalculatedPoints.Formula] {
         var compiled: [CalculatedPoints.Formula] = []
-        for point in points where point.source.isSound("expression", "type", "identifier") {
+        for (index, point) in points.enumerated() where point.source.isSound("expression", "type", "identifier") {
             guard let expression = point.expression else { continue }
-            // One may name those before it.
-            let known = points.filter { $0.expression == nil }.map(\.identifier) + compiled.map(\.identifier)
+            // One may name those before it. What is wrong with their expressions has been told.
+            let known = points.enumerated().filter { $1.expression == nil || $0 < index }.map(\.element.identifier)
+            let later = points[index...].filter { $0.expression != nil }.map(\.identifier)
             do throws(RuleError) {
                 let formula = try CalculatedPoints.Formula(point, expression: expression)
-                if let problem = formula.problem(in: expression, known: known) {
+                if let problem = formula.problem(in: expression, known: known, later: later) {
                     errors.append(ConfigurationError(point.source["expression"], problem))
                 }
                 compiled.append(formula)
@@ -63,13 +64,19 @@ extension MartletConfiguration.Product {
 
 extension CalculatedPoints.Formula {
     /// What is wrong with the names in the expression; nil when nothing is.
-    fileprivate func problem(in expression: String, known: [String]) -> String? {
+    ///
+    /// - Parameters:
+    ///   - known: what it may name.
+    ///   - later: the point itself and the calculated ones behind it.
+    fileprivate func problem(in expression: String, known: [String], later: [String]) -> String? {
         if program.members.contains(nil) { return "expression must name points, not the whole payload" }
         if inputs.isEmpty { return "expression names no point of the product" + (known.advice(on: expression).map { "; \($0)" } ?? "") }
         for input in inputs where !known.contains(input) {
+            if input == identifier { return "expression names \"\(input)\", which is this point itself" }
+            if later.contains(input) { return "expression names \"\(input)\", which stands after this one; move it before" }
             let advice =
-                known.advice(on: expression).map { "; \($0)" } ?? nearest(to: input, among: known).map { "; did you mean \"\($0)\"?" }
-                ?? " before this one"
+                (known + later).advice(on: expression).map { "; \($0)" }
+                ?? nearest(to: input, among: (known + later).filter { $0 != identifier }).map { "; did you mean \"\($0)\"?" } ?? ""
             return "expression names \"\(input)\", and the product has no such point\(advice)"
         }
         return nil

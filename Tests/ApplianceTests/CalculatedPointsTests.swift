@@ -108,13 +108,26 @@ struct CalculatedPointsTests {
     @Test("what is wrong with an expression is told at its place", arguments: [
         ("a +", "m:6:18: the expression ends too early"), ("1 + 1", "m:6:14: expression names no point of the product"),
         ("aa + 1", "m:6:14: expression names \"aa\", and the product has no such point"),
-        ("x + 1", "m:6:14: expression names \"x\", and the product has no such point"),
+        ("x + 1", "m:6:14: expression names \"x\", which is this point itself"),
+        ("nothing + 1", "m:6:14: expression names \"nothing\", and the product has no such point"),
     ])
     func mistakes(expression: String, expected: String) {
         let error = #expect(throws: ConfigurationErrors.self) {
             try plan(point("x", "LREAL", "expression = \"\(expression)\"") + inputs)
         }
         #expect(error?.errors.first?.description.hasPrefix(expected) == true, "\(error.map(\.description) ?? "")")
+    }
+
+    @Test("a name that stands behind the expression is told as such, and no other is guessed")
+    func order() throws {
+        let error = #expect(throws: ConfigurationErrors.self) {
+            try plan(
+                inputs + point("cal", "LREAL", "expression = \"a\"") + point("cal2", "LREAL", "expression = \"cal3 + a\"")
+                    + point("cal3", "LREAL", "expression = \"a * 2\""))
+        }
+        #expect(error?.errors.map(\.message) == ["expression names \"cal3\", which stands after this one; move it before"])
+        let nowhere = #expect(throws: ConfigurationErrors.self) { try plan(inputs + point("x", "LREAL", "expression = \"nothing + a\"")) }
+        #expect(nowhere?.errors.map(\.message) == ["expression names \"nothing\", and the product has no such point"])
     }
 
     @Test("a name that needs backticks is told with them", arguments: [
