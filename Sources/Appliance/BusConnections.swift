@@ -12,12 +12,12 @@ extension MartletConfiguration {
     ///   - warnings: takes hosts that may bear it.
     func checkConnections(board: BoardProfile, _ errors: inout [ConfigurationError], _ warnings: inout [ConfigurationWarning]) {
         let ports = SerialPortName(boardPorts: board.portPaths.map { (name: $0.key, path: $0.value) })
-        var taken: [String: (bus: Bus, name: String, isLine: Bool)] = [:]
+        var taken: [String: (bus: Bus, name: String, isLine: Bool, asks: Bool)] = [:]
         for bus in buses {
             guard let (position, connection) = Drivers.driver(bus.protocol)?.connection(of: bus) else { continue }
-            let (key, name, isLine) = connection.place(ports)
+            let (key, name, isLine, asks) = connection.place(ports)
             guard let other = taken[key] else {
-                taken[key] = (bus, name, isLine)
+                taken[key] = (bus, name, isLine, asks)
                 continue
             }
             let place = "bus \(other.bus.name.quotedForMessage) at line \(other.bus.source.position.line)"
@@ -30,7 +30,9 @@ extension MartletConfiguration {
                 errors.append(
                     ConfigurationError(
                         position, "\(name) is the serial line of \(place) already; devices of one line are devices of one bus"))
-            } else {
+            } else if !other.asks {
+                taken[key] = (bus, name, isLine, asks)
+            } else if asks {
                 warnings.append(
                     ConfigurationWarning(
                         position,
@@ -42,12 +44,12 @@ extension MartletConfiguration {
 }
 
 extension BusConnection {
-    /// What two buses on one connection have in common, what people call it, and whether it is a serial line.
-    fileprivate func place(_ ports: SerialPortName) -> (key: String, name: String, isLine: Bool) {
+    /// What two buses on one connection have in common, what people call it, whether it is a serial line, and whether the bus asks.
+    fileprivate func place(_ ports: SerialPortName) -> (key: String, name: String, isLine: Bool, asks: Bool) {
         switch self {
-        case .serialPort(let name): ("serial \(ports.identity(of: name))", name, true)
-        case .server(let host, let port): ("tcp \(host.lowercased()) \(port)", "port \(port) of \(host)", false)
-        case .remoteLine(let host, let port): ("tcp \(host.lowercased()) \(port)", "port \(port) of \(host)", true)
+        case .serialPort(let name): ("serial \(ports.identity(of: name))", name, true, true)
+        case .server(let host, let port, let asks): ("tcp \(host.lowercased()) \(port)", "port \(port) of \(host)", false, asks)
+        case .remoteLine(let host, let port): ("tcp \(host.lowercased()) \(port)", "port \(port) of \(host)", true, true)
         }
     }
 }

@@ -48,4 +48,13 @@ struct BusConnectionsTests {
         let apart = try found([("modbus-rtu-tcp", "host = \"gate\"\nport = 4001"), ("modbus-rtu-tcp", "host = \"gate\"\nport = 4002")])
         #expect(apart.errors == [] && apart.warnings == [])
     }
+
+    @Test("two lines of text from one host are odd only if both ask")
+    func text() throws {
+        let listens = "host = \"gate\"\nport = 4001"
+        let asks = listens + "\nrequest = \"W\""
+        #expect(try found([("serial-text", listens), ("serial-text", listens)]).warnings == [])
+        #expect(try found([("serial-text", asks), ("serial-text", listens)]).warnings == [])
+        #expect(try found([("serial-text", asks), ("serial-text", asks)]).warnings.filter { $0.contains("requests do not wait") }.count == 1)
+    }
 }

@@ -41,7 +41,9 @@ package enum BusConnection: Sendable, Hashable {
     /// By any of its names.
     case serialPort(String)
     /// A host that answers several clients.
-    case server(host: String, port: Int)
+    ///
+    /// - Parameter asks: whether the bus sends requests, or only hears what comes.
+    case server(host: String, port: Int, asks: Bool = true)
     /// A host that passes on the bytes of one line.
     case remoteLine(host: String, port: Int)
 }

@@ -50,7 +50,7 @@ package enum SerialText: Driver {
 
     package static func connection(_ bus: BusTable) -> (key: String, connection: BusConnection)? {
         if let port = bus.serialPort { return ("serial-port", .serialPort(port)) }
-        return bus.host.map { ("host", .server(host: $0, port: bus.port)) }
+        return bus.host.map { ("host", .server(host: $0, port: bus.port, asks: bus.request != nil)) }
     }
 
     package static let readsByInterval = false
