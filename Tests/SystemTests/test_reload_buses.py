@@ -155,7 +155,7 @@ def test_a_command_under_way_when_the_box_stops_is_answered(box, servers, connec
     device = servers[0].device
     Posts(connect(at=box), "first").good("power")
     commands = Commands(connect("writer", at=box), "first", "m1")
-    device.before_read = lambda: time.sleep(0.5)
+    device.before_read = lambda: time.sleep(0.2)
     replies = []
     writer = threading.Thread(target=lambda: replies.append(commands.set(power=5)))
     writer.start()
