@@ -72,6 +72,19 @@ struct CalculatedPointsTests {
             try calculated([sample("n", .uint(1))], type: "UINT", "n + 0", "enumeration = { 1 = \"on\" }")?.value == .string("on"))
     }
 
+    private let identifier = DeviceIdentifier(productKey: "p", deviceKey: "d")
+
+    /// Publishes the points of the plan's product.
+    private func publisher(_ plan: AppliancePlan, _ broker: Broker) throws -> PointPublisher {
+        let product = try #require(plan.configuration.product(key: "p"))
+        return PointPublisher(
+            broker: broker,
+            devices: [
+                PointPublisher.Device(
+                    identifier: identifier, formulas: plan.formulas["p"] ?? [], reporting: PointReporting(product.points))
+            ], keepsLatest: true)
+    }
+
     @Test("a result that the point's type cannot hold is out of range")
     func range() throws {
         #expect(try calculated([sample("a", .lreal(300))], type: "INT", "a * 1000")?.quality == .bad(.outOfRange))
@@ -81,14 +94,7 @@ struct CalculatedPointsTests {
     func stale() throws {
         let plan = try plan(point("a", "LREAL", "stale-after = \"5s\"") + point("x", "LREAL", "expression = \"a * 2\""))
         let broker = Broker(limits: BrokerLimits(), seed: 1)
-        let identifier = DeviceIdentifier(productKey: "p", deviceKey: "d")
-        let product = try #require(plan.configuration.product(key: "p"))
-        let publisher = PointPublisher(
-            broker: broker,
-            devices: [
-                PointPublisher.Device(
-                    identifier: identifier, formulas: plan.formulas["p"] ?? [], reporting: PointReporting(product.points))
-            ], keepsLatest: true)
+        let publisher = try publisher(plan, broker)
         publisher.publish(DeviceReading(device: identifier, samples: [sample("a", .lreal(4))]), now: .zero, wall: wall)
         #expect(publisher.latest[identifier]?["x"]?.quality == .good)
         publisher.tick(now: .zero + .seconds(5), wall: wall)
@@ -159,14 +165,7 @@ struct CalculatedPointsTests {
     func published() throws {
         let plan = try plan(inputs + point("x", "LREAL", "expression = \"a + b\"\nreport = \"on-change\""))
         let broker = Broker(limits: BrokerLimits(), seed: 1)
-        let identifier = DeviceIdentifier(productKey: "p", deviceKey: "d")
-        let product = try #require(plan.configuration.product(key: "p"))
-        let publisher = PointPublisher(
-            broker: broker,
-            devices: [
-                PointPublisher.Device(
-                    identifier: identifier, formulas: plan.formulas["p"] ?? [], reporting: PointReporting(product.points))
-            ], keepsLatest: true)
+        let publisher = try publisher(plan, broker)
         let subscriber = Subscriber.attached(to: broker, filter: "#")
         for _ in 0..<2 {
             publisher.publish(

@@ -24,14 +24,14 @@ final class ExternalConnection: Sendable {
     private let state = Mutex(State())
     private let socket: Int32
     private let process: pid_t?
-    private let tracer: ExternalTracer
+    private let tracer: Tracer
 
     /// What comes by itself.
     private let received: @Sendable (ExternalMessage) -> Void
 
     /// - Throws: ``FieldBusError/unavailable(what:detail:)`` when the program cannot be started.
     init(
-        _ peer: ExternalBus.Peer, decoder: ExternalDecoder, name: String, tracer: ExternalTracer,
+        _ peer: ExternalBus.Peer, decoder: ExternalDecoder, name: String, tracer: Tracer,
         received: @escaping @Sendable (ExternalMessage) -> Void
     ) throws(FieldBusError) {
         var ends: [Int32] = [-1, -1]
@@ -67,7 +67,7 @@ final class ExternalConnection: Sendable {
 
     /// Sends a whole line, on the bus' own thread: waits until the program takes it, at most `timeout`.
     func send(_ line: [UInt8], timeout: Duration) -> Bool {
-        tracer.note(line, .sent)
+        tracer.note(line: line, .sent)
         let deadline = SystemClock.monotonic() + timeout
         return line.withUnsafeBytes { line in
             var sent = 0
@@ -157,7 +157,7 @@ final class ExternalConnection: Sendable {
                 break
             }
             while let line = lines.next() {
-                tracer.note(line, .received)
+                tracer.note(line: line, .received)
                 switch line.withUnsafeBytes({ decoder.result(of: $0, wall: SystemClock.wall()) }) {
                 case .success(let message): take(message)
                 case .failure(let mistake):

@@ -25,7 +25,7 @@ final class ExternalProgram: BusLine {
     private let bus: ExternalBus
     private let record: BusRecord
     private let groups: [[(interval: Duration, points: [ExternalPoint])]]
-    private let tracer = ExternalTracer()
+    private let tracer = Tracer()
     private var connection: ExternalConnection?
     private var isPolled = false
     private var reconnection: Reconnection

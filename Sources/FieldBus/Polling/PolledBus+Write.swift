@@ -49,8 +49,7 @@ extension PolledBus {
         }
         let report = await line.write(writes, device: device, isDead: dead != nil)
         if isRunning == false { return (report.outcomes, .notConnected) }
-        noteLine()
-        schedule.hold(device: device, until: line.answerIsOwed(by: device))
+        noteRequest(to: device)
         if report.didAnswer { schedule.recovered(device: device, now: SystemClock.monotonic()) }
         if let failure = report.failure { deviceFailed(device, failure, started: started) }
         return (report.outcomes, report.failure?.reason)

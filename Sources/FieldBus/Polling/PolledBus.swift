@@ -90,12 +90,11 @@ actor PolledBus<Line: BusLine>: FieldBusDriver {
         var step: PollStep
         do throws(Line.Failure) {
             step = try await line.poll(device: device, group: group)
-            noteLine()
+            noteRequest(to: device)
         } catch {
             // Whoever stops the bus does not wait for answers.
             if Task.isCancelled { return }
-            noteLine()
-            schedule.hold(device: device, until: line.answerIsOwed(by: device))
+            noteRequest(to: device)
             let now = SystemClock.monotonic()
             if schedule.unanswered(device: device, group: group, lineIsDown: error.isLine, now: now) { return }
             guard let rest = line.leaveOut(device: device, group: group, error) else {
@@ -104,7 +103,6 @@ actor PolledBus<Line: BusLine>: FieldBusDriver {
             }
             step = rest
         }
-        schedule.hold(device: device, until: line.answerIsOwed(by: device))
         // A write that was let in may have found it dead.
         schedule.recovered(device: device, now: SystemClock.monotonic())
         switch step {
@@ -123,21 +121,20 @@ actor PolledBus<Line: BusLine>: FieldBusDriver {
             record.deliver(samples, of: device)
         } catch {
             if Task.isCancelled { return }
-            noteLine()
-            schedule.hold(device: device, until: line.answerIsOwed(by: device))
+            noteRequest(to: device)
             deviceFailed(device, error, started: started)
             return
         }
-        noteLine()
-        schedule.hold(device: device, until: line.answerIsOwed(by: device))
+        noteRequest(to: device)
         schedule.recovered(device: device, now: SystemClock.monotonic())
     }
 
     // MARK: What does not answer
 
-    /// A line that is open again is worth a try of all that is on it.
-    func noteLine() {
+    /// After each request: a line that is open again is worth a try of all that is on it, and an answer may still come.
+    func noteRequest(to device: Int) {
         if record.takeReopened() { schedule.opened(now: SystemClock.monotonic()) }
+        schedule.hold(device: device, until: line.answerIsOwed(by: device))
     }
 
     /// The device did not answer its last try: all its points are bad, at once. A line that cannot be opened makes all devices bad.

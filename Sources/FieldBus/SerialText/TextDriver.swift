@@ -20,7 +20,7 @@ public actor TextDriver: FieldBusDriver {
     private nonisolated let wakeUp: WakeUp
     private nonisolated let writes = WriteQueue()
     private nonisolated let record: BusRecord
-    private nonisolated let tracer = TextTracer()
+    private nonisolated let tracer = Tracer()
     private var stream: (any TextStream)?
     private var framer: Framer
     private var openAt = MonotonicTime.zero
@@ -125,7 +125,7 @@ public actor TextDriver: FieldBusDriver {
             return
         }
         guard !bytes.isEmpty else { return }
-        tracer.note(bytes, .received)
+        tracer.note(printable: bytes, .received)
         backOff = Self.firstBackOff
         for frame in framer.take(bytes, at: SystemClock.monotonic()) { take(frame) }
     }
@@ -135,7 +135,7 @@ public actor TextDriver: FieldBusDriver {
         guard let stream, !bus.request.isEmpty, now >= requestAt else { return }
         requestAt = max(requestAt + bus.requestInterval, now)
         do throws(FieldBusError) {
-            tracer.note(bus.request, .sent)
+            tracer.note(printable: bus.request, .sent)
             try stream.write(bus.request, deadline: now + Self.patience)
         } catch {
             lose("\(error)")
@@ -207,7 +207,7 @@ public actor TextDriver: FieldBusDriver {
         guard let stream else { return .failed(.notConnected) }
         do throws(FieldBusError) {
             let bytes = template.render(raw)
-            tracer.note(bytes, .sent)
+            tracer.note(printable: bytes, .sent)
             try stream.write(bytes, deadline: SystemClock.monotonic() + Self.patience)
             return .written
         } catch {
