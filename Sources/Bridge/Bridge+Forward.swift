@@ -20,15 +20,17 @@ extension Bridge {
             // usual route begin at 1.
             let index = (priority + 10 - LaneName.defaultPriority) % 10
             routes.append(
-                BridgeRoute(
-                    bridge: configuration.name, priority: priority, index: index, order: configuration.order,
-                    limits: laneLimits, stored: stored))
+                returning(priority)
+                    ?? BridgeRoute(
+                        bridge: configuration.name, priority: priority, index: index, order: configuration.order,
+                        limits: laneLimits, stored: stored))
         }
         routes.sort { $0.priority > $1.priority }
         for index in routes.indices {
             routes[index].order = configuration.order
             routes[index].setLimits(laneLimits)
         }
+        dropUnusedRoutes()
     }
 
     private var laneLimits: BridgeLane.Limits {

@@ -30,6 +30,10 @@ public final class Bridge {
 
     /// By priority, the greatest first.
     public internal(set) var routes: [BridgeRoute]
+    /// Nobody configures them any more, and all that they held has arrived.
+    var leaving: [LeavingRoute] = []
+    /// What routes that are gone have counted.
+    var pastStatistics = BridgeLaneStatistics()
     /// What the upstream expects beside MQTT; nil for nothing.
     public internal(set) var form: UpstreamForm?
     var reconnection: Reconnection
@@ -187,7 +191,7 @@ public final class Bridge {
     /// Whether something waits to be stored, even if it is only an acknowledgement that has waited long enough.
     public var needsBatch: Bool {
         let now = environment.monotonicTime()
-        return routes.contains { $0.needsBatch(now: now) }
+        return routes.contains { $0.needsBatch(now: now) } || leaving.contains { $0.batch == nil }
     }
 
     /// Whether so much waits for the disk that publishers are to be held back.
@@ -208,6 +212,7 @@ public final class Bridge {
             batch.acknowledgements += part.acknowledgements
             batch.removals += part.removals
         }
+        batch.removals += takeRemovals(number)
         return batch
     }
 
@@ -226,19 +231,23 @@ public final class Bridge {
         for index in routes.indices {
             routes[index].committed(number, losses: losses, isTimeKnown: isTimeKnown, now: now)
         }
+        removed(number)
+        dropUnusedRoutes()
         pump()
     }
 
     /// The batch under way is not on disk; what it held is given again with the next one.
     public func commitFailed() {
         for index in routes.indices { routes[index].commitFailed() }
+        for index in leaving.indices { leaving[index].batch = nil }
     }
 
     // MARK: Status
 
     /// What its routes have counted together.
     public var statistics: BridgeLaneStatistics {
-        routes.reduce(into: BridgeLaneStatistics()) { $0 += $1.statistics }
+        let sum = leaving.reduce(into: pastStatistics) { $0 += $1.route.statistics }
+        return routes.reduce(into: sum) { $0 += $1.statistics }
     }
 
     /// Messages that have not arrived upstream.

@@ -114,6 +114,9 @@ public struct BridgeRoute {
         return sum
     }
 
+    /// Whether all that it ever had has arrived, and no lane but the live one is left of it.
+    var isOver: Bool { lanes.count == 1 && live.isDrained && inFlightCount == 0 && leaving.isEmpty }
+
     mutating func setLimits(_ limits: BridgeLane.Limits) {
         self.limits = limits
         for index in lanes.indices { lanes[index].limits = limits }

@@ -2,6 +2,7 @@ import Broker
 import Core
 import MQTTCodec
 import NIOCore
+import NIOEmbedded
 import Store
 import Testing
 
@@ -375,6 +376,67 @@ struct BridgeTests {
         try fixture.upstream(PacketBytes.publish("site/7/sys/a", "3", identifier: 3))
         #expect(local.received == ["/sys/a=3"])
         #expect(try fixture.sent().map(\.identifier) == [2, 3])
+    }
+
+    /// A bridge that had messages of priority 7 and 5, and whose configuration now has 5 only.
+    private func withoutSeven(acknowledges: Bool) throws -> BridgeFixture {
+        let fixture = try BridgeFixture { configuration in
+            configuration.forwards = [
+                .init(filter: try #require(TopicFilter("alarm/#")), priority: 7), .init(filter: try #require(TopicFilter("up/#"))),
+            ]
+        }
+        try fixture.start()
+        fixture.publish("alarm/a", "1")
+        let identifier = try #require(try fixture.sent().last?.publishIdentifier)
+        if acknowledges {
+            try fixture.upstream(PacketBytes.acknowledgement(.puback, identifier))
+            fixture.wait(.seconds(10))
+            fixture.publish("up/a", "2")
+        }
+        var configuration = fixture.bridge.configuration
+        configuration.forwards.removeFirst()
+        fixture.bridge.reconfigure(configuration)
+        return fixture
+    }
+
+    @Test("a priority that is configured no more goes when all that it held has arrived, and its counts stay")
+    func dropsRoute() throws {
+        let fixture = try withoutSeven(acknowledges: true)
+        #expect(fixture.bridge.routes.map(\.priority) == [5] && fixture.bridge.needsBatch)
+        #expect(fixture.bridge.status.lane.appended == 2)
+        let batch = fixture.bridge.takeBatch(100)
+        #expect(batch.removals == ["cloud/7#1"])
+        fixture.bridge.commitFailed()
+        #expect(fixture.bridge.takeBatch(101).removals == ["cloud/7#1"])
+        fixture.bridge.committed(101, losses: [], lanes: [])
+        #expect(fixture.bridge.takeBatch(102).removals == [] && fixture.bridge.status.lane.appended == 2)
+    }
+
+    @Test("a priority that is configured no more stays as long as something of it waits")
+    func keepsRoute() throws {
+        let fixture = try withoutSeven(acknowledges: false)
+        fixture.publish("up/a", "2")
+        #expect(fixture.bridge.routes.map(\.priority) == [7, 5])
+        fixture.loop.run()
+        try fixture.upstream(PacketBytes.connack())
+        for identifier in try fixture.sent().compactMap(\.publishIdentifier) {
+            try fixture.upstream(PacketBytes.acknowledgement(.puback, identifier))
+        }
+        fixture.wait(.seconds(10))
+        fixture.publish("up/a", "3")
+        #expect(fixture.bridge.routes.map(\.priority) == [5])
+    }
+
+    @Test("a priority that is configured again before its lane is removed goes on where it was")
+    func bringsRouteBack() throws {
+        let fixture = try withoutSeven(acknowledges: true)
+        var configuration = fixture.bridge.configuration
+        configuration.forwards.append(.init(filter: try #require(TopicFilter("alarm/#")), priority: 7))
+        fixture.bridge.reconfigure(configuration)
+        #expect(fixture.bridge.routes.map(\.lastSequence) == [1, 1] && fixture.bridge.status.lane.appended == 2)
+        fixture.publish("alarm/a", "2")
+        #expect(fixture.bridge.routes.map(\.lastSequence) == [2, 1])
+        #expect(fixture.bridge.takeBatch(100).removals == [])
     }
 
     @Test("stopping says DISCONNECT and leaves the local broker; starting again connects again")

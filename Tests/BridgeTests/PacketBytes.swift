@@ -78,6 +78,12 @@ extension PacketBytes.Sent {
         }
     }
 
+    /// The identifier of a PUBLISH; nil with QoS 0, and for other packets.
+    var publishIdentifier: UInt16? {
+        let parts = publish?.split(separator: "#") ?? []
+        return parts.count == 2 ? parts[1].split(separator: " ").first.flatMap { UInt16($0) } : nil
+    }
+
     /// The identifier of an acknowledgement.
     var identifier: UInt16 { body.count >= 2 ? UInt16(body[0]) << 8 | UInt16(body[1]) : 0 }
 }

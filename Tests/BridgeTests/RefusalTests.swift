@@ -109,10 +109,3 @@ struct RefusalTests {
         #expect(!fixture.bridge.refusals.isActive)
     }
 }
-
-extension PacketBytes.Sent {
-    fileprivate var publishIdentifier: UInt16? {
-        let parts = publish?.split(separator: "#") ?? []
-        return parts.count == 2 ? parts[1].split(separator: " ").first.flatMap { UInt16($0) } : nil
-    }
-}
