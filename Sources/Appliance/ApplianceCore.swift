@@ -143,7 +143,7 @@ final class ApplianceCore: @unchecked Sendable {
         self.systemTopics = systemTopics
 
         let context = context
-        var freeMemory = FreeMemory()
+        var freeMemory = FreeMemory(now: now)
         let clockSettings = clockSettings.continuation
         let tick = NIOLoopBound({ () -> Void in
             let moment = clock.now()

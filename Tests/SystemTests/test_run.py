@@ -11,10 +11,12 @@ import time
 
 import pytest
 
+from harness import proc
 from harness.broker import Broker, answers_mqtt, martlet_binary, run_martlet
 from harness.ports import free_port
 from harness.posts import GOOD, Commands, Posts
 from harness.process import Process
+from harness.waiting import eventually
 
 pytestmark = pytest.mark.martlet_only
 
@@ -59,6 +61,11 @@ def test_the_demo_refuses_a_command_for_a_point_that_it_does_not_have(demo, conn
     device = Posts(client, product="demo").next().device
     reply = Commands(connect("commander", at=demo), "demo", device).set(no_such_point=1)
     assert reply["code"] != 200 and reply["message"]
+
+
+def test_code_that_only_the_start_needed_is_given_back(demo):
+    peak = proc.peak_resident_bytes(demo.pid)
+    eventually(lambda: proc.resident_bytes(demo.pid) < 0.8 * peak, "less resident memory than at the start")
 
 
 def test_sigterm_ends_the_box_with_status_0(demo):
