@@ -108,7 +108,7 @@ final class ApplianceCore: @unchecked Sendable {
             read: { read, completion in
                 reads.yield(CacheReadRequest(read: read, completion: NIOLoopBound(completion, eventLoop: eventLoop)))
             }, scheduleTurn: { loop.scheduleTurn() })
-        environment.secretDirectory = plan.configuration.dataDirectory
+        environment.keptDirectory = plan.configuration.dataDirectory
         environment.isTimeKnown = { [clock] in clock.now().isTimeKnown }
         let makeBridge = { [environment] (configuration: BridgeConfiguration, lanes: [LaneStatus]) in
             Bridge(

@@ -24,8 +24,8 @@ extension Bridge {
                 subscribe(to: requests)
             case .reconnect(let reason):
                 connection?.close(.form(reason))
-            case .keepSecret(let secret):
-                keep(secret)
+            case .keep(let bytes):
+                keep(bytes)
             case .warn(let text):
                 warn(text)
             }
@@ -34,22 +34,45 @@ extension Bridge {
         environment.scheduleTurn()
     }
 
-    /// The file that a form's secret is kept in; nil if the form keeps none.
-    var keptSecretPath: String? {
-        guard form?.keepsSecret == true, let directory = environment.secretDirectory else { return nil }
-        return KeptSecret.path(directory: directory, bridge: configuration.name)
+    /// The file of what a form keeps; nil if it keeps nothing.
+    private var keptPath: String? {
+        guard let kept = form?.keeps, let directory = environment.keptDirectory else { return nil }
+        return KeptFile.path(directory: directory, bridge: configuration.name, kept)
     }
 
-    private func keep(_ secret: [UInt8]) {
-        guard let form, let path = keptSecretPath else { return }
-        KeptSecret.write(secret, path, eventLoop: eventLoop).assumeIsolated().whenComplete { result in
+    private func keep(_ bytes: [UInt8]) {
+        guard let form, let path = keptPath else { return }
+        KeptFile.write(bytes, path, eventLoop: eventLoop).assumeIsolated().whenComplete { result in
             // Another form may have taken its place.
             guard self.form === form else { return }
             switch result {
-            case .success: self.carryOut(form.secretKept(nil, now: self.moment))
-            case .failure(let error): self.carryOut(form.secretKept("\(error)", now: self.moment))
+            case .success: self.carryOut(form.keptOnDisk(nil, now: self.moment))
+            case .failure(let error): self.carryOut(form.keptOnDisk("\(error)", now: self.moment))
             }
         }
+    }
+
+    /// Reads what the form keeps, and has on disk what must be there before CONNECT is sent. A disk that does not take it is no
+    /// reason to stay away: the cache may have to drain before there is room again.
+    ///
+    /// - Returns: failed if a secret cannot be read.
+    func prepareKept() -> EventLoopFuture<Void> {
+        guard let form, let path = keptPath else {
+            _ = form?.keepBeforeConnect()
+            return eventLoop.makeSucceededVoidFuture()
+        }
+        let read = KeptFile.read(path, eventLoop: eventLoop).assumeIsolated().flatMapErrorThrowing { error in
+            guard form.keeps == .state else { throw error }
+            self.warn("what was kept of earlier connections cannot be read: \(error)")
+            return nil
+        }
+        return read.flatMap { kept in
+            form.kept = kept
+            guard let bytes = form.keepBeforeConnect(), bytes != kept else { return self.eventLoop.makeSucceededVoidFuture() }
+            return KeptFile.write(bytes, path, eventLoop: self.eventLoop).assumeIsolated().flatMapErrorThrowing { error in
+                self.warn("what a restart should know of this connection cannot be kept: \(error)")
+            }.nonisolated()
+        }.nonisolated()
     }
 
     /// The same words are said once a minute at most.

@@ -14,13 +14,11 @@ extension Bridge: UpstreamOwner {
         let attempt = self.attempt
         let server = server
         logger.debug("connecting", metadata: ["server": "\(server.place)"])
-        let kept = keptSecretPath.map { KeptSecret.read($0, eventLoop: eventLoop) } ?? eventLoop.makeSucceededFuture(nil)
-        UpstreamBootstrap.prepare(configuration, server: server, eventLoop: eventLoop).and(kept).assumeIsolated().whenComplete {
+        UpstreamBootstrap.prepare(configuration, server: server, eventLoop: eventLoop).and(prepareKept()).assumeIsolated().whenComplete {
             result in
             guard attempt == self.attempt, !self.isStopped else { return }
             switch result {
-            case .success((let ready, let kept)):
-                self.form?.keptSecret = kept
+            case .success((let ready, ())):
                 self.open(ready, attempt: attempt)
             case .failure(let error):
                 self.upstreamClosed(error as? UpstreamFailure ?? .connection(.unreachable(ClientEndpoint.text(error))))
@@ -74,6 +72,8 @@ extension Bridge: UpstreamOwner {
         self.connection = connection
         return connection
     }
+
+    func upstreamConnectSent() { form?.connectSent() }
 
     func upstreamConnected(_ packet: ConnackPacket) {
         let now = environment.monotonicTime()

@@ -7,8 +7,8 @@ public struct BridgeEnvironment {
     public var read: (_ read: LaneRead, _ completion: @escaping (CacheReading?) -> Void) -> Void
     /// The broker may have something to flush or to commit.
     public var scheduleTurn: () -> Void
-    /// Where secrets are kept that upstreams give; nil for nowhere.
-    public var secretDirectory: String?
+    /// Where forms have things kept over restarts; nil for nowhere.
+    public var keptDirectory: String?
     public var monotonicTime: () -> MonotonicTime = SystemClock.monotonic
     public var wallTime: () -> Timestamp = SystemClock.wall
     /// Whether the wall clock has been set (``Core/ClockWatch``).

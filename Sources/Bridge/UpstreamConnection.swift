@@ -5,6 +5,8 @@ import NIOCore
 
 /// Who is told what comes from the upstream. All calls come on the event loop.
 protocol UpstreamOwner: AnyObject {
+    /// CONNECT was sent.
+    func upstreamConnectSent()
     /// CONNECT was accepted.
     func upstreamConnected(_ packet: ConnackPacket)
     func upstreamSubscribed(_ packet: SubackPacket)
@@ -38,6 +40,8 @@ final class UpstreamConnection<Owner: UpstreamOwner>: ClientConnection {
     }
 
     // MARK: Input
+
+    override func connectSent() { owner.upstreamConnectSent() }
 
     override func connected(_ packet: ConnackPacket) {
         // [MQTT-3.2.2-11] we could send nothing that is acknowledged.

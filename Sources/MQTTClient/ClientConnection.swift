@@ -59,6 +59,9 @@ open class ClientConnection: ChannelInboundHandler {
 
     // MARK: For subclasses
 
+    /// CONNECT was sent.
+    open func connectSent() {}
+
     /// CONNECT was accepted.
     open func connected(_ packet: ConnackPacket) {}
 
@@ -137,6 +140,7 @@ open class ClientConnection: ChannelInboundHandler {
             return
         }
         flush()
+        connectSent()
         schedule(after: answerTimeout) { $0.close(.noAnswer) }
     }
 

@@ -10,9 +10,11 @@ import Testing
 
 /// Writes down what it is told.
 private final class Recorder: UpstreamOwner {
+    var connects = 0
     var events: [String] = []
     var failure: UpstreamFailure?
 
+    func upstreamConnectSent() { connects += 1 }
     func upstreamConnected(_ packet: ConnackPacket) { events.append("connected \(packet.sessionPresent)") }
     func upstreamSubscribed(_ packet: SubackPacket) { events.append("suback \(packet.packetIdentifier)") }
     func upstreamAcknowledged(_ packet: AcknowledgementPacket) { events.append("puback \(packet.packetIdentifier)") }
@@ -72,7 +74,7 @@ struct UpstreamConnectionTests {
     @Test("CONNECT goes out as soon as the channel is active")
     func connect() throws {
         let sent = try channel.sentPackets()
-        #expect(sent.count == 1 && sent[0].map(\.type) == [.connect])
+        #expect(sent.count == 1 && sent[0].map(\.type) == [.connect] && owner.connects == 1)
         let packet = try sent[0][0].body.withUnsafeBytes { try ConnectPacket.read(body: $0) }
         #expect(packet.clientIdentifier == "box" && !packet.cleanStart && packet.keepAlive == 60)
         #expect(packet.userName == "u" && packet.password == Array("p".utf8))

@@ -123,6 +123,37 @@ def test_the_broker_says_the_death_of_a_node_that_is_killed(martlet, host):
     assert (death.type, death.bdseq) == ("NDEATH", 0)
 
 
+def test_a_late_death_of_a_killed_box_never_matches_its_next_birth(martlet, host):
+    box = martlet(bridge(host.broker.port))
+    numbers = [host.until_type("NBIRTH").bdseq]
+    for _ in range(3):
+        box.crash()
+        death = host.next()
+        assert (death.type, death.bdseq) == ("NDEATH", numbers[-1])
+        box.start()
+        numbers.append(host.until_type("NBIRTH").bdseq)
+    assert numbers == [0, 1, 2, 3]
+    box.terminate()
+    death = host.next()
+    assert (death.type, death.bdseq) == ("NDEATH", 3)
+
+
+def test_bdseq_goes_on_over_a_stop_and_what_cannot_be_read_of_it_is_no_obstacle(martlet, host):
+    box = martlet(bridge(host.broker.port))
+    assert host.until_type("NBIRTH").bdseq == 0
+    box.terminate()
+    kept = box.directory / "data" / "bridge-scada.state"
+    assert kept.read_text() == "0"
+    box.start()
+    assert host.until_type("NBIRTH").bdseq == 1
+    box.terminate()
+    kept.unlink()
+    kept.mkdir()
+    box.start()
+    assert host.until_type("NBIRTH").bdseq == 0
+    assert "cannot be read" in box.log() and "cannot be kept" in box.log()
+
+
 def test_nothing_is_sent_while_the_host_is_offline(martlet, host, keep):
     box = martlet(bridge(host.broker.port))
     host.until_type("NBIRTH")
@@ -147,7 +178,7 @@ def test_nothing_is_sent_while_the_host_is_offline(martlet, host, keep):
 
 def test_an_outage_and_a_restart_lose_nothing_and_become_history(martlet, host, keep, mosquitto):
     box = martlet(bridge(host.broker.port))
-    host.until_type("NBIRTH")
+    before_outage = host.until_type("NBIRTH").bdseq
     device = keep(Client(box.port, identifier="device")).connect()
     for number in range(10):
         post(device, number)
@@ -180,4 +211,4 @@ def test_an_outage_and_a_restart_lose_nothing_and_become_history(martlet, host, 
             if event.type == "DDATA" and name == "n":
                 assert value.timestamp == 1_700_000_000_000 + value.value
                 assert value.historical == (value.value < 110)
-    assert events[0].type == "NBIRTH" and events[0].bdseq == 0
+    assert events[0].type == "NBIRTH" and events[0].bdseq != before_outage

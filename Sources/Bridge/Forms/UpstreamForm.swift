@@ -76,11 +76,18 @@ public enum FormEffect: Sendable, Equatable {
     case subscribe([SubscribePacket.Request])
     /// The connection is to be made anew; the text says why.
     case reconnect(String)
-    /// A secret that the upstream has given, to be kept where ``UpstreamForm/keptSecret`` comes from. What became of it is told
-    /// to ``UpstreamForm/secretKept(_:now:)``.
-    case keepSecret([UInt8])
+    /// To be kept where ``UpstreamForm/kept`` comes from. What became of it is told to ``UpstreamForm/keptOnDisk(_:now:)``.
+    case keep([UInt8])
     /// Something that the log should say: an upstream that refuses what it is sent, a command that nobody answered.
     case warn(String)
+}
+
+/// What a form has the box keep over restarts; the raw value is how its file ends.
+public enum FormKept: String, Sendable {
+    /// Given by the upstream: without it there is no connection.
+    case secret
+    /// The form's own. One that cannot be read is as good as none.
+    case state
 }
 
 /// A point of a device that the configuration knows.
@@ -129,22 +136,28 @@ open class UpstreamForm {
 
     // MARK: The connection
 
-    /// Whether the form has the box keep a secret for it.
-    open var keepsSecret: Bool { false }
+    /// What the form has the box keep for it; nil for nothing.
+    open var keeps: FormKept? { nil }
 
-    /// The secret that was kept last, up to date before each ``prepare(_:secret:now:)``; nil if there is none.
-    public var keptSecret: [UInt8]?
+    /// What was kept last, up to date before each ``keepBeforeConnect()`` and ``prepare(_:secret:now:)``; nil if there is nothing.
+    public var kept: [UInt8]?
 
-    /// A secret of ``FormEffect/keepSecret(_:)`` is on disk, or not.
+    /// What has to be on disk before the next CONNECT is sent; nil if nothing has to be.
+    open func keepBeforeConnect() -> [UInt8]? { nil }
+
+    /// What ``FormEffect/keep(_:)`` holds is on disk, or not.
     ///
     /// - Parameter failure: why not, in words.
-    open func secretKept(_ failure: String?, now: Moment) -> [FormEffect] { [] }
+    open func keptOnDisk(_ failure: String?, now: Moment) -> [FormEffect] { [] }
 
     /// Fills what the form knows better than the configuration into a CONNECT: client identifier, user, password, will.
     ///
     /// - Parameter secret: the content of the secret's file, if there is one.
     /// - Throws: what keeps it from making one, in words.
     open func prepare(_ packet: inout ConnectPacket, secret: [UInt8]?, now: Moment) throws(FormError) {}
+
+    /// The CONNECT that was prepared last has been sent. Whether the upstream has read it is known only when it answers.
+    open func connectSent() {}
 
     /// What is subscribed to upstream, beside the bridge's own routes.
     open var subscriptions: [SubscribePacket.Request] { [] }

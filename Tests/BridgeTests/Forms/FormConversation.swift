@@ -98,7 +98,7 @@ final class FormConversation<Form: UpstreamForm> {
             case .publishUpstream(let publish): "up \(Self.text(publish))"
             case .publishLocal(let publish): "local \(Self.text(publish))"
             case .subscribe(let requests): "subscribe \(requests.map(\.filter).joined(separator: " "))"
-            case .keepSecret(let secret): "keep \(String(decoding: secret, as: UTF8.self))"
+            case .keep(let secret): "keep \(String(decoding: secret, as: UTF8.self))"
             case .reconnect(let why): "reconnect: \(why)"
             case .warn(let what): "warn: \(what)"
             }

@@ -38,10 +38,9 @@ struct SparkplugBirthTests {
         #expect(requests.allSatisfy { $0.options.qos == .atLeastOnce })
     }
 
-    @Test("bdSeq counts the connections that were accepted, after 255 comes 0, and birth and will agree")
+    @Test("bdSeq counts the CONNECTs, after 255 comes 0, and birth and will agree")
     func deathNumber() throws {
         let node = SparkplugNode()
-        _ = try node.connect()
         for expected in 0...256 {
             let packet = try node.connect()
             let death = try #require(packet.will).payload.withUnsafeBytes { try? SparkplugPayload.read($0) }
@@ -51,6 +50,32 @@ struct SparkplugBirthTests {
             #expect(death?.metrics.first?.value == .long(UInt64(expected % 256)))
             node.form.disconnected()
         }
+    }
+
+    @Test("bdSeq goes on after a restart, whatever became of the last connection", arguments: [("0", 1), ("17", 18), ("255", 0)])
+    func deathNumberKept(_ kept: String, _ expected: Int) throws {
+        let node = SparkplugNode()
+        node.form.kept = Array(kept.utf8)
+        #expect(try node.start().first == "NBIRTH bdSeq:int64=\(expected) Node Control/Rebirth:boolean=false")
+        #expect(node.form.keeps == .state && node.form.kept == Array("\(expected)".utf8))
+        #expect(node.form.farewell(now: node.now).map { node.host.take($0) } == ["NDEATH bdSeq=\(expected)"])
+    }
+
+    @Test("a CONNECT that was not sent leaves its number to the next one, and one without an answer takes it along")
+    func deathNumberUnsent() throws {
+        let node = SparkplugNode()
+        for _ in 1...3 { _ = try node.prepare() }
+        #expect(node.form.kept == Array("0".utf8))
+        _ = try node.connect()
+        node.form.disconnected()
+        #expect(try node.start().first == "NBIRTH bdSeq:int64=1 Node Control/Rebirth:boolean=false")
+    }
+
+    @Test("what was kept and is no number begins anew", arguments: ["", "256", "-1", "x"])
+    func deathNumberDamaged(_ kept: String) throws {
+        let node = SparkplugNode()
+        node.form.kept = Array(kept.utf8)
+        #expect(try node.start().first == "NBIRTH bdSeq:int64=0 Node Control/Rebirth:boolean=false")
     }
 
     @Test("messages are counted mod 256 over the node and its devices")

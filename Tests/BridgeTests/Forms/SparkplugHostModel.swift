@@ -141,7 +141,16 @@ final class SparkplugNode {
         form = SparkplugForm(configuration: configuration, devices: devices)
     }
 
+    /// Sends a CONNECT; the disk keeps what it should.
     func connect(version: ProtocolVersion = .v311) throws -> ConnectPacket {
+        let packet = try prepare(version: version)
+        form.connectSent()
+        return packet
+    }
+
+    /// Makes a CONNECT that is not sent.
+    func prepare(version: ProtocolVersion = .v311) throws -> ConnectPacket {
+        if let bytes = form.keepBeforeConnect() { form.kept = bytes }
         var packet = ConnectPacket(version: version, clientIdentifier: "box", cleanStart: false, keepAlive: 60)
         packet.properties.sessionExpiryInterval = 7
         try form.prepare(&packet, secret: nil, now: now)
@@ -164,7 +173,7 @@ final class SparkplugNode {
                 "local \(String(decoding: publish.topic, as: UTF8.self)) \(String(decoding: publish.payload, as: UTF8.self))"
             case .subscribe: "subscribe"
             case .reconnect: "reconnect"
-            case .keepSecret: "keep secret"
+            case .keep: "keep"
             case .warn(let text): "warn \(text)"
             }
         }

@@ -39,7 +39,7 @@ private final class Gateway {
             case .publishLocal(let publish): "local \(line(publish))"
             case .subscribe: "subscribe"
             case .reconnect(let text): "reconnect \(text)"
-            case .keepSecret: "keep secret"
+            case .keep: "keep"
             case .warn(let text): "warn \(text)"
             }
         }

@@ -47,7 +47,7 @@ extension EnOSForm {
         else { return log.warn("activation", "EnOS sent an activation that is not for this gateway, or has no secret") }
         activation?.gift = EnOSActivation.Gift(
             secret: Array(secret.utf8), replyTopic: replyTopic, identifier: MessageIdentifier.of(scanner))
-        return [.keepSecret(Array(secret.utf8))]
+        return [.keep(Array(secret.utf8))]
     }
 
     func activationKept(_ failure: String?, now: Moment) -> [FormEffect] {
@@ -67,6 +67,6 @@ extension EnOSForm {
         if activation.isOver { return [.reconnect("the gateway is activated")] }
         guard let gift = activation.gift, let retryAt = activation.retryAt, now.monotonic >= retryAt else { return [] }
         self.activation?.retryAt = nil
-        return [.keepSecret(gift.secret)]
+        return [.keep(gift.secret)]
     }
 }

@@ -55,7 +55,7 @@ public final class EnOSForm: UpstreamForm {
         guard let secret else { throw FormError("EnOS needs a password-file with the gateway's secret") }
         let secrets = try EnOSSecrets(secret)
         // A secret that could not be kept yet is not forgotten with its connection.
-        activation = configuration.activates && keptSecret == nil ? activation ?? EnOSActivation() : nil
+        activation = configuration.activates && kept == nil ? activation ?? EnOSActivation() : nil
         sessions.update(secrets.devices.filter { $0.identifier != gateway })
         clientIdentifier = packet.clientIdentifier
         let signed = configuration.compression == .gzip ? "\(clientIdentifier){compress=GZIP}" : clientIdentifier
@@ -69,13 +69,13 @@ public final class EnOSForm: UpstreamForm {
         packet.password = Array(
             EnOSSignature.sign(
                 clientIdentifier: signed, device: gateway, timestamp: timestamp,
-                secret: configuration.activates ? keptSecret ?? secrets.gateway : secrets.gateway, method: configuration.signMethod
+                secret: configuration.activates ? kept ?? secrets.gateway : secrets.gateway, method: configuration.signMethod
             ).utf8)
     }
 
-    public override var keepsSecret: Bool { configuration.activates }
+    public override var keeps: FormKept? { configuration.activates ? .secret : nil }
 
-    public override func secretKept(_ failure: String?, now: Moment) -> [FormEffect] { activationKept(failure, now: now) }
+    public override func keptOnDisk(_ failure: String?, now: Moment) -> [FormEffect] { activationKept(failure, now: now) }
 
     public override var subscriptions: [SubscribePacket.Request] {
         let session = "/ext/session/\(gateway.productKey)/\(gateway.deviceKey)/"

@@ -28,9 +28,9 @@ public final class SparkplugForm: UpstreamForm {
     var scanner = JSONScanner()
     var reader = DevicePostReader()
 
-    /// Of the will that the next NBIRTH belongs to.
-    private var deathNumber: UInt8 = 0
-    /// An upstream has taken a CONNECT with it.
+    /// `bdSeq` of the will that the next NBIRTH belongs to; nil before the first CONNECT.
+    private var deathNumber: UInt8?
+    /// A CONNECT with it has been sent: an upstream may publish it, now or late.
     private var isDeathNumberUsed = false
     /// Of the next message.
     var nextSequence: UInt8 = 0
@@ -75,10 +75,26 @@ public final class SparkplugForm: UpstreamForm {
 
     // MARK: The connection
 
-    public override func prepare(_ packet: inout ConnectPacket, secret: [UInt8]?, now: Moment) throws(FormError) {
-        // From 0 on, one more with every CONNECT that was heard, and after 255 comes 0.
-        if isDeathNumberUsed { deathNumber &+= 1 }
+    public override var keeps: FormKept? { .state }
+
+    /// `bdSeq` begins at 0 and is one more with every CONNECT, of whatever run of the program; after 255 comes 0
+    /// [tck-id-topics-nbirth-bdseq-increment]. The disk knows it before the upstream does, so that a death that is published late
+    /// never meets a birth with its number.
+    public override func keepBeforeConnect() -> [UInt8]? {
+        let number: UInt8
+        switch deathNumber {
+        case nil: number = kept.flatMap { UInt8(String(decoding: $0, as: UTF8.self)) }.map { $0 &+ 1 } ?? 0
+        case let last? where isDeathNumberUsed: number = last &+ 1
+        case let unused?: number = unused
+        }
+        deathNumber = number
         isDeathNumberUsed = false
+        return Array("\(number)".utf8)
+    }
+
+    public override func connectSent() { isDeathNumberUsed = true }
+
+    public override func prepare(_ packet: inout ConnectPacket, secret: [UInt8]?, now: Moment) throws(FormError) {
         packet.cleanStart = true
         packet.properties.sessionExpiryInterval = packet.version == .v5 ? 0 : nil
         let publish = death(now: now)
@@ -96,7 +112,6 @@ public final class SparkplugForm: UpstreamForm {
     public override func connected(sessionPresent: Bool, now: Moment) -> [FormEffect] {
         sessionEnded()
         isConnected = true
-        isDeathNumberUsed = true
         if host != nil { silenceEnds = now.monotonic + .seconds(30) }
         return []
     }
@@ -192,7 +207,7 @@ public final class SparkplugForm: UpstreamForm {
     }
 
     private func deathMetric(time: UInt64) -> SparkplugMetric {
-        SparkplugMetric(name: "bdSeq", timestamp: time, dataType: .int64, value: .long(UInt64(deathNumber)))
+        SparkplugMetric(name: "bdSeq", timestamp: time, dataType: .int64, value: .long(UInt64(deathNumber ?? 0)))
     }
 
     /// A host has asked for a rebirth: at once, or a little later if one has just been.

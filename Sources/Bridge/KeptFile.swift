@@ -3,9 +3,9 @@ import NIOCore
 import NIOPosix
 import Security
 
-/// A secret that an upstream has given the box, in a file of the data directory that its owner alone may read.
-enum KeptSecret {
-    static func path(directory: String, bridge: String) -> String { "\(directory)/bridge-\(bridge).secret" }
+/// What a form has the box keep, in a file of the data directory that its owner alone may read.
+enum KeptFile {
+    static func path(directory: String, bridge: String, _ kept: FormKept) -> String { "\(directory)/bridge-\(bridge).\(kept.rawValue)" }
 
     /// nil if there is none.
     static func read(_ path: String, eventLoop: any EventLoop) -> EventLoopFuture<[UInt8]?> {
@@ -17,7 +17,7 @@ enum KeptSecret {
         return try SecretFile.read(path)
     }
 
-    /// Done when the secret is on disk.
+    /// Done when it is on disk.
     static func write(_ bytes: [UInt8], _ path: String, eventLoop: any EventLoop) -> EventLoopFuture<Void> {
         NIOThreadPool.singleton.runIfActive(eventLoop: eventLoop) { try write(bytes, path) }
     }
