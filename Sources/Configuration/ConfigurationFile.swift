@@ -36,7 +36,7 @@ extension ConfigurationTable {
     ///   - prepare: what is to be done with the file's values before they are decoded.
     ///   - finish: what is to be done when all tables are there.
     static func decode(
-        bytes: [UInt8], file: String, prepare: (inout [TOMLEntry]) -> Void = { _ in },
+        bytes: [UInt8], file: String, prepare: (inout [TOMLEntry], inout Findings) -> Void = { _, _ in },
         finish: (inout Self, inout Findings) -> Void = { _, _ in },
         check: (Self, inout [ConfigurationError]) -> Void = { _, _ in }
     ) throws(ConfigurationErrors) -> Self {
@@ -52,7 +52,7 @@ extension ConfigurationTable {
             throw ConfigurationErrors([ConfigurationError(findings.position(error.mark), error.message)])
         case .success(let document):
             guard case .table(var entries) = document.content else { return Self() }
-            prepare(&entries)
+            prepare(&entries, &findings)
             var table = schema.decode(entries, at: document.mark, header: "", &findings)
             finish(&table, &findings)
             var errors = findings.errors

@@ -1,16 +1,21 @@
-/// The name that was probably meant: the one fewest edits away, if those are few for its length.
-package func nearest(to name: String, among names: [String]) -> String? {
+/// The name that was probably meant: the first of those that are the fewest edits away, if those are few for its length.
+package func nearest(to name: String, among names: [String]) -> String? { allNearest(to: name, among: names).first }
+
+/// All names that are the fewest edits away.
+func allNearest(to name: String, among names: [String]) -> [String] {
     let length = name.utf8.count
-    guard length <= 64 else { return nil }
-    var best: (name: String, distance: Int)?
+    guard length <= 64 else { return [] }
+    var best: (names: [String], distance: Int) = ([], .max)
     for candidate in names {
         let size = candidate.utf8.count
-        let limit = min(max(2, size / 3), size - 1, (best?.distance ?? .max) - 1)
+        let limit = min(max(2, size / 3), size - 1, best.distance)
         guard abs(size - length) <= limit else { continue }
         let distance = editDistance(name, candidate)
-        if distance <= limit { best = (candidate, distance) }
+        guard distance <= limit else { continue }
+        if distance < best.distance { best = ([], distance) }
+        best.names.append(candidate)
     }
-    return best?.name
+    return best.names
 }
 
 /// How many insertions, deletions, replacements and swaps of neighbours turn one text into the other (optimal string

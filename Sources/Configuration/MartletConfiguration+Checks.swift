@@ -76,16 +76,26 @@ extension Findings {
         }
     }
 
-    package mutating func reportDangling(_ position: SourcePosition, _ what: String, _ name: String, known: [String]) {
+    /// Reports a name that leads nowhere, with those that were probably meant.
+    ///
+    /// - Parameters:
+    ///   - place: where there is none of the name; completes "there is no x "name"".
+    ///   - advice: a sentence on what else may have been meant.
+    package mutating func reportDangling(
+        _ position: SourcePosition, _ what: String, _ name: String, known: [String], place: String = "", advice: String = ""
+    ) {
         guard errors.count < Findings.limit else { return }
+        let guesses = allNearest(to: name, among: known)
         let hint: String
         if known.isEmpty {
             hint = "; none is defined"
-        } else if let guess = nearest(to: name, among: known) {
-            hint = "; did you mean \(guess.quotedForMessage)?"
-        } else {
+        } else if guesses.isEmpty {
             hint = " (\(known.prefix(10).joined(separator: ", "))\(known.count > 10 ? ", …" : ""))"
+        } else {
+            hint = "; did you mean \(guesses.prefix(3).map(\.quotedForMessage).joined(separator: " or "))?"
         }
-        report(position, "there is no \(what) \(name.quotedForMessage)\(hint)")
+        // A question mark ends its sentence.
+        let rest = advice.isEmpty ? "" : guesses.isEmpty ? ". \(advice)" : " \(advice)"
+        report(position, "there is no \(what) \(name.quotedForMessage)\(place.isEmpty ? "" : " \(place)")\(hint)\(rest)")
     }
 }

@@ -31,7 +31,7 @@ extension MartletConfiguration {
     static func decode(
         bytes: [UInt8], file: String, drivers: DriverCatalogue, check: FurtherCheck = { _, _ in }
     ) throws(ConfigurationErrors) -> MartletConfiguration {
-        try decode(bytes: bytes, file: file, prepare: { ProfiledPoints.complete(&$0, file: file) }, finish: { configuration, findings in
+        try decode(bytes: bytes, file: file, prepare: { ProfiledPoints.complete(&$0, file: file, &$1) }, finish: { configuration, findings in
             configuration.addProfiles(drivers, &findings)
             configuration.decodeDriverKeys(drivers, &findings)
             configuration.checkAcrossTables(&findings)

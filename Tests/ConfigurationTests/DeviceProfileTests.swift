@@ -162,6 +162,18 @@ struct DeviceProfileTests {
         #expect(mistakes(writable, profile: Self.scaled) == ["martlet.toml:12:1: type must be \"BOOL\" in area \"coil\", which holds single bits"])
     }
 
+    @Test("a point that is neither the profile's nor has a type is told with the nearest ones of the profile, once")
+    func misspelt() {
+        let text = Self.lineOfMeter + "[[product.point]]\nidentifier = \"voltage-l4\"\naddress = 7\n"
+        let advice = "A point of the product's own needs the key \"type\""
+        let near = Self.profile.replacing("\"a\"", with: "\"voltage-l1\"").replacing("\"b\"", with: "\"voltage-l2\"")
+        #expect(
+            mistakes(text, profile: near) == [
+                "martlet.toml:13:14: there is no point \"voltage-l4\" in profile \"own.toml\"; did you mean \"voltage-l1\" or \"voltage-l2\"? \(advice)"
+            ])
+        #expect(mistakes(text) == ["martlet.toml:13:14: there is no point \"voltage-l4\" in profile \"own.toml\" (a, b). \(advice)"])
+    }
+
     @Test("a product whose profile cannot be read has that one mistake")
     func mergedWithNothing() {
         let text = Self.lineOfMeter + "[[product.point]]\nidentifier = \"b\"\nmaximum = 5000\n"

@@ -8,10 +8,11 @@
 // with a value that came from the profile, in its new surroundings, is said at the header of the file's point.
 
 enum ProfiledPoints {
-    /// Completes the points of the products that have a profile.
+    /// Completes the points of the products that have a profile. One without a type was meant to be the profile's: with an
+    /// identifier that the profile does not have it is told, and taken out, so that nothing else is said of it.
     ///
     /// - Parameter file: profiles' paths are relative to its folder.
-    static func complete(_ document: inout [TOMLEntry], file: String) {
+    static func complete(_ document: inout [TOMLEntry], file: String, _ findings: inout Findings) {
         guard let place = document.firstIndex(where: { $0.key == "product" }), case .array(var products) = document[place].value.content else {
             return
         }
@@ -22,7 +23,7 @@ enum ProfiledPoints {
             else { continue }
             let profile = profiles[name] ?? Profile(name, file: file)
             profiles[name] = profile
-            profile.complete(&entries[points].value)
+            profile.complete(&entries[points].value, &findings)
             products[index].content = .table(entries)
         }
         document[place].value.content = .array(products)
@@ -30,12 +31,16 @@ enum ProfiledPoints {
 
     /// The points of a profile as they stand in its file. What is wrong with them is said when the profile is decoded.
     private struct Profile {
+        private let name: String
         private var points: [String: [TOMLEntry]] = [:]
+        /// In the order of the file.
+        private var identifiers: [String] = []
         /// The group of points that name none.
         private var group: TOMLValue?
         private var isReadable = false
 
         init(_ name: String, file: String) {
+            self.name = name
             guard let bytes = try? DeviceProfile.bytes(name, beside: file),
                 let document = try? bytes.withUnsafeBufferPointer({ try TOMLValue.parse($0) }), case .table(let entries) = document.content
             else { return }
@@ -43,21 +48,33 @@ enum ProfiledPoints {
             for entries in entries.tables("point") {
                 guard case .string(let identifier)? = entries.value("identifier")?.content, points[identifier] == nil else { continue }
                 points[identifier] = entries
+                identifiers.append(identifier)
             }
             group = entries.tables("group").first?.value("name")
         }
 
-        func complete(_ value: inout TOMLValue) {
-            guard case .array(var own) = value.content else { return }
-            for index in own.indices {
-                guard case .table(let entries) = own[index].content, case .string(let identifier)? = entries.value("identifier")?.content,
-                    let inherited = points[identifier]
-                else { continue }
-                own[index].content = .table(entries + missing(entries, from: inherited, at: own[index].mark))
-            }
+        func complete(_ value: inout TOMLValue, _ findings: inout Findings) {
+            guard case .array(let own) = value.content else { return }
+            value.content = .array(own.compactMap { complete($0, &findings) })
+        }
+
+        /// nil: to be left out.
+        private func complete(_ point: TOMLValue, _ findings: inout Findings) -> TOMLValue? {
+            guard case .table(let entries) = point.content else { return point }
+            let reliesOnProfile = entries.value("type") == nil
             // Of a profile that cannot be read, a point that relies on it is no second mistake.
-            if !isReadable { own.removeAll { if case .table(let entries) = $0.content { entries.value("type") == nil } else { false } } }
-            value.content = .array(own)
+            if !isReadable { return reliesOnProfile ? nil : point }
+            guard let value = entries.value("identifier"), case .string(let identifier) = value.content else { return point }
+            if let inherited = points[identifier] {
+                var point = point
+                point.content = .table(entries + missing(entries, from: inherited, at: point.mark))
+                return point
+            }
+            guard reliesOnProfile else { return point }
+            findings.reportDangling(
+                findings.position(value.mark), "point", identifier, known: identifiers, place: "in profile \(name.quotedForMessage)",
+                advice: "A point of the product's own needs the key \"type\"")
+            return nil
         }
 
         /// What a point has from the profile.
