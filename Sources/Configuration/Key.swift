@@ -74,6 +74,18 @@ package struct Key<Root: ConfigurationTable>: Sendable {
     }
 }
 
+/// A key that has no meaning where it stands.
+package struct MisplacedKey: Sendable {
+    package let name: String
+    /// Completes "only when …".
+    package let condition: String
+
+    package init(_ name: String, condition: String) {
+        self.name = name
+        self.condition = condition
+    }
+}
+
 /// What the printers say of a key.
 package struct KeyDescription: Sendable {
     package let name: String

@@ -6,9 +6,10 @@ package extension Schema {
     ///   - header: how messages name the table; empty for the file itself.
     ///   - known: keys that the table has beside these.
     ///   - advice: completes "x has a meaning only …" for a key that other tables of the kind have.
+    ///   - misplaced: keys that have no meaning beside those of another table.
     func decode(
         _ entries: [TOMLEntry], at mark: TOMLMark, header: String, alsoKnown known: [String] = [],
-        advice: (String) -> String? = { _ in nil }, _ findings: inout Findings
+        advice: (String) -> String? = { _ in nil }, misplaced: (Root) -> [MisplacedKey] = { _ in [] }, _ findings: inout Findings
     ) -> Root {
         var root = Root()
         var source = TableSource(findings.position(mark))
@@ -43,20 +44,25 @@ package extension Schema {
             }
             source.refuse(key.name)
         }
+        root.source = source
+        let unmet = keys.compactMap { key -> MisplacedKey? in
+            guard let condition = key.condition, source.isSound(condition.keys), !condition.holds(root) else { return nil }
+            return MisplacedKey(key.name, condition: condition.text)
+        }
         var given: Set<String> = []
-        for key in keys where source.isSet(key.name) {
-            guard let condition = key.condition, source.isSound(condition.keys), !condition.holds(root) else { continue }
+        for key in unmet + misplaced(root) where source.isSet(key.name) {
             if inherited.contains(key.name) {
                 given.insert(key.name)
                 continue
             }
-            findings.report(source[key.name], "\(key.name) has a meaning only when \(condition.text)")
+            findings.report(source[key.name], "\(key.name) has a meaning only when \(key.condition)")
             source.refuse(key.name)
         }
         if let before, !given.isEmpty {
             findings = before
             return decode(
-                entries.filter { !given.contains($0.key) }, at: mark, header: header, alsoKnown: known, advice: advice, &findings)
+                entries.filter { !given.contains($0.key) }, at: mark, header: header, alsoKnown: known, advice: advice,
+                misplaced: misplaced, &findings)
         }
         root.source = source
         check(root, &findings)

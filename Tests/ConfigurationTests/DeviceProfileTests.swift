@@ -154,6 +154,43 @@ struct DeviceProfileTests {
         #expect(calculated.expression == "a * 2" && !calculated.isOnBus && calculated.scale == nil && calculated.group == nil && calculated.unit == "V")
     }
 
+    /// The mistakes when the profile's point and the product's have these keys.
+    private func retyped(_ profile: String, _ keys: String) -> [String] {
+        mistakes(
+            Self.lineOfMeter + "[[product.point]]\nidentifier = \"c\"\n" + keys,
+            profile: Self.profile + "\n[[point]]\nidentifier = \"c\"\narea = \"holding-register\"\naddress = 9\n" + profile)
+    }
+
+    @Test("a key of the protocol that a new type or area leaves without a meaning gives way if it is the profile's", arguments: [
+        ("type = \"BOOL\"\nbit = 3", "type = \"INT\""),
+        ("type = \"BOOL\"\nbit = 3", "area = \"coil\""),
+        ("type = \"REAL\"\nword-order = \"cdab\"", "type = \"BOOL\"\nbit = 1"),
+        ("type = \"STRING\"\nlength = 20\nword-order = \"badc\"", "type = \"UDINT\""),
+    ])
+    func retypedOnBus(profile: String, keys: String) { #expect(retyped(profile, keys) == []) }
+
+    @Test("such a key of the product's own point stays a mistake", arguments: [
+        ("type = \"BOOL\"\nbit = 3", "type = \"INT\"\nbit = 4", "15:7: bit has a meaning only when type is \"BOOL\" and area is a register"),
+        ("type = \"REAL\"", "type = \"BOOL\"\nbit = 1\nword-order = \"cdab\"", "16:14: word-order has a meaning only when type is not \"BOOL\""),
+        ("type = \"INT\"", "length = 4", "14:10: length has a meaning only when type is \"STRING\""),
+    ])
+    func retypedByOwnKey(profile: String, keys: String, expected: String) {
+        #expect(retyped(profile, keys) == ["martlet.toml:\(expected)"])
+    }
+
+    @Test("what a new type needs and the profile does not have is a mistake")
+    func retypedIncomplete() {
+        #expect(retyped("type = \"REAL\"", "type = \"BOOL\"") == ["martlet.toml:12:1: [[point]] needs the key \"bit\" when type is \"BOOL\" and area is a register"])
+    }
+
+    @Test("what a profile's point sends is left out when the product's may not be written")
+    func retypedText() throws {
+        let profile = "name = \"x\"\nprotocol = \"serial-text\"\n[[group]]\nname = \"g\"\n[[point]]\nidentifier = \"a\"\ntype = \"INT\"\nfield = \"frame\"\n"
+        let text = "[[product]]\nkey = \"p\"\nprofile = \"own.toml\"\n[[product.point]]\nidentifier = \"a\"\nwritable = false\n"
+        #expect(mistakes(text, profile: profile + "writable = true\nsend = \"S\"\n") == [])
+        #expect(mistakes(text + "send = \"S\"\n", profile: profile) == ["martlet.toml:7:8: send has a meaning only when writable is true"])
+    }
+
     @Test("a key of the profile that contradicts the product's is told at the product's point")
     func mergedContradiction() {
         let text = Self.lineOfMeter + "[[product.point]]\nidentifier = \"b\"\nminimum = 5000\n"

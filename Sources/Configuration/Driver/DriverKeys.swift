@@ -15,6 +15,9 @@ package protocol DriverKeys: SendableMetatype {
 
     /// What no table can say of itself: keys of a device that depend on its bus.
     static func check(_ device: DeviceTable, on bus: BusTable, _ findings: inout Findings)
+    /// Keys of a point that have no meaning beside those that all points have. Those that came from a profile give way; others
+    /// are mistakes.
+    static func misplaced(_ point: MartletConfiguration.Product.Point, _ keys: PointTable) -> [MisplacedKey]
     /// Keys of a point that depend on those that all points have.
     static func check(_ point: MartletConfiguration.Product.Point, _ keys: PointTable, _ findings: inout Findings)
     /// What other buses hardly share with this one, with the key that names it.
@@ -30,6 +33,7 @@ package protocol DriverKeys: SendableMetatype {
 
 extension DriverKeys {
     package static func check(_ device: DeviceTable, on bus: BusTable, _ findings: inout Findings) {}
+    package static func misplaced(_ point: MartletConfiguration.Product.Point, _ keys: PointTable) -> [MisplacedKey] { [] }
     package static func check(_ point: MartletConfiguration.Product.Point, _ keys: PointTable, _ findings: inout Findings) {}
     package static func connection(_ bus: BusTable) -> (key: String, connection: BusConnection)? { nil }
     package static func place(_ device: DeviceTable) -> (key: String, text: String)? { nil }
@@ -117,10 +121,11 @@ extension DriverKeys {
     static func decode(
         _ point: inout MartletConfiguration.Product.Point, _ catalogue: DriverCatalogue, _ findings: inout Findings
     ) {
+        let common = point
         point.driver.decode(
             PointTable.self, at: point.source.position, header: "[[point]] of \(article) \(protocolName) device",
             known: MartletConfiguration.Product.Point.schema.names,
-            advice: { key in catalogue.advice { $0.pointKeys.contains(key) } }, &findings)
+            advice: { key in catalogue.advice { $0.pointKeys.contains(key) } }, misplaced: { misplaced(common, $0) }, &findings)
         if let keys: PointTable = point.driver.keys(), point.source.isSound("type") { check(point, keys, &findings) }
     }
 

@@ -26,12 +26,13 @@ public struct DriverTable: Sendable, Equatable {
     ///   - header: how messages name the table.
     ///   - known: keys of the table that are not the driver's, for the advice on one that nobody knows.
     ///   - advice: completes "x has a meaning only …" for a key that another driver has.
+    ///   - misplaced: keys that have no meaning beside those of the table that are not the driver's.
     mutating func decode<Table: ConfigurationTable>(
         _: Table.Type, at position: SourcePosition, header: String, known: [String],
-        advice: (String) -> String?, _ findings: inout Findings
+        advice: (String) -> String?, misplaced: (Table) -> [MisplacedKey] = { _ in [] }, _ findings: inout Findings
     ) {
         let mark = TOMLMark(line: UInt32(clamping: position.line), column: UInt32(clamping: position.column))
-        keys = Table.schema.decode(entries, at: mark, header: header, alsoKnown: known, advice: advice, &findings)
+        keys = Table.schema.decode(entries, at: mark, header: header, alsoKnown: known, advice: advice, misplaced: misplaced, &findings)
         entries = []
     }
 

@@ -11,6 +11,10 @@ extension ModbusDriverKind {
         ("unit-identifier", "unit-identifier \(device.unitIdentifier)")
     }
 
+    package static func misplaced(_ point: MartletConfiguration.Product.Point, _ keys: ModbusPointTable) -> [MisplacedKey] {
+        ModbusPointTable.misplaced(point, keys)
+    }
+
     package static func check(
         _ point: MartletConfiguration.Product.Point, _ keys: ModbusPointTable, _ findings: inout Findings
     ) {

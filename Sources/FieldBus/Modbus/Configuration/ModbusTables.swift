@@ -71,6 +71,20 @@ package struct ModbusPointTable: ConfigurationTable {
         Key("length", \.length, .integer(1...250), unit: "bytes", example: 16, help: "For a STRING: the length of the text.")
     }
 
+    static func misplaced(_ point: MartletConfiguration.Product.Point, _ keys: Self) -> [MisplacedKey] {
+        // Without an area or a type that go together, nobody knows.
+        guard point.source.isSound("type"), keys.source.isSound("area"), point.type == .bool || !keys.area.holdsBits else { return [] }
+        var found: [MisplacedKey] = []
+        if point.type != .bool {
+            found.append(MisplacedKey("bit", condition: "type is \"BOOL\" and area is a register"))
+        } else if keys.area.holdsBits {
+            found.append(MisplacedKey("bit", condition: "area is a register"))
+        }
+        if point.type == .bool { found.append(MisplacedKey("word-order", condition: "type is not \"BOOL\"")) }
+        if point.type != .string { found.append(MisplacedKey("length", condition: "type is \"STRING\"")) }
+        return found
+    }
+
     /// Compares the keys with those that all points have.
     static func check(_ point: MartletConfiguration.Product.Point, _ keys: Self, _ findings: inout Findings) {
         let source = keys.source
@@ -84,31 +98,13 @@ package struct ModbusPointTable: ConfigurationTable {
                 point.source["type"], "type must be \"BOOL\" in area \"\(area.rawValue)\", which holds single bits")
             return
         }
-        func misplaced(_ key: String, _ condition: String) {
-            if source.isSet(key), source.isSound(key) {
-                findings.report(source[key], "\(key) has a meaning only when \(condition)")
-            }
-        }
         func missing(_ key: String, _ condition: String) {
             if !source.isSet(key) {
                 findings.report(point.source.position, "[[point]] needs the key \"\(key)\" when \(condition)")
             }
         }
-        if point.type == .bool {
-            misplaced("word-order", "type is not \"BOOL\"")
-            if area.holdsBits {
-                misplaced("bit", "area is a register")
-            } else {
-                missing("bit", "type is \"BOOL\" and area is a register")
-            }
-        } else {
-            misplaced("bit", "type is \"BOOL\" and area is a register")
-        }
-        if point.type == .string {
-            missing("length", "type is \"STRING\"")
-        } else {
-            misplaced("length", "type is \"STRING\"")
-        }
+        if point.type == .bool, !area.holdsBits { missing("bit", "type is \"BOOL\" and area is a register") }
+        if point.type == .string { missing("length", "type is \"STRING\"") }
         guard source.isSound("address", "length") else { return }
         let quantity = ModbusPoint.quantity(point.type, length: keys.length ?? 0)
         if keys.address + quantity > 65_536 {

@@ -28,13 +28,14 @@ package enum SerialText: Driver {
         }
     }
 
+    package static func misplaced(_ point: MartletConfiguration.Product.Point, _ keys: PointTable) -> [MisplacedKey] {
+        point.writable || !point.source.isSound("writable") ? [] : [MisplacedKey("send", condition: "writable is true")]
+    }
+
     package static func check(_ point: MartletConfiguration.Product.Point, _ keys: PointTable, _ findings: inout Findings) {
         let source = keys.source
         if keys.field == nil, keys.send == nil, source.isSound("field", "send") {
             findings.report(point.source.position, "[[point]] needs the key \"field\" or \"send\"")
-        }
-        if keys.send != nil, !point.writable, source.isSound("send") {
-            findings.report(source["send"], "send has a meaning only when writable is true")
         }
         if point.writable, keys.send == nil, source.isSound("send") {
             findings.report(point.source["writable"], "[[point]] needs the key \"send\" when writable is true")
