@@ -80,7 +80,8 @@ extension Broker {
                 refuse(publish, from: client, .quotaExceeded, now: now, wall: wall)
                 return
             }
-            if isBacklogged || isMemoryShort && wouldWaitBeyondShare(publish, along: route) {
+            // Before MQTT 5.0 the only refusal is the end of the connection, too much for what no other client notices.
+            if isBacklogged || isMemoryShort && client.version == .v5 && findsNoRoom(publish, along: route) {
                 refuse(publish, from: client, .quotaExceeded, now: now, wall: wall)
                 return
             }
@@ -137,14 +138,14 @@ extension Broker {
         return route
     }
 
-    /// Whether a message would have to wait in a queue that holds more than its share.
-    private func wouldWaitBeyondShare(_ publish: Publish, along route: Route) -> Bool {
+    /// Whether all whom a message is for would have to keep it in a queue that holds more than its share: nobody would get it.
+    private func findsNoRoom(_ publish: Publish, along route: Route) -> Bool {
         let byteCount = publish.topic.count + publish.properties.count + publish.payload.count
         func waits(_ target: Target) -> Bool {
             target.qos != .atMostOnce && !target.session.takesAtOnce(qos: min(publish.qos, target.qos))
                 && !mayHold(target.session.queue.byteCount + byteCount)
         }
-        return route.targets.contains(where: waits) || route.groups.contains { $0.members.allSatisfy(waits) }
+        return !route.leadsNowhere && route.targets.allSatisfy(waits) && route.groups.allSatisfy { $0.members.allSatisfy(waits) }
     }
 
     /// Whether a client of this program's own that the message would come to has no room for it.
@@ -216,9 +217,12 @@ extension Broker {
         hops = 0
     }
 
+    /// Levels that a topic of the program's own may have, however few clients are allowed.
+    private static let ownTopicLevels = BrokerLimits().maximumTopicLevels
+
     private func deliverOne(_ publication: inout Publication, along route: Route, now: MonotonicTime, wall: Timestamp) {
         // From a client it has been refused; what the program itself makes of a message may have become deeper.
-        guard route.depth <= limits.maximumTopicLevels else {
+        guard route.depth <= max(limits.maximumTopicLevels, Broker.ownTopicLevels) else {
             drop(.topicTooDeep, for: nil, topic: publication.topicText)
             return
         }
@@ -493,8 +497,9 @@ extension Broker {
             return
         }
         let old = message.withTopic { retained.message(of: $0) }
-        guard old != nil || retained.count < limits.maximumRetainedMessages,
-            retained.byteCount - (old?.byteCount ?? 0) + message.byteCount <= limits.maximumRetainedBytes,
+        let others = (count: retained.count - inMemoryRetained.count, byteCount: retained.byteCount - inMemoryRetained.byteCount)
+        guard old != nil || others.count < limits.maximumRetainedMessages,
+            others.byteCount - (old?.byteCount ?? 0) + message.byteCount <= limits.maximumRetainedBytes,
             // QoS 0 messages are not refused when the disk does not keep up, but they cannot be kept.
             !isBacklogged || message.qos != .atMostOnce
         else {

@@ -33,6 +33,8 @@ public final class Broker {
     var sessions = ExactDictionary<Session>()
     var subscriptions = SubscriptionTree()
     var retained = RetainedMessages()
+    /// Of those, what the program itself keeps there and the limits do not count.
+    var inMemoryRetained = (count: 0, byteCount: 0)
     var connected = 0
     /// Clients connected now, parts of this program not counted.
     public var clientCount: Int { connected - internalClients }
@@ -153,8 +155,8 @@ public final class Broker {
         operations.count >= 2 * limits.maximumPendingOperations || operationBytes >= 2 * limits.maximumPendingBytes
     }
 
-    /// Whether so much waits in queues and outboxes that nothing more may: QoS 1 and 2 messages are refused with Quota
-    /// exceeded, others are dropped, and no new session begins.
+    /// Whether so much waits in queues and outboxes that nothing more may: messages are dropped for those that would have to
+    /// keep them, refused with Quota exceeded if nobody else is there for them, and no new session begins.
     ///
     /// What would not have to wait goes on.
     var isOutOfMemory: Bool { account.byteCount >= limits.maximumWaitingBytes }

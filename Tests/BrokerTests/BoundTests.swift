@@ -120,4 +120,34 @@ struct BoundTests {
         harness.settle()
         #expect(subscriber.takeTexts() == [String(repeating: "2", count: 90)])
     }
+
+    @Test("the limits of clients' topics and retained messages are not used up by the broker's own, nor bind them")
+    func ownTopics() {
+        var limits = BrokerLimits()
+        limits.maximumTopicLevels = 3
+        limits.maximumRetainedMessages = 1
+        limits.maximumRetainedBytes = 30
+        let harness = BrokerHarness(limits: limits)
+        for payload in ["1", "2", ""] {
+            for topic in ["$SYS/broker/load/1/2", "$SYS/broker/x"] {
+                let message = Array(topic.utf8).withUnsafeBytes { topic in
+                    Array(payload.utf8).withUnsafeBytes { payload in
+                        Message.create(topic: topic, payload: payload, qos: .atMostOnce, retain: true, publishedAt: harness.wall)
+                    }
+                }
+                harness.broker.publish(message, now: harness.now, wall: harness.wall)
+            }
+            let reader = harness.connect("r")
+            harness.subscribe(reader, "$SYS/broker/#")
+            harness.settle()
+            #expect(reader.takeTexts() == (payload.isEmpty ? [] : [payload, payload]))
+        }
+        let publisher = harness.connect("p")
+        for topic in ["a", "b"] { harness.publish(publisher, topic, "x", retain: true) }
+        let subscriber = harness.connect("s")
+        harness.subscribe(subscriber, "#")
+        harness.settle()
+        #expect(subscriber.takePublishes().count == 1)
+        #expect(harness.broker.statistics.retainedRefused == 1)
+    }
 }

@@ -103,6 +103,30 @@ struct FlowControlTests {
         #expect(harness.broker.checkInvariants() == [])
     }
 
+    @Test("whoever holds more than his share costs neither other receivers nor the publisher anything", arguments: [ProtocolVersion.v5, .v311])
+    func nobodyElseNotices(version: ProtocolVersion) {
+        var limits = BrokerLimits()
+        limits.maximumWaitingBytes = 20_000
+        let harness = BrokerHarness(limits: limits)
+        harness.leaveSession("away", "a")
+        let reader = harness.connect("r")
+        harness.subscribe(reader, "a", qos: .atLeastOnce)
+        let publisher = harness.connect("p", version: version)
+        harness.settle()
+        _ = publisher.take()
+        _ = reader.take()
+        for number: UInt16 in 1...15 {
+            harness.publish(publisher, "a", FlowControlTests.text, qos: .atLeastOnce, packetIdentifier: number)
+            harness.settle()
+            #expect(publisher.take().count == 1 && !publisher.isClosing)
+            for publish in reader.takePublishes() { harness.puback(reader, publish.packetIdentifier) }
+        }
+        #expect(harness.broker.statistics.dropped == 5)
+        let back = harness.connect("away", cleanStart: false, expiry: 3600)
+        harness.settle()
+        #expect(back.takeTexts().count == 10)
+    }
+
     @Test("when all that may wait does, QoS 0 is dropped for those that do not keep up, and new sessions have to wait")
     func memoryBound() {
         var limits = BrokerLimits()
