@@ -124,11 +124,10 @@ public final class Appliance: Sendable {
         let loggers = ApplianceCore.Loggers(
             broker: logger("broker"), bridge: logger("bridge"), rules: logger("rules"), bus: logger("bus"),
             store: logger("store"))
-        let keepsLatest = showsSummary
         return await eventLoop.run {
             ApplianceCore(
                 plan: plan, eventLoop: eventLoop, loggers: loggers, snapshot: snapshot, lanes: lanes, cache: cache,
-                clock: clock, keepsLatest: keepsLatest)
+                clock: clock)
         }
     }
 

@@ -50,11 +50,9 @@ final class ApplianceCore: @unchecked Sendable {
     private var configuration: MartletConfiguration
 
     /// Makes and wires everything; to be called on the event loop.
-    ///
-    /// - Parameter keepsLatest: whether ``snapshot(buses:)`` will be asked for the points' values.
     init(
         plan: AppliancePlan, eventLoop: any EventLoop, loggers: Loggers, snapshot: SessionSnapshot,
-        lanes: [LaneStatus], cache: (size: CacheSize, base: CachePlan), clock: ApplianceClock, keepsLatest: Bool
+        lanes: [LaneStatus], cache: (size: CacheSize, base: CachePlan), clock: ApplianceClock
     ) {
         configuration = plan.configuration
         self.clock = clock
@@ -88,11 +86,11 @@ final class ApplianceCore: @unchecked Sendable {
         loop.cacheChanged = { monitor.changed(appended: $0, losses: $1, lanes: $2) }
 
         field = FieldSide(logger: loggers.bus)
-        let publisher = PointPublisher(broker: broker, devices: plan.publishedDevices, keepsLatest: keepsLatest)
+        let publisher = PointPublisher(broker: broker, devices: plan.publishedDevices)
         self.publisher = publisher
         // The plan has checked what a driver refuses.
         let buses = field.change(to: plan)
-        commands = CommandClient(broker: broker)
+        commands = CommandClient(broker: broker, latest: { publisher.latest(of: $0) })
         commands.queues = buses.queues
         commands.start(now: now, wall: wall)
 
@@ -385,7 +383,7 @@ final class ApplianceCore: @unchecked Sendable {
                 points.append(
                     StatusSnapshot.Point(
                         device: device.identifier, identifier: point.identifier, unit: point.unit,
-                        sample: publisher.latest[device.identifier]?[point.identifier]))
+                        sample: publisher.latest(of: device.identifier)?[point.identifier]))
             }
         }
         let now = SystemClock.monotonic()

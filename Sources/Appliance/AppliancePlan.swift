@@ -82,10 +82,13 @@ public struct AppliancePlan: Sendable {
 
     /// The devices on buses, with what is to be done with their values.
     var publishedDevices: [PointPublisher.Device] {
-        buses.flatMap(\.deviceIdentifiers).map { identifier in
-            PointPublisher.Device(
-                identifier: identifier, formulas: formulas[identifier.productKey] ?? [],
-                reporting: configuration.product(key: identifier.productKey).flatMap { PointReporting($0.points) })
+        // The devices of a product share what is the same for all of them.
+        let products = configuration.products.map { ($0.key, (PointPlaces($0.points.map(\.identifier)), PointReporting($0.points))) }
+        let rules = Dictionary(products) { first, _ in first }
+        return buses.flatMap(\.deviceIdentifiers).map { identifier in
+            let (places, reporting) = rules[identifier.productKey] ?? (PointPlaces([]), nil)
+            return PointPublisher.Device(
+                identifier: identifier, points: places, formulas: formulas[identifier.productKey] ?? [], reporting: reporting)
         }
     }
 }

@@ -11,6 +11,9 @@ public enum DeviceTopic: UInt8, Sendable, Hashable, CaseIterable {
     /// Somebody sets measurement points of a device.
     case measurepointSet
     case measurepointSetReply
+    /// Somebody asks for measurement points of a device.
+    case measurepointGet
+    case measurepointGetReply
 
     /// What follows `/sys/{productKey}/{deviceKey}/`.
     public var tail: StaticString {
@@ -19,6 +22,8 @@ public enum DeviceTopic: UInt8, Sendable, Hashable, CaseIterable {
         case .measurepointPostReply: "thing/measurepoint/post_reply"
         case .measurepointSet: "thing/service/measurepoint/set"
         case .measurepointSetReply: "thing/service/measurepoint/set_reply"
+        case .measurepointGet: "thing/service/measurepoint/get"
+        case .measurepointGetReply: "thing/service/measurepoint/get_reply"
         }
     }
 
@@ -27,7 +32,8 @@ public enum DeviceTopic: UInt8, Sendable, Hashable, CaseIterable {
         switch self {
         case .measurepointPost: "thing.measurepoint.post"
         case .measurepointSet: "thing.service.measurepoint.set"
-        case .measurepointPostReply, .measurepointSetReply: nil
+        case .measurepointGet: "thing.service.measurepoint.get"
+        case .measurepointPostReply, .measurepointSetReply, .measurepointGetReply: nil
         }
     }
 
@@ -36,7 +42,8 @@ public enum DeviceTopic: UInt8, Sendable, Hashable, CaseIterable {
         switch self {
         case .measurepointPost: .measurepointPostReply
         case .measurepointSet: .measurepointSetReply
-        case .measurepointPostReply, .measurepointSetReply: nil
+        case .measurepointGet: .measurepointGetReply
+        case .measurepointPostReply, .measurepointSetReply, .measurepointGetReply: nil
         }
     }
 

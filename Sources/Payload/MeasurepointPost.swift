@@ -115,14 +115,19 @@ extension JSONWriter {
     mutating func sample(_ sample: Sample) {
         name(sample.point)
         beginObject()
+        valueAndQuality(sample.value, sample.quality)
+        endObject()
+    }
+
+    /// The members that tell a value, its quality digit and its reason.
+    mutating func valueAndQuality(_ value: Value?, _ quality: Quality) {
         name("value")
-        value(sample.value)
+        self.value(value)
         name("quality")
-        integer(UInt64(QualityDigit.of(sample.quality)))
-        if let reason = sample.quality.reason {
+        integer(UInt64(QualityDigit.of(quality)))
+        if let reason = quality.reason {
             name("reason")
             string(reason.rawValue)
         }
-        endObject()
     }
 }

@@ -25,20 +25,6 @@ public struct MeasurepointSet: Sendable, Hashable {
         }
     }
 
-    /// What is wrong with a command. The code and the message go into the reply.
-    public struct Failure: Error, Sendable, Hashable {
-        public var code: ReplyCode
-        public var message: String
-        /// The command's `id` as far as it could be read.
-        public var identifier: MessageIdentifier
-
-        public init(code: ReplyCode, message: String, identifier: MessageIdentifier = .absent) {
-            self.code = code
-            self.message = message
-            self.identifier = identifier
-        }
-    }
-
     public var identifier: MessageIdentifier
     /// In the order of the text.
     public var assignments: [Assignment]
@@ -50,63 +36,36 @@ public struct MeasurepointSet: Sendable, Hashable {
 
     /// Reads a command. `version` may be anything or absent; members that are not known are passed over.
     ///
-    /// - Throws: ``Failure`` with 1251 (nothing there), 1220 (not JSON or not an envelope), 1260 (another method, or none) or
+    /// - Throws: ``CommandFailure`` with 1251 (nothing there), 1220 (not JSON or not an envelope), 1260 (another method, or none) or
     ///   1204 (a value that is not a boolean, number or text, a point named twice, too many points).
-    public static func parse(_ payload: UnsafeRawBufferPointer) throws(Failure) -> MeasurepointSet {
-        guard payload.count > 0 else { throw Failure(code: .empty, message: "the payload is empty") }
-        var scanner = JSONScanner()
-        do throws(JSONError) {
-            try scanner.scan(payload)
-        } catch {
-            throw Failure(code: error.reason == .empty ? .empty : .notJSON, message: error.description)
-        }
-        guard scanner[JSONScanner.root].kind == .object else {
-            throw Failure(code: .notJSON, message: "the payload is not an object")
-        }
-        let identifier = MessageIdentifier.of(scanner)
-        do throws(Fault) {
-            return MeasurepointSet(identifier: identifier, assignments: try assignments(scanner))
-        } catch {
-            throw Failure(code: error.code, message: error.message, identifier: identifier)
-        }
+    public static func parse(_ payload: UnsafeRawBufferPointer) throws(CommandFailure) -> MeasurepointSet {
+        let (identifier, assignments) = try CommandEnvelope.read(payload, of: .measurepointSet, assignments)
+        return MeasurepointSet(identifier: identifier, assignments: assignments)
     }
 
-    private struct Fault: Error {
-        var code: ReplyCode
-        var message: String
-    }
-
-    private static func assignments(_ scanner: borrowing JSONScanner) throws(Fault) -> [Assignment] {
-        let method = scanner.member("method", of: JSONScanner.root).flatMap { scanner.string($0) }
-        guard method == "thing.service.measurepoint.set" else {
-            throw Fault(code: .methodMismatch, message: "method is not thing.service.measurepoint.set")
-        }
-        guard let params = scanner.member("params", of: JSONScanner.root), scanner[params].kind != .null else {
-            throw Fault(code: .empty, message: "params is absent")
-        }
+    private static func assignments(_ scanner: borrowing JSONScanner, _ params: Int) throws(CommandEnvelope.Fault) -> [Assignment] {
         guard scanner[params].kind == .object else {
-            throw Fault(code: .notJSON, message: "params is not an object")
+            throw CommandEnvelope.Fault(.notJSON, "params is not an object")
         }
         var assignments: [Assignment] = []
         var names: Set<String> = []
         var name = scanner.first(in: params)
         while let node = name {
             guard assignments.count < maxPoints else {
-                throw Fault(code: .valueDoesNotFitModel, message: "more than \(maxPoints) points")
+                throw CommandEnvelope.Fault(.valueDoesNotFitModel, "more than \(maxPoints) points")
             }
             let point = scanner.string(node) ?? ""
             guard names.insert(point).inserted else {
-                throw Fault(code: .valueDoesNotFitModel, message: "point \(point) appears twice")
+                throw CommandEnvelope.Fault(.valueDoesNotFitModel, "point \(point) appears twice")
             }
             guard let value = Scalar(scanner, node + 1) else {
-                throw Fault(
-                    code: .valueDoesNotFitModel,
-                    message: "the value of point \(point) is not a boolean, a number in range or a text")
+                throw CommandEnvelope.Fault(
+                    .valueDoesNotFitModel, "the value of point \(point) is not a boolean, a number in range or a text")
             }
             assignments.append(Assignment(point: point, value: value))
             name = scanner.next(after: node + 1, in: params)
         }
-        guard !assignments.isEmpty else { throw Fault(code: .empty, message: "params names no point") }
+        guard !assignments.isEmpty else { throw CommandEnvelope.Fault(.empty, "params names no point") }
         return assignments
     }
 }

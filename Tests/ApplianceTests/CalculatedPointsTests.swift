@@ -81,8 +81,9 @@ struct CalculatedPointsTests {
             broker: broker,
             devices: [
                 PointPublisher.Device(
-                    identifier: identifier, formulas: plan.formulas["p"] ?? [], reporting: PointReporting(product.points))
-            ], keepsLatest: true)
+                    identifier: identifier, points: PointPlaces(product.points.map(\.identifier)), formulas: plan.formulas["p"] ?? [],
+                    reporting: PointReporting(product.points))
+            ])
     }
 
     @Test("a result that the point's type cannot hold is out of range")
@@ -96,9 +97,9 @@ struct CalculatedPointsTests {
         let broker = Broker(limits: BrokerLimits(), seed: 1)
         let publisher = try publisher(plan, broker)
         publisher.publish(DeviceReading(device: identifier, samples: [sample("a", .lreal(4))]), now: .zero, wall: wall)
-        #expect(publisher.latest[identifier]?["x"]?.quality == .good)
+        #expect(publisher.latest(of: identifier)?["x"]?.quality == .good)
         publisher.tick(now: .zero + .seconds(5), wall: wall)
-        #expect(publisher.latest[identifier]?["x"] == sample("x", .lreal(8), .uncertain(.stale)))
+        #expect(publisher.latest(of: identifier)?["x"] == sample("x", .lreal(8), .uncertain(.stale)))
     }
 
     @Test("one may name another before it")
@@ -174,6 +175,6 @@ struct CalculatedPointsTests {
         broker.flush()
         let payloads = subscriber.take().map(\.payload)
         #expect(payloads.map { $0.contains("\"x\":{\"value\":3.0,\"quality\":9}") } == [true, false])
-        #expect(publisher.latest[identifier]?["x"]?.value == .lreal(3) && publisher.samples == 5)
+        #expect(publisher.latest(of: identifier)?["x"]?.value == .lreal(3) && publisher.samples == 5)
     }
 }

@@ -18,7 +18,7 @@ struct CommandClientTests {
         let (queue, input) = AsyncStream.makeStream(
             of: CommandClient.Command.self, bufferingPolicy: .bufferingOldest(CommandClient.maximumWaiting))
         self.queue = queue
-        client = CommandClient(broker: broker)
+        client = CommandClient(broker: broker, latest: { _ in nil })
         client.queues = [device: input]
         client.start(now: .zero, wall: Timestamp(milliseconds: 0))
         replies = Subscriber.attached(to: broker, filter: "/sys/+/+/thing/service/measurepoint/set_reply")
@@ -117,7 +117,7 @@ struct CommandClientTests {
         let broker = Broker(limits: BrokerLimits(), seed: 2)
         broker.publish("/sys/meter/m1/thing/service/measurepoint/set", Self.command(#"{"a":1}"#), retain: true)
         let (_, input) = AsyncStream.makeStream(of: CommandClient.Command.self)
-        let second = CommandClient(broker: broker)
+        let second = CommandClient(broker: broker, latest: { _ in nil })
         second.queues = [device: input]
         second.start(now: .zero, wall: Timestamp(milliseconds: 0))
         broker.flush()

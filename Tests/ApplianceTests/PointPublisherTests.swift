@@ -13,7 +13,7 @@ struct PointPublisherTests {
 
     /// The posts that readings give.
     private func posts(_ samples: [Sample], of device: DeviceIdentifier) -> (PointPublisher, [Subscriber.Received]) {
-        let publisher = PointPublisher(broker: broker, devices: [PointPublisher.Device(identifier: self.device)], keepsLatest: true)
+        let publisher = PointPublisher(broker: broker, devices: [PointPublisher.Device(identifier: self.device, points: PointPlaces(["on", "temp", "x"]))])
         let subscriber = Subscriber.attached(to: broker, filter: "#")
         publisher.publish(DeviceReading(device: device, samples: samples), now: .zero, wall: wall)
         broker.flush()
@@ -32,11 +32,13 @@ struct PointPublisherTests {
     }
 
     @Test("the samples of one reading are one post, with their source time")
-    func one() {
+    func one() throws {
         let (publisher, posts) = posts([sample("temp", .lreal(21.5)), sample("on", .bool(true))], of: device)
         #expect(posts == [post(1, #""temp":{"value":21.5,"quality":9},"on":{"value":true,"quality":9}"#)])
         #expect(publisher.samples == 2)
-        #expect(publisher.latest[device]?["temp"]?.value == .lreal(21.5))
+        let latest = try #require(publisher.latest(of: device))
+        #expect(latest["temp"]?.value == .lreal(21.5) && latest["on"]?.value == .bool(true))
+        #expect(latest["x"] == nil && latest.has("x") && !latest.has("y"))
     }
 
     @Test("a bad or uncertain value carries its reason")

@@ -25,7 +25,7 @@ struct DeviceTopicTests {
     @Test("another topic is not recognised", arguments: [
         "", "/", "/sys", "/sys/", "/sys/a", "/sys/a/b", "/sys/a/b/", "/sys//b/thing/measurepoint/post", "/sys/a//thing/measurepoint/post",
         "sys/a/b/thing/measurepoint/post", "/sys/a/b/thing/measurepoint/pos", "/sys/a/b/thing/measurepoint/post/", "/sys/a/b/c/thing/measurepoint/post",
-        "/sys/a/b/thing/service/measurepoint/get", "/ext/session/a/b/thing/measurepoint/post",
+        "/sys/a/b/thing/service/measurepoint/gets", "/ext/session/a/b/thing/measurepoint/post",
     ])
     func others(text: String) {
         #expect(parse(text) == nil)

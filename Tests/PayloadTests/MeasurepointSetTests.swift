@@ -3,17 +3,17 @@ import Testing
 
 @Suite("Measurement-point set commands")
 struct MeasurepointSetTests {
-    private func parse(_ text: String) throws(MeasurepointSet.Failure) -> MeasurepointSet { try parse(Array(text.utf8)) }
+    private func parse(_ text: String) throws(CommandFailure) -> MeasurepointSet { try parse(Array(text.utf8)) }
 
-    private func parse(_ bytes: [UInt8]) throws(MeasurepointSet.Failure) -> MeasurepointSet {
+    private func parse(_ bytes: [UInt8]) throws(CommandFailure) -> MeasurepointSet {
         let result = bytes.withUnsafeBytes { bytes in
-            Result { () throws(MeasurepointSet.Failure) in try MeasurepointSet.parse(bytes) }
+            Result { () throws(CommandFailure) in try MeasurepointSet.parse(bytes) }
         }
         return try result.get()
     }
 
-    private func failure(_ text: String) -> MeasurepointSet.Failure? {
-        do throws(MeasurepointSet.Failure) {
+    private func failure(_ text: String) -> CommandFailure? {
+        do throws(CommandFailure) {
             _ = try parse(text)
             return nil
         } catch {

@@ -203,6 +203,22 @@ def test_enos_sets_a_point_of_a_bus(enos, bus, line):
     assert bus.registers[0] == 55
 
 
+def test_enos_asks_for_the_values_of_a_bus(enos, bus, line):
+    platform = enos(configuration=meter(bus))
+    get_topic = topic("meter", "m1", "service/measurepoint/get")
+    wait_for_subscription(line, get_topic)
+    platform.wait_for_posts(1)
+
+    def ask(identifier, points):
+        command = {"id": identifier, "version": "1.0", "method": "thing.service.measurepoint.get", "params": points}
+        platform.send(get_topic, command)
+        return json.loads(platform.receive_at(f"{get_topic}_reply").payload)
+
+    assert ask("91", ["setpoint", "fixed"]) == {"id": "91", "code": 200, "data": {"setpoint": 42, "fixed": 7}, "message": ""}
+    refused = ask("92", ["setpoint", "speed"])
+    assert (refused["id"], refused["code"], refused["data"]) == ("92", 1204, {}) and "speed" in refused["message"]
+
+
 def test_a_service_of_a_local_device_is_called_from_enos(enos, connect, line):
     platform = enos()
     device = connect(at=platform.box)

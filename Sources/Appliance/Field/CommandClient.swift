@@ -4,7 +4,8 @@ import FieldBus
 import MQTTCodec
 import Payload
 
-/// Takes the write commands for the devices of the buses (`…/thing/service/measurepoint/set`) and answers them.
+/// Takes the commands for the devices of the buses and answers them: writes (`…/thing/service/measurepoint/set`), and questions
+/// for the last values (`…/get`).
 ///
 /// Belongs to the broker's event loop; the writes themselves are done by each bus' driver.
 final class CommandClient: Client {
@@ -22,18 +23,22 @@ final class CommandClient: Client {
     /// Of the devices on buses.
     var queues: [DeviceIdentifier: AsyncStream<Command>.Continuation] = [:]
     private(set) var commands: UInt64 = 0
+    /// The last samples of a device; nil if it is on no bus.
+    private let latest: (DeviceIdentifier) -> LatestSamples?
 
-    init(broker: Broker) {
+    init(broker: Broker, latest: @escaping (DeviceIdentifier) -> LatestSamples?) {
         self.broker = broker
+        self.latest = latest
         super.init()
     }
 
     func start(now: MonotonicTime, wall: Timestamp) {
         broker.attach(self, identifier: "$martlet/commands")
-        guard let filter = TopicFilter(DeviceTopic.measurepointSet.filter) else { return }
         // A retained command would be carried out again at every start.
         let options = SubscriptionOptions(qos: .atMostOnce, retainHandling: .doNotSend)
-        broker.subscribe(self, filter: filter, options: options, now: now, wall: wall)
+        for filter in [DeviceTopic.measurepointSet, .measurepointGet].compactMap({ TopicFilter($0.filter) }) {
+            broker.subscribe(self, filter: filter, options: options, now: now, wall: wall)
+        }
     }
 
     override func flush() {
@@ -42,28 +47,40 @@ final class CommandClient: Client {
         }
     }
 
+    /// Commands of devices that are not on a bus are their own.
     private func take(_ message: Message) {
-        let device = message.withTopic { topic in DeviceTopic.parse(topic).flatMap { $0.device(in: topic) } }
-        // Commands of devices that are not on a bus are their own.
-        guard let device, let queue = queues[device] else { return }
-        commands &+= 1
-        do throws(MeasurepointSet.Failure) {
-            let set = try CommandClient.parse(message)
-            let values = set.assignments.map { PointValue(point: $0.point, value: Value($0.value)) }
-            switch queue.yield(Command(device: device, identifier: set.identifier, values: values)) {
-            case .enqueued: break
-            case .terminated:
-                reply(to: device, set.identifier, code: .handlerFailed, message: "the bus of this device is ended, or begun anew; try again")
-            default:
-                reply(to: device, set.identifier, code: .handlerFailed, message: "too many commands wait for this bus; try again later")
+        let found = message.withTopic { topic in
+            DeviceTopic.parse(topic).flatMap { match in match.device(in: topic).map { (match.topic, $0) } }
+        }
+        guard let (topic, device) = found else { return }
+        do throws(CommandFailure) {
+            switch topic {
+            case .measurepointSet: try set(message, of: device)
+            case .measurepointGet: try get(message, of: device)
+            case .measurepointPost, .measurepointPostReply, .measurepointSetReply, .measurepointGetReply: break
             }
         } catch {
-            reply(to: device, error.identifier, code: error.code, message: error.message)
+            guard let reply = topic.reply else { return }
+            answer(reply, of: device) { Reply.write(error.identifier, code: error.code, message: error.message, to: &$0) }
         }
     }
 
-    private static func parse(_ message: Message) throws(MeasurepointSet.Failure) -> MeasurepointSet {
-        try message.withPayload { payload throws(MeasurepointSet.Failure) in try MeasurepointSet.parse(payload) }
+    // MARK: Writes
+
+    private func set(_ message: Message, of device: DeviceIdentifier) throws(CommandFailure) {
+        guard let queue = queues[device] else { return }
+        commands &+= 1
+        let set = try CommandClient.parse(message, MeasurepointSet.parse)
+        let values = set.assignments.map { PointValue(point: $0.point, value: Value($0.value)) }
+        switch queue.yield(Command(device: device, identifier: set.identifier, values: values)) {
+        case .enqueued: break
+        case .terminated:
+            throw CommandFailure(
+                code: .handlerFailed, message: "the bus of this device is ended, or begun anew; try again", identifier: set.identifier)
+        default:
+            throw CommandFailure(
+                code: .handlerFailed, message: "too many commands wait for this bus; try again later", identifier: set.identifier)
+        }
     }
 
     /// The driver has carried a command out, or not.
@@ -72,13 +89,41 @@ final class CommandClient: Client {
         let code: ReplyCode =
             failures.isEmpty ? .success : failures.contains { $0.outcome.isDeviceFailure } ? .handlerFailed : .valueDoesNotFitModel
         let text = failures.map { "\($0.point): \($0.outcome.message)" }.joined(separator: "; ")
-        reply(to: command.device, command.identifier, code: code, message: text)
+        answer(.measurepointSetReply, of: command.device) { Reply.write(command.identifier, code: code, message: text, to: &$0) }
     }
 
-    private func reply(to device: DeviceIdentifier, _ identifier: MessageIdentifier, code: ReplyCode, message: String) {
-        guard let topic = DeviceTopic.measurepointSetReply.name(of: device) else { return }
+    // MARK: Questions
+
+    /// Answers from what was read last: nothing is asked on the bus.
+    private func get(_ message: Message, of device: DeviceIdentifier) throws(CommandFailure) {
+        guard let latest = latest(device) else { return }
+        let get = try CommandClient.parse(message, MeasurepointGet.parse)
+        let unknown = get.points.filter { !latest.has($0) }
+        guard unknown.isEmpty else {
+            let text = unknown.map { "\($0): the device has no such point" }.joined(separator: "; ")
+            throw CommandFailure(code: .valueDoesNotFitModel, message: text, identifier: get.identifier)
+        }
+        let points = get.points.isEmpty ? latest.points : get.points
+        guard points.count <= MeasurepointGet.maxPoints else {
+            throw CommandFailure(
+                code: .valueDoesNotFitModel, message: "the device has \(points.count) points; name at most \(MeasurepointGet.maxPoints)",
+                identifier: get.identifier)
+        }
+        answer(.measurepointGetReply, of: device) { Reply.write(get.identifier, points: points.map { ($0, latest[$0]) }, to: &$0) }
+    }
+
+    // MARK: What is common
+
+    private static func parse<Command>(
+        _ message: Message, _ parse: (UnsafeRawBufferPointer) throws(CommandFailure) -> Command
+    ) throws(CommandFailure) -> Command {
+        try message.withPayload { payload throws(CommandFailure) in try parse(payload) }
+    }
+
+    private func answer(_ topic: DeviceTopic, of device: DeviceIdentifier, _ write: (inout [UInt8]) -> Void) {
+        guard let topic = topic.name(of: device) else { return }
         var payload: [UInt8] = []
-        Reply.write(identifier, code: code, message: message, to: &payload)
+        write(&payload)
         let wall = SystemClock.wall()
         broker.publish(
             Message.create(topic: topic.text, payload: payload, qos: .atLeastOnce, publishedAt: wall),

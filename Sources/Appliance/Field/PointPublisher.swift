@@ -15,6 +15,8 @@ final class PointPublisher {
     /// A device on a bus.
     struct Device {
         var identifier: DeviceIdentifier
+        /// Of its product.
+        var points: PointPlaces
         var formulas: [CalculatedPoints.Formula] = []
         /// nil when every value is published.
         var reporting: PointReporting?
@@ -24,9 +26,11 @@ final class PointPublisher {
         let topic: [UInt8]
         var calculated: CalculatedPoints?
         var reporting: PointReporting?
+        var latest: LatestSamples
 
         init(topic: [UInt8], _ device: Device) {
             self.topic = topic
+            latest = LatestSamples(device.points)
             calculated = device.formulas.isEmpty ? nil : CalculatedPoints(device.formulas)
             reporting = device.reporting
         }
@@ -38,19 +42,16 @@ final class PointPublisher {
     private var states: [DeviceIdentifier: State] = [:]
     /// Those with points that can become stale.
     private var agingDevices: [DeviceIdentifier] = []
-    /// The last samples of each device, for the summary.
-    private(set) var latest: [DeviceIdentifier: [String: Sample]] = [:]
     /// Values published.
     private(set) var samples: UInt64 = 0
 
-    private let keepsLatest: Bool
-
-    /// - Parameter keepsLatest: whether ``latest`` is kept; without a summary nobody asks for it.
-    init(broker: Broker, devices: [Device], keepsLatest: Bool) {
+    init(broker: Broker, devices: [Device]) {
         self.broker = broker
-        self.keepsLatest = keepsLatest
         replace(devices, keeping: [])
     }
+
+    /// The last samples of a device, those included that were not published because nothing had changed; nil if it is on no bus.
+    func latest(of device: DeviceIdentifier) -> LatestSamples? { states[device]?.latest }
 
     /// Devices come and go.
     ///
@@ -65,14 +66,13 @@ final class PointPublisher {
             states[device.identifier] = same ?? State(topic: Array(topic.text.utf8), device)
             if device.reporting?.hasStaleness == true { agingDevices.append(device.identifier) }
         }
-        latest = latest.filter { states[$0.key] != nil }
     }
 
     func publish(_ reading: DeviceReading, now: MonotonicTime, wall: Timestamp) {
         guard let state = states[reading.device] else { return }
         var samples = reading.samples
         state.calculated?.append(to: &samples, wall: wall)
-        if keepsLatest { keep(samples, of: reading.device) }
+        state.latest.take(samples)
         if state.reporting != nil { samples = state.reporting?.filter(samples, now: now) ?? samples }
         publish(samples, state, now: now, wall: wall)
     }
@@ -83,13 +83,9 @@ final class PointPublisher {
             guard let state = states[device], var samples = state.reporting?.stale(now: now), !samples.isEmpty else { continue }
             // What is calculated of a stale value is stale too.
             state.calculated?.append(to: &samples, wall: wall)
-            if keepsLatest { keep(samples, of: device) }
+            state.latest.take(samples)
             publish(samples, state, now: now, wall: wall)
         }
-    }
-
-    private func keep(_ samples: [Sample], of device: DeviceIdentifier) {
-        for sample in samples { latest[device, default: [:]][sample.point] = sample }
     }
 
     private func publish(_ samples: [Sample], _ state: State, now: MonotonicTime, wall: Timestamp) {

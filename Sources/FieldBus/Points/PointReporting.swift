@@ -19,7 +19,6 @@ public struct PointReporting: Sendable {
     }
 
     struct Point: Sendable {
-        let identifier: String
         let rule: Rule
         /// What was published last.
         var published: Sample?
@@ -30,9 +29,9 @@ public struct PointReporting: Sendable {
         var isStale = false
     }
 
-    /// In the order of the product; a reading's samples usually follow it.
+    /// At their ``places``.
     private var points: [Point]
-    private let index: [String: Int]
+    private let places: PointPlaces
     /// Whether any of the points can become stale.
     public let hasStaleness: Bool
 
@@ -40,7 +39,6 @@ public struct PointReporting: Sendable {
     public init?(_ configured: [MartletConfiguration.Product.Point]) {
         let points = configured.map { point in
             Point(
-                identifier: point.identifier,
                 rule: Rule(
                     onChange: point.report == .onChange, deadband: point.deadband ?? 0,
                     deadbandShare: (point.deadbandPercent ?? 0) / 100, maxSilence: point.maxSilence,
@@ -49,14 +47,14 @@ public struct PointReporting: Sendable {
         hasStaleness = points.contains { $0.rule.staleAfter != nil }
         guard hasStaleness || points.contains(where: \.rule.onChange) else { return nil }
         self.points = points
-        index = Dictionary(points.enumerated().map { ($1.identifier, $0) }) { first, _ in first }
+        places = PointPlaces(configured.map(\.identifier))
     }
 
     /// Leaves out what need not be published.
     public mutating func filter(_ samples: [Sample], now: MonotonicTime) -> [Sample] {
         var hint = 0
         return samples.filter { sample in
-            guard let place = place(of: sample.point, hint: &hint) else { return true }
+            guard let place = places.place(of: sample.point, hint: &hint) else { return true }
             return points[place].take(sample, now: now)
         }
     }
@@ -69,16 +67,6 @@ public struct PointReporting: Sendable {
             if let sample = points[place].becomeStale(now: now) { samples.append(sample) }
         }
         return samples
-    }
-
-    private func place(of identifier: String, hint: inout Int) -> Int? {
-        if hint < points.count, points[hint].identifier == identifier {
-            hint += 1
-            return hint - 1
-        }
-        guard let place = index[identifier] else { return nil }
-        hint = place + 1
-        return place
     }
 }
 

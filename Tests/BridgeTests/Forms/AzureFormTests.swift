@@ -120,6 +120,22 @@ struct AzureFormTests {
         #expect(talk.told() == ["up $iothub/methods/res/\(answer)"])
     }
 
+    @Test("a direct method asks for points, for all of them if it names none", arguments: [
+        (#","params":["a"]"#, #"["a"]"#), ("", "[]"),
+    ])
+    func values(_ given: String, _ params: String) throws {
+        let talk = try started()
+        talk.upstream("$iothub/methods/POST/get/?$rid=6", #"{"product":"meter","device":"m1"\#(given)}"#)
+        #expect(
+            talk.told() == [
+                #"local /sys/meter/m1/thing/service/measurepoint/get {"id":"cloud-method-1","version":"1.0","method":"thing.service.measurepoint.get","params":\#(params)}"#
+            ])
+        talk.local(
+            "/sys/meter/m1/thing/service/measurepoint/get_reply",
+            #"{"id":"cloud-method-1","code":200,"data":{"a":{"value":1,"quality":9,"time":5}},"message":""}"#)
+        #expect(talk.told() == [#"up $iothub/methods/res/200/?$rid=6 {"code":200,"message":"","data":{"a":{"value":1,"quality":9,"time":5}}}"#])
+    }
+
     @Test("a method with another name is the device's service of that name")
     func service() throws {
         let talk = try started()

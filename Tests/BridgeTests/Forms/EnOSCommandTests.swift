@@ -33,6 +33,24 @@ struct EnOSCommandTests {
         #expect(talk.told().isEmpty)
     }
 
+    @Test("the values that are asked for go up alone, and a point without one is left out", arguments: [
+        (
+            #"{"id":"31","code":200,"data":{"a":{"value":21.5,"quality":9,"time":1},"b":{"value":null,"quality":0,"reason":"timeout","time":1},"c":{"value":"on","quality":4,"reason":"stale","time":1}},"message":""}"#,
+            #"{"id":"31","code":200,"data":{"a":21.5,"c":"on"},"message":""}"#
+        ),
+        (#"{"code":200,"data":{"a":1,"b":{"x":1}},"id":"31"}"#, #"{"code":200,"data":{"a":1,"b":{"x":1}},"id":"31"}"#),
+        (#"{"id":"31","code":1204,"data":{},"message":"no"}"#, #"{"id":"31","code":1204,"data":{},"message":"no"}"#),
+        (#"{"id":"31","code":200,"data":[1]}"#, #"{"id":"31","code":200,"data":[1]}"#),
+    ])
+    func values(local: String, upstream: String) throws {
+        let talk = try started()
+        let topic = "/sys/meter/m1/thing/service/measurepoint/get"
+        talk.upstream(topic, #"{"id":"31","params":["a","b","c"]}"#)
+        _ = talk.told()
+        talk.local("\(topic)_reply", local)
+        #expect(talk.told() == ["up \(topic)_reply \(upstream)"])
+    }
+
     @Test("an identifier that is a number is a number in the answer")
     func numericIdentifier() throws {
         let talk = try started()

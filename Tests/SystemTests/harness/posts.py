@@ -89,18 +89,20 @@ class Posts:
 
 
 class Commands:
-    """Sends `measurepoint/set` to a device and receives its replies."""
+    """Sends `measurepoint/set` to a device, or another command of that kind, and receives its replies."""
 
-    def __init__(self, client, product="meter", device="m1"):
+    def __init__(self, client, product="meter", device="m1", verb="set"):
         self._client = client
-        self._topic = topic(product, device, "service/measurepoint/set")
+        self._topic = topic(product, device, f"service/measurepoint/{verb}")
+        self._method = f"thing.service.measurepoint.{verb}"
         client.subscribe(f"{self._topic}_reply", 1)
 
     def set(self, **points):
         return self.send(points)
 
-    def send(self, parameters, identifier=None, method="thing.service.measurepoint.set"):
+    def send(self, parameters, identifier=None, method=None):
         """Sends a command and returns its reply."""
+        method = method or self._method
         identifier = str(next(_numbers)) if identifier is None else identifier
         command = {"id": identifier, "version": "1.0", "method": method, "params": parameters}
         reply = self.send_raw(json.dumps(command))

@@ -35,6 +35,10 @@ extension AzureForm {
         let command = envelope.payload { writer in
             if let params {
                 writer.raw(params)
+            } else if name == "get" {
+                // All points.
+                writer.beginArray()
+                writer.endArray()
             } else {
                 writer.beginObject()
                 writer.endObject()

@@ -154,7 +154,9 @@ extension EnOSForm {
         }
         // What nobody waits for any more is late: the platform was told so.
         guard commands.take(key) != nil else { return [] }
-        return [.publishUpstream(FormPublish(topic: topic, payload: sealed(message.payload), qos: .atMostOnce))]
+        let isValues = topic.withUnsafeBytes { DeviceTopic.parse($0)?.topic } == .measurepointGetReply
+        let payload = isValues ? message.withPayload { EnOSMeasurepoints.plain(reply: $0, scanner: &scanner) } : message.payload
+        return [.publishUpstream(FormPublish(topic: topic, payload: sealed(payload), qos: .atMostOnce))]
     }
 
     private func identifier(of payload: UnsafeRawBufferPointer) -> MessageIdentifier {

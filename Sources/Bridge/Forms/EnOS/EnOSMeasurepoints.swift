@@ -22,7 +22,36 @@ struct EnOSMeasurepoints {
         else { return nil }
         var bytes: [UInt8] = []
         bytes.reserveCapacity(payload.count)
-        bytes += "\"measurepoints\":{".utf8
+        bytes += "\"measurepoints\":".utf8
+        guard Self.append(points: points, of: scanner, sendsQuality: sendsQuality, to: &bytes) else { return nil }
+        bytes += ",\"time\":".utf8
+        if let own = scanner.member("time", of: params), case .int? = scanner.number(own) {
+            bytes += scanner.raw(own)
+        } else {
+            bytes += "\(time.milliseconds)".utf8
+        }
+        members = bytes
+    }
+
+    /// A device's answer to `measurepoint/get` as the platform has it: `data` maps points to their values alone. One without a
+    /// value is left out.
+    static func plain(reply: UnsafeRawBufferPointer, scanner: inout JSONScanner) -> [UInt8] {
+        guard (try? scanner.scan(reply)) != nil, let data = scanner.member("data", of: JSONScanner.root), scanner[data].kind == .object
+        else { return Array(reply) }
+        let old = scanner[data]
+        var bytes = Array(reply[..<Int(old.start)])
+        _ = append(points: data, of: scanner, sendsQuality: false, to: &bytes)
+        bytes += reply[Int(old.end)...]
+        return bytes
+    }
+
+    /// Appends an object of points without those that have no value.
+    ///
+    /// - Returns: false if it is empty.
+    private static func append(
+        points: Int, of scanner: borrowing JSONScanner, sendsQuality: Bool, to bytes: inout [UInt8]
+    ) -> Bool {
+        bytes.append(UInt8(ascii: "{"))
         var isEmpty = true
         var name = scanner.first(in: points)
         while let node = name {
@@ -32,20 +61,14 @@ struct EnOSMeasurepoints {
             if !isEmpty { bytes.append(UInt8(ascii: ",")) }
             bytes += scanner.raw(node)
             bytes.append(UInt8(ascii: ":"))
-            if Self.append(value, of: scanner, sendsQuality: sendsQuality, to: &bytes) {
+            if append(value, of: scanner, sendsQuality: sendsQuality, to: &bytes) {
                 isEmpty = false
             } else {
                 bytes.removeSubrange(start...)
             }
         }
-        guard !isEmpty else { return nil }
-        bytes += "},\"time\":".utf8
-        if let own = scanner.member("time", of: params), case .int? = scanner.number(own) {
-            bytes += scanner.raw(own)
-        } else {
-            bytes += "\(time.milliseconds)".utf8
-        }
-        members = bytes
+        bytes.append(UInt8(ascii: "}"))
+        return !isEmpty
     }
 
     /// - Returns: false if there is no value, and nothing is appended.
