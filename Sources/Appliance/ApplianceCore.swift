@@ -80,8 +80,8 @@ final class ApplianceCore: @unchecked Sendable {
         broker.observer = events
         loop.storageEvents = { events.observe($0) }
         let monitor = CacheMonitor(
-            size: cache.size, base: cache.base, box: plan.configuration.appliance.name, lanes: lanes, logger: loggers.store,
-            now: now, events: { events.observe($0) })
+            size: cache.size, base: cache.base, lanes: lanes, logger: loggers.store, now: now,
+            events: { events.observe($0) })
         self.cache = monitor
         loop.cacheChanged = { monitor.changed(appended: $0, losses: $1, lanes: $2) }
 
@@ -107,6 +107,7 @@ final class ApplianceCore: @unchecked Sendable {
                 reads.yield(CacheReadRequest(read: read, completion: NIOLoopBound(completion, eventLoop: eventLoop)))
             }, scheduleTurn: { loop.scheduleTurn() })
         environment.keptDirectory = plan.configuration.dataDirectory
+        environment.reportTopic = "martlet/\(plan.configuration.appliance.name)/cache/lost"
         environment.isTimeKnown = { [clock] in clock.now().isTimeKnown }
         let makeBridge = { [environment] (configuration: BridgeConfiguration, lanes: [LaneStatus]) in
             Bridge(

@@ -1,5 +1,5 @@
 import Broker
-public import Core
+import Core
 import Logging
 import MQTTClient
 import MQTTCodec
@@ -39,6 +39,7 @@ extension Bridge {
         // Two lanes of a route may send at a time.
         let lanes = 2 * max(1, Set(configuration.forwards.map(\.priority)).count)
         limits.maximumBufferedBytes = max(1 << 20, (8 << 20) / lanes)
+        limits.reportTopic = environment.reportTopic
         return limits
     }
 
@@ -98,12 +99,13 @@ extension Bridge {
         if isBehind { broker.isStoreBehind = true }
     }
 
-    /// Adds a message of the bridge's own to the most important route: what the upstream should know of the bridge.
-    ///
-    /// - Parameter message: under the name that it has upstream.
-    public func report(_ message: Message) {
-        guard !isStopped, let first = routes.first else { return }
-        append(message, priority: first.priority)
+    /// Adds a message of the box's own to the most important route: what the upstream should know of losses. A form has its own
+    /// idea of what the upstream understands; with one nothing is added.
+    public func report(_ payload: [UInt8]) {
+        guard !isStopped, form == nil, let topic = environment.reportTopic, let first = routes.first else { return }
+        append(
+            Message.create(topic: topic, payload: payload, qos: .atLeastOnce, publishedAt: environment.wallTime()),
+            priority: first.priority)
         environment.scheduleTurn()
     }
 

@@ -43,7 +43,10 @@ extension Bridge {
 
     /// The batch with this number, and all before it, are on disk.
     func removed(_ number: Int64) {
-        for gone in leaving where gone.batch.map({ $0 <= number }) ?? false { pastStatistics += gone.route.statistics }
+        for index in leaving.indices where leaving[index].batch.map({ $0 <= number }) ?? false {
+            pastStatistics += leaving[index].route.statistics
+            pastSkipped[leaving[index].route.priority, default: SkippedMessages()] += leaving[index].route.takeSkipped()
+        }
         leaving.removeAll { $0.batch.map { $0 <= number } ?? false }
     }
 }

@@ -108,6 +108,14 @@ extension Bridge {
         return refused
     }
 
+    /// What the upstream would not have since the last call, by priority.
+    public func takeSkipped() -> [(priority: Int, messages: SkippedMessages)] {
+        var sum = pastSkipped
+        pastSkipped.removeAll()
+        for index in routes.indices { sum[routes[index].priority, default: SkippedMessages()] += routes[index].takeSkipped() }
+        return sum.filter { !$0.value.isEmpty }.sorted { $0.key > $1.key }.map { (priority: $0.key, messages: $0.value) }
+    }
+
     /// Skips a message.
     func skip(_ place: RefusalSearch.Place) {
         var isSkipped = false

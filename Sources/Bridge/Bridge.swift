@@ -34,6 +34,8 @@ public final class Bridge {
     var leaving: [LeavingRoute] = []
     /// What routes that are gone have counted.
     var pastStatistics = BridgeLaneStatistics()
+    /// What they have skipped since ``takeSkipped()``, by priority.
+    var pastSkipped: [Int: SkippedMessages] = [:]
     /// What the upstream expects beside MQTT; nil for nothing.
     public internal(set) var form: UpstreamForm?
     var reconnection: Reconnection

@@ -9,6 +9,8 @@ public struct BridgeEnvironment {
     public var scheduleTurn: () -> Void
     /// Where forms have things kept over restarts; nil for nowhere.
     public var keptDirectory: String?
+    /// Where losses are told upstream; nil for nowhere.
+    public var reportTopic: String?
     public var monotonicTime: () -> MonotonicTime = SystemClock.monotonic
     public var wallTime: () -> Timestamp = SystemClock.wall
     /// Whether the wall clock has been set (``Core/ClockWatch``).

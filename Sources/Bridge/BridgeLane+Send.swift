@@ -80,6 +80,7 @@ extension BridgeLane {
             if size > link.maximumPacketSize {
                 // [MQTT-3.1.2-24], [MQTT-3.2.2-15]
                 statistics.tooLarge &+= 1
+                note(message, .tooLarge)
                 skip(index)
                 continue
             }
@@ -146,6 +147,7 @@ extension BridgeLane {
         if isFinal(packet.reasonCode, attempts: Int(buffer[index].attempts)) {
             statistics.refused &+= UInt64(run.count)
             let topic = buffer[index].message.topic
+            for entry in run { note(buffer[entry].message, .refused) }
             finish(run)
             return .skipped(topic: topic)
         }
@@ -279,8 +281,20 @@ extension BridgeLane {
     mutating func refuse(_ sequence: Int64) -> Bool {
         guard let index = buffer.firstIndex(where: { $0.sequence == sequence && $0.state == .waiting }) else { return false }
         statistics.refused &+= 1
+        note(buffer[index].message, .refused)
         finish(index...index)
         return true
+    }
+
+    private mutating func note(_ message: Message, _ reason: SkippedMessages.Reason) {
+        if let report = limits.reportTopic, message.withTopic({ $0.elementsEqual(report.utf8) }) { return }
+        skipped.add(message, reason)
+    }
+
+    /// What was skipped since the last call.
+    mutating func takeSkipped() -> SkippedMessages {
+        defer { skipped = SkippedMessages() }
+        return skipped
     }
 
     /// Forgets the entries at the front that are over.

@@ -41,6 +41,8 @@ public struct BridgeLane {
         public var smallBacklog: Int64 = 32
         /// Times that a message is sent which the upstream refuses without saying why, before it is skipped.
         public var maximumAttempts = 5
+        /// Topic of what the box itself reports of losses: that one of these was skipped is not reported again.
+        public var reportTopic: String?
 
         public init() {}
     }
@@ -117,6 +119,8 @@ public struct BridgeLane {
     public let name: String
     public internal(set) var limits: Limits
     public internal(set) var statistics = BridgeLaneStatistics()
+    /// Since ``takeSkipped()``.
+    var skipped = SkippedMessages()
 
     // Before the commit
     var pending: [Message] = []

@@ -48,6 +48,7 @@ public struct BridgeRoute {
     private var leaving: [(lane: String, batch: Int64?)] = []
     /// Of lanes that are gone.
     private var past = BridgeLaneStatistics()
+    private var pastSkipped = SkippedMessages()
     /// The two ranges of packet identifiers that the route's lanes share: one for the live lane, one for the oldest sealed one.
     private let slots: [Int]
 
@@ -111,6 +112,14 @@ public struct BridgeRoute {
     public var statistics: BridgeLaneStatistics {
         var sum = past
         for lane in lanes { sum += lane.statistics }
+        return sum
+    }
+
+    /// What was skipped since the last call.
+    mutating func takeSkipped() -> SkippedMessages {
+        var sum = pastSkipped
+        pastSkipped = SkippedMessages()
+        for index in lanes.indices { sum += lanes[index].takeSkipped() }
         return sum
     }
 
@@ -255,6 +264,7 @@ public struct BridgeRoute {
         var hasChanged = false
         while lanes.count > 1, lanes[0].isDrained, lanes[0].inFlightCount == 0 {
             past += lanes[0].statistics
+            pastSkipped += lanes[0].takeSkipped()
             leaving.append((lanes[0].name, nil))
             lanes.removeFirst()
             hasChanged = true

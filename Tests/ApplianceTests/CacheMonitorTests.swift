@@ -52,7 +52,7 @@ struct CacheMonitorTests {
         ledger.add(loss(4, .size, lane: "cloud/5#2", 5000...6000))
         ledger.add(loss(5, .size, 500...700))
         ledger.add(loss(1, .age))
-        #expect(ledger.takeDue(time(2)).map(\.reason) == [.age], "another reason is another report")
+        #expect(ledger.takeDue(time(2)).map(\.reason) == [.cache(.age)], "another reason is another report")
         let later = ledger.takeDue(time(11))
         #expect(later.count == 1 && later[0].messages == 9 && later[0].bridge == "cloud" && later[0].priority == 5)
         #expect(later[0].from.milliseconds == 500 && later[0].to.milliseconds == 6000)

@@ -56,6 +56,7 @@ final class BridgeFixture {
         let clock = clock
         var environment = BridgeEnvironment(
             read: { [disk] read, completion in completion(disk.read(read)) }, scheduleTurn: {})
+        environment.reportTopic = "martlet/box/cache/lost"
         environment.monotonicTime = { clock.now }
         environment.wallTime = { Timestamp(milliseconds: 1_700_000_000_000) }
         var logger = Logger(label: "bridge")

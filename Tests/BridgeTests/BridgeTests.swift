@@ -278,6 +278,16 @@ struct BridgeTests {
         #expect(fixture.bridge.status.lane.tooLarge == 1)
     }
 
+    @Test("a report of losses goes by the most important route under its own name, and not where a form is")
+    func report() throws {
+        let fixture = try fixture()
+        try fixture.start()
+        _ = try fixture.sent()
+        fixture.bridge.report(Array("lost".utf8))
+        fixture.commit()
+        #expect(try fixture.publishes() == ["martlet/box/cache/lost=lost #1"])
+    }
+
     @Test("a backlog of QoS 0 messages goes out as far as the connection takes it, in large writes")
     func backlogAtMostOnce() throws {
         let fixture = try BridgeFixture { configuration in
@@ -425,6 +435,21 @@ struct BridgeTests {
         fixture.wait(.seconds(10))
         fixture.publish("up/a", "3")
         #expect(fixture.bridge.routes.map(\.priority) == [5])
+    }
+
+    @Test("what was skipped is told also of a priority that is gone")
+    func skippedOfGoneRoute() throws {
+        let fixture = try withoutSeven(acknowledges: false)
+        fixture.loop.run()
+        try fixture.upstream(PacketBytes.connack())
+        for identifier in try fixture.sent().compactMap(\.publishIdentifier) {
+            try fixture.upstream(PacketBytes.acknowledgement(.puback, identifier, .notAuthorized))
+        }
+        fixture.wait(.seconds(10))
+        for number in 2...3 { fixture.publish("up/a", "\(number)") }
+        #expect(fixture.bridge.routes.map(\.priority) == [5] && !fixture.bridge.needsBatch)
+        let skipped = fixture.bridge.takeSkipped()
+        #expect(skipped.contains { $0.priority == 7 && $0.messages.spans[.refused]?.messages == 1 })
     }
 
     @Test("a priority that is configured again before its lane is removed goes on where it was")

@@ -124,6 +124,7 @@ struct FormTests {
         fixture.commit()
         try fixture.upstream(PacketBytes.acknowledgement(.puback, 1, .payloadFormatInvalid))
         #expect(fixture.bridge.status.messages == 0 && fixture.bridge.status.lane.refused == 3)
+        #expect(fixture.bridge.takeSkipped().map { $0.messages.spans[.refused]?.messages } == [3])
     }
 
     @Test("messages without a place upstream are left out and counted")

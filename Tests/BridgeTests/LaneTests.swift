@@ -15,14 +15,15 @@ struct LaneFixture {
     init(limits: BridgeLane.Limits = BridgeLane.Limits()) { lane = BridgeLane(name: "up", limits: limits) }
 
     static func message(
-        _ text: String, qos: QoS = .atLeastOnce, expiresAt: MonotonicTime = .distantFuture
+        _ text: String, topic: String = "t", qos: QoS = .atLeastOnce, expiresAt: MonotonicTime = .distantFuture,
+        publishedAt: Int64 = 0
     ) -> Message {
-        var topic = "t"
+        var topic = topic
         return topic.withUTF8 { topic in
             Array(text.utf8).withUnsafeBytes { payload in
                 Message.create(
                     topic: UnsafeRawBufferPointer(topic), payload: payload, qos: qos, retain: false,
-                    expiresAt: expiresAt, publishedAt: Timestamp(milliseconds: 0))
+                    expiresAt: expiresAt, publishedAt: Timestamp(milliseconds: publishedAt))
             }
         }
     }
@@ -216,6 +217,26 @@ struct LaneTests {
         #expect(fixture.puback(sent[0], reason) == .skipped(topic: "t"))
         #expect(fixture.puback(sent[1]) == .arrived)
         #expect(fixture.lane.depth == 0 && fixture.lane.statistics.refused == 1)
+    }
+
+    @Test("what was skipped is told once by reason, with the time that it spans, and not of a report of losses")
+    func tellsSkipped() {
+        var limits = BridgeLane.Limits()
+        limits.reportTopic = "report"
+        var fixture = LaneFixture(limits: limits)
+        fixture.connect(maximumPacketSize: 30)
+        for time in [5000, 3000, 4000] { fixture.lane.append(LaneFixture.message("\(time)", publishedAt: Int64(time))) }
+        fixture.lane.append(LaneFixture.message(String(repeating: "x", count: 40), publishedAt: 7000))
+        fixture.lane.append(LaneFixture.message("r", topic: "report", publishedAt: 1))
+        fixture.lane.append(LaneFixture.message("late", expiresAt: fixture.now, publishedAt: 2))
+        fixture.commit()
+        let sent = fixture.send()
+        #expect(sent.texts == ["5000", "3000", "4000", "r"])
+        for publish in sent { _ = fixture.puback(publish, publish.message.topic == "t" && publish.message.payload == Array("3000".utf8) ? .success : .notAuthorized) }
+        let spans = fixture.lane.takeSkipped().spans
+        #expect(spans[.refused] == .init(messages: 2, oldest: Timestamp(milliseconds: 4000), newest: Timestamp(milliseconds: 5000)))
+        #expect(spans[.tooLarge] == .init(messages: 1, oldest: Timestamp(milliseconds: 7000), newest: Timestamp(milliseconds: 7000)))
+        #expect(fixture.lane.statistics.refused == 3 && fixture.lane.takeSkipped().isEmpty)
     }
 
     @Test("with Quota exceeded the lane pauses and sends the message again, as often as it takes")

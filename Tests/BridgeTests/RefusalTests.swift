@@ -65,6 +65,9 @@ struct RefusalTests {
         let taken = try play(fixture, connections: 40) { $0.hasPrefix("up/a.b") }
         #expect(taken == (0..<200).filter { $0 % 50 != 10 }.map { "up/a=\($0)" })
         #expect(fixture.bridge.statistics.refused == 4)
+        let skipped = fixture.bridge.takeSkipped()
+        #expect(skipped.map(\.priority) == [5] && skipped[0].messages.spans[.refused]?.messages == 4)
+        #expect(fixture.bridge.takeSkipped().isEmpty, "each is told once")
         #expect(waiting(fixture) == 0)
         #expect(!fixture.bridge.refusals.isActive)
     }

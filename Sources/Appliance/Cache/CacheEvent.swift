@@ -33,7 +33,7 @@ enum CacheEvent: Sendable {
             }
             writer.member("priority", Int64(report.priority))
             writer.name("reason")
-            writer.string(report.reason.rawValue)
+            writer.string(report.reason.word)
             writer.member("messages", report.messages)
             writer.member("from", report.from.milliseconds)
             writer.member("to", report.to.milliseconds)

@@ -12,7 +12,6 @@ final class CacheMonitor {
     /// Whose figures the cache has.
     var size: CacheSize
     private let base: CachePlan
-    private let box: String
     private let logger: Logger
     /// Told of what happens.
     private let events: (CacheEvent) -> Void
@@ -28,15 +27,13 @@ final class CacheMonitor {
 
     /// - Parameters:
     ///   - base: the plan's limits and endurance; its load is measured here.
-    ///   - box: the appliance's name, for the topics of reports upstream.
     ///   - lanes: what the cache holds.
     init(
-        size: CacheSize, base: CachePlan, box: String, lanes: [LaneStatus], logger: Logger, now: MonotonicTime,
+        size: CacheSize, base: CachePlan, lanes: [LaneStatus], logger: Logger, now: MonotonicTime,
         events: @escaping (CacheEvent) -> Void
     ) {
         self.size = size
         self.base = base
-        self.box = box
         self.lanes = lanes
         self.logger = logger
         self.events = events
@@ -66,6 +63,9 @@ final class CacheMonitor {
             bridgeRates[bridge.configuration.name, default: (MeanRate(window: .seconds(10)), MeanRate(window: .seconds(10)))].in
                 .update(lane.appended, at: now)
             bridgeRates[bridge.configuration.name]?.out.update(lane.acknowledged, at: now)
+        }
+        for bridge in bridges {
+            for (priority, messages) in bridge.takeSkipped() { losses.add(messages, bridge: bridge.configuration.name, priority: priority) }
         }
         warn()
         for report in losses.takeDue(now) { tell(report, bridges: bridges) }
@@ -113,21 +113,17 @@ final class CacheMonitor {
 
     /// In the log, as an event here, and upstream, so that it is known there what is missing.
     private func tell(_ report: LossLedger.Report, bridges: [Bridge]) {
-        logger.warning(
-            "the cache has lost messages",
-            metadata: [
-                "bridge": "\(report.bridge ?? "")", "priority": "\(report.priority)", "messages": "\(report.messages)",
-                "reason": "\(report.reason.rawValue)", "from": "\(ISOTime.text(report.from))", "to": "\(ISOTime.text(report.to))",
-            ])
-        events(.lost(report))
-        // A form has its own idea of what the upstream understands.
-        guard let bridge = bridges.first(where: { $0.configuration.name == report.bridge }), bridge.configuration.form == nil else {
-            return
+        // What was skipped the bridge has said itself, with the topic.
+        if case .cache = report.reason {
+            logger.warning(
+                "the cache has lost messages",
+                metadata: [
+                    "bridge": "\(report.bridge ?? "")", "priority": "\(report.priority)", "messages": "\(report.messages)",
+                    "reason": "\(report.reason.word)", "from": "\(ISOTime.text(report.from))", "to": "\(ISOTime.text(report.to))",
+                ])
         }
-        let wall = SystemClock.wall()
-        let payload = EventPublisher.payload(at: wall) { CacheEvent.lost(report).write(to: &$0) }
-        bridge.report(
-            Message.create(
-                topic: "martlet/\(box)/cache/lost", payload: payload, qos: .atLeastOnce, publishedAt: wall))
+        events(.lost(report))
+        bridges.first { $0.configuration.name == report.bridge }?
+            .report(EventPublisher.payload(at: SystemClock.wall()) { CacheEvent.lost(report).write(to: &$0) })
     }
 }
