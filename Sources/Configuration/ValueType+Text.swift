@@ -30,6 +30,15 @@ package extension ValueType where Value == String {
         }
     }
 
+    /// A GPIO line: its name, or its chip and then, behind a colon, its offset or name.
+    static var gpioLine: Self {
+        text("GPIO line", allowed: "NAME, CHIP:OFFSET or CHIP:NAME", bytes: 1...200) { text in
+            if text.unicodeScalars.contains(where: \.isControl) { return "must not contain control characters" }
+            if text.hasSuffix(":") { return "has no line behind its chip" }
+            return text.hasPrefix(":") ? "has no chip before the colon" : nil
+        }
+    }
+
     /// Text of several lines.
     static func program(bytes: Int) -> Self {
         text("string", allowed: "at most \(bytes) bytes", bytes: 1...bytes)

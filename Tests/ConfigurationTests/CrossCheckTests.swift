@@ -109,6 +109,9 @@ struct CrossCheckTests {
                 "m:6:20: delay-after-send has a meaning only when rs485 is true or there is an rs485-line",
             ]
         ),
+        ("modbus-rtu", "serial-port = \"/dev/ttyS1\"\nrs485-line = \"\"", ["m:5:14: rs485-line must not be empty"]),
+        ("modbus-rtu", "serial-port = \"/dev/ttyS1\"\nrs485-line = \"gpiochip0:\"", ["m:5:14: rs485-line \"gpiochip0:\" has no line behind its chip"]),
+        ("modbus-rtu", "serial-port = \"/dev/ttyS1\"\nrs485-line = \":4\"", ["m:5:14: rs485-line \":4\" has no chip before the colon"]),
         ("modbus-tcp", "host = \"h:502\"", ["m:4:8: host \"h:502\" is not a host name or an IP address (the port has a key of its own)"]),
         ("modbus-tcp", "host = \"2001:db8::1\"", []),
         ("modbus-ascii", "", ["m:3:12: protocol \"modbus-ascii\" is not supported (\(Drivers.catalogue.protocolNames.map { "\"\($0)\"" }.joined(separator: ", ")))"]),

@@ -42,7 +42,7 @@ extension SerialLineTable {
                 help: "Has the kernel switch the direction of an RS-485 transceiver. Not needed where the hardware does it by itself."),
             Key("rts-on-send", \.direction.rtsOnSend, .boolean, when: byKernel, help: "Whether RTS is active while sending."),
             Key(
-                "rs485-line", \.direction.line, .label,
+                "rs485-line", \.direction.line, .gpioLine,
                 when: Key.Condition("rs485", "serial-port", text: "there is a serial-port and rs485 is false") { $0.serialPort != nil && !$0.direction.rs485 },
                 example: "gpiochip0:18",
                 help:
