@@ -45,7 +45,9 @@ public struct AppliancePlan: Sendable {
         listeners = configuration.serverListeners(&errors)
         var found: [ConfigurationWarning] = []
         configuration.checkConnections(board: board, &errors, &found)
-        buses = configuration.busPlans(board: board, &errors)
+        let described = configuration.busDescriptions(board: board)
+        described.checkLines(&errors)
+        buses = described.map { driver, description in driver.plan(description, &errors) }
         formulas = configuration.compileExpressions(&errors, &found)
         rules = configuration.compileRules(&errors)
         bridges = configuration.bridgeConfigurations(&errors)

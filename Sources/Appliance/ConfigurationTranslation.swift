@@ -130,14 +130,14 @@ extension MartletConfiguration {
         }
     }
 
-    /// The buses with the devices on them; what a driver does not accept goes to `errors`.
-    func busPlans(board: BoardProfile, _ errors: inout [ConfigurationError]) -> [any BusPlan] {
+    /// The buses with the devices on them, each with its driver.
+    func busDescriptions(board: BoardProfile) -> [(driver: any Driver.Type, description: BusDescription)] {
         buses.compactMap { bus in
             guard let driver = Drivers.driver(bus.protocol) else { return nil }
             let devices = devices.filter { $0.bus == bus.name }.compactMap { device in
                 product(key: device.product).map { BusDescription.Device(device: device, product: $0) }
             }
-            return driver.plan(BusDescription(bus: bus, devices: devices, board: board, resolve: resolve), &errors)
+            return (driver, BusDescription(bus: bus, devices: devices, board: board, resolve: resolve))
         }
     }
 }

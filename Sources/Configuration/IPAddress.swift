@@ -17,11 +17,16 @@ struct IPAddress: Hashable {
         }
     }
 
+    /// The four bytes of an address of IPv4, or of one mapped into IPv6 (RFC 4291 §2.5.5.2).
+    var v4: [UInt8]? {
+        if bytes.count == 4 { return bytes }
+        let mapped: [UInt8] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF]
+        return Array(bytes.prefix(12)) == mapped ? Array(bytes.suffix(4)) : nil
+    }
+
     /// 127.0.0.0/8 (RFC 1122 §3.2.1.3), ::1 (RFC 4291 §2.5.3) and 127.0.0.0/8 mapped into IPv6.
     var isLoopback: Bool {
-        if bytes.count == 4 { return bytes[0] == 127 }
-        let mapped: [UInt8] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF]
-        if Array(bytes.prefix(12)) == mapped { return bytes[12] == 127 }
+        if let v4 { return v4[0] == 127 }
         return bytes.dropLast().allSatisfy { $0 == 0 } && bytes.last == 1
     }
 

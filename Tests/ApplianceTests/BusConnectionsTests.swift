@@ -57,4 +57,53 @@ struct BusConnectionsTests {
         #expect(try found([("serial-text", asks), ("serial-text", listens)]).warnings == [])
         #expect(try found([("serial-text", asks), ("serial-text", asks)]).warnings.filter { $0.contains("requests do not wait") }.count == 1)
     }
+
+    @Test("one host is one host, however it is written", arguments: [
+        ("localhost", "127.0.0.1"), ("127.0.0.1", "localhost."), ("::1", "LOCALHOST"), ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("2001:db8::1", "2001:DB8:0:0::1"),
+    ])
+    func hostsByOtherNames(first: String, second: String) throws {
+        let two = try found([("modbus-tcp", "host = \"\(first)\""), ("modbus-tcp", "host = \"\(second)\"")])
+        #expect(two.warnings.count == 1)
+        #expect(two.warnings.first?.hasPrefix("10:8: warning: port 502 of \(second) is that of bus \"b0\" at line 3 too, which calls it port 502 of \(first): ") == true)
+        let line = try found([("modbus-rtu-tcp", "host = \"\(first)\""), ("modbus-rtu-tcp", "host = \"\(second)\"")])
+        #expect(line.errors.count == 1)
+        #expect(try found([("modbus-rtu-tcp", "host = \"\(first)\""), ("modbus-rtu-tcp", "host = \"127.0.0.2\"")]).errors == [])
+    }
+
+    @Test("a GPIO line turns one transceiver, whatever it is called", arguments: [
+        ("gpiochip9:18", "gpiochip9:18", ""), ("gpiochip9:18", "/dev/gpiochip9:018", ", which calls it \"gpiochip9:18\""),
+        ("DE1", "gpiochip9:18", ", which calls it \"DE1\""), ("DE7", "DE7", ""),
+    ])
+    func lines(first: String, second: String, alias: String) throws {
+        let board = "[[gpio-line]]\nname = \"DE1\"\nchip = \"gpiochip9\"\nline = \"18\"\n"
+        func bus(_ port: Int, _ line: String) -> (protocol: String, keys: String) {
+            ("modbus-rtu", "serial-port = \"/dev/martlet-\(port)\"\nrs485-line = \"\(line)\"")
+        }
+        #expect(
+            try found([bus(1, first), bus(2, second)], board: board).errors == [
+                "12:14: bus \"b1\": GPIO line \"\(second)\" is that of bus \"b0\" at line 3 already\(alias); only one can have it"
+            ])
+        #expect(try found([bus(1, first), bus(2, "gpiochip9:19")], board: board).errors == [])
+    }
+
+    @Test("a point's line turns no transceiver of another bus")
+    func pointLine() throws {
+        let points = """
+            [[product]]
+            key = "p"
+            [[product.group]]
+            name = "g"
+            [[product.point]]
+            identifier = "door"
+            type = "BOOL"
+            line = "gpiochip9:18"
+            [[device]]
+            product = "p"
+            key = "d"
+            bus = "b1"
+            """
+        let errors = try found([("modbus-rtu", "serial-port = \"/dev/x\"\nrs485-line = \"gpiochip9:18\""), ("gpio", points)]).errors
+        #expect(errors.contains("18:8: bus \"b1\": GPIO line \"gpiochip9:18\" is that of bus \"b0\" at line 3 already; only one can have it"))
+    }
 }

@@ -2,7 +2,7 @@ import Configuration
 
 extension BoardProfile {
     /// What the board calls its GPIO lines.
-    var lineAddresses: [String: GPIOLineAddress] {
+    package var lineAddresses: [String: GPIOLineAddress] {
         Dictionary(gpioLines.map { ($0.name, GPIOLineAddress(chip: $0.chip, line: $0.line ?? "")) }) { first, _ in first }
     }
 

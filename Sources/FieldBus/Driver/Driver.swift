@@ -15,6 +15,9 @@ public import Core
 
 /// What the appliance asks of a driver before there is a bus.
 package protocol Driver: DriverKeys {
+    /// The GPIO lines that the bus takes for itself.
+    static func lines(_ bus: BusDescription) -> [UsedLine]
+
     /// Makes a plan of a bus and its devices, and checks it.
     ///
     /// - Parameter errors: takes each mistake at its place in the file.
@@ -22,6 +25,24 @@ package protocol Driver: DriverKeys {
 
     /// Devices in this process that answer as those of the bus do.
     static func simulate(_ bus: BusDescription) throws(FieldBusError) -> any BusSimulator
+}
+
+extension Driver {
+    package static func lines(_ bus: BusDescription) -> [UsedLine] { [] }
+}
+
+extension Driver where BusTable: SerialLineTable {
+    package static func lines(_ bus: BusDescription) -> [UsedLine] {
+        guard let keys: BusTable = bus.bus.driver.keys(), keys.source.isSound("rs485-line"), let name = keys.direction.line else { return [] }
+        return [UsedLine(name: name, position: keys.source["rs485-line"])]
+    }
+}
+
+/// A GPIO line that a bus takes.
+package struct UsedLine: Sendable {
+    /// As the file has it.
+    package var name: String
+    package var position: SourcePosition
 }
 
 /// A bus of the configuration with all that concerns it.

@@ -63,6 +63,17 @@ public struct GPIOLineAddress: Sendable, Hashable, CustomStringConvertible {
         return first
     }
 
+    /// What two names of one line have in common: chip and offset as far as the line is there now, else what the name says.
+    ///
+    /// - Parameter boardLines: as for ``resolve(among:boardLines:)``.
+    public func identity(among chips: [GPIOChip], boardLines: [String: GPIOLineAddress] = [:]) -> String {
+        if let (chip, offset) = try? resolve(among: chips, boardLines: boardLines) { return "\(chip.path):\(offset)" }
+        let named = chip == nil ? boardLines[line] ?? self : self
+        let line = Int(named.line).map { "\($0)" } ?? named.line
+        guard let chip = named.chip else { return line }
+        return "\(chip.hasPrefix("/") ? chip : "/dev/\(chip)"):\(line)"
+    }
+
     private static let maxListed = 40
 
     private static func listing(_ chips: [GPIOChip], _ boardLines: [String: GPIOLineAddress]) -> String {

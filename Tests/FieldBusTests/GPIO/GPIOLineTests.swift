@@ -39,6 +39,15 @@ struct GPIOLineTests {
         }
     }
 
+    @Test("names of one line have one identity, as far as it is there", arguments: [
+        ("BT_ON", "/dev/gpiochip1:1"), ("raspberrypi-exp-gpio:1", "/dev/gpiochip1:1"), ("DI1", "/dev/gpiochip0:1"),
+        ("gpiochip7:03", "/dev/gpiochip7:3"), ("/dev/gpiochip7:3", "/dev/gpiochip7:3"), ("DI2", "/dev/gpiochip7:3"), ("DI9", "DI9"),
+    ])
+    func identity(text: String, expected: String) {
+        let boardLines = ["DI1": GPIOLineAddress("pinctrl-bcm2711:1"), "DI2": GPIOLineAddress("gpiochip7:3")]
+        #expect(GPIOLineAddress(text).identity(among: Self.chips, boardLines: boardLines) == expected)
+    }
+
     @Test("a machine without chips says so")
     func noChips() {
         #expect(throws: FieldBusError.unavailable(what: "GPIO line DI1", detail: "this machine has no GPIO chip")) {

@@ -36,7 +36,7 @@ package enum GPIOLines: Driver {
 
         package static let schema = Schema<Self>("A point of a GPIO line.") {
             Key(
-                "line", \.line, .label, .required,
+                "line", \.line, .gpioLine, .required,
                 help: "The line: its name in the board profile or the kernel's, or chip and offset or name, such as gpiochip0:17."
             )
             Key(
@@ -91,6 +91,13 @@ package enum GPIOLines: Driver {
         }
         if point.writable, keys.use == .level || keys.use == .frequency {
             findings.report(point.source["writable"], "a point whose use is \"\(keys.use.rawValue)\" cannot be written")
+        }
+    }
+
+    package static func lines(_ bus: BusDescription) -> [UsedLine] {
+        bus.devices.flatMap(\.points).compactMap { point, _ in
+            guard let keys: PointTable = point.driver.keys(), keys.source.isSound("line") else { return nil }
+            return UsedLine(name: keys.line, position: keys.source["line"])
         }
     }
 
