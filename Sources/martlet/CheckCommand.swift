@@ -15,8 +15,7 @@ struct CheckCommand: ParsableCommand {
             for warning in try AppliancePlan.load(path: file).warnings { Console.error(warning.description) }
             Console.print("\(file): ok")
         } catch {
-            Console.error(error.description)
-            throw ExitCode(1)
+            throw ExitCode.after(error)
         }
     }
 }

@@ -51,12 +51,8 @@ struct RunCommand: AsyncParsableCommand {
             let reload: @Sendable () -> Void = { appliance.reload() }
             StopSignals.wait({ appliance.stop() }, reload: file == nil ? nil : reload)
             try await appliance.run()
-        } catch let error as ConfigurationErrors {
-            Console.error(error.description)
-            throw ExitCode(1)
-        } catch let error as ApplianceError {
-            Console.error("martlet: \(error)")
-            throw ExitCode(1)
+        } catch {
+            throw ExitCode.after(error)
         }
     }
 

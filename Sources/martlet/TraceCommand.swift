@@ -50,12 +50,8 @@ struct TraceCommand: ParsableCommand {
                 if !answer.body.isEmpty { Console.print(String(decoding: answer.body.dropLast(), as: UTF8.self)) }
                 if !isOver { SystemClock.sleep(for: min(.milliseconds(200), max(.zero, end - SystemClock.monotonic()))) }
             }
-        } catch let error as ConfigurationErrors {
-            Console.error(error.description)
-            throw ExitCode(1)
-        } catch let error as ControlClientError {
-            Console.error("martlet: \(error)")
-            throw ExitCode(1)
+        } catch {
+            throw ExitCode.after(error)
         }
     }
 }

@@ -70,12 +70,8 @@ enum CacheAccess {
                 }
                 return .box(client)
             }
-        } catch let error as ConfigurationErrors {
-            Console.error(error.description)
-            throw ExitCode(1)
-        } catch let error as StoreError {
-            Console.error("martlet: \(error)")
-            throw ExitCode(1)
+        } catch {
+            throw ExitCode.after(error)
         }
     }
 
@@ -87,9 +83,7 @@ enum CacheAccess {
             await access.close()
         } catch {
             await access.close()
-            guard !(error is ExitCode) else { throw error }
-            Console.error("martlet: \(error)")
-            throw ExitCode(1)
+            throw ExitCode.after(error)
         }
     }
 

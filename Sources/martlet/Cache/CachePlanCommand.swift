@@ -61,12 +61,8 @@ struct CachePlanCommand: AsyncParsableCommand {
                 report.add(recordsPerSecond: now.recordsPerSecond, cachedBytesPerRecord: now.cachedBytesPerRecord)
             }
             Console.print(json ? String(decoding: report.json, as: UTF8.self) : report.text)
-        } catch let error as ConfigurationErrors {
-            Console.error(error.description)
-            throw ExitCode(1)
-        } catch let error as ApplianceError {
-            Console.error("martlet: \(error)")
-            throw ExitCode(1)
+        } catch {
+            throw ExitCode.after(error)
         }
     }
 

@@ -11,8 +11,7 @@ enum ModbusOutput {
             if trace { connection.trace { _, exchange in Console.print(exchange.lines.joined(separator: "\n")) } }
             return connection
         } catch {
-            Console.error("martlet: \(error)")
-            throw ExitCode(1)
+            throw ExitCode.after(error)
         }
     }
 

@@ -1,6 +1,5 @@
 import Appliance
 import ArgumentParser
-import Configuration
 import Core
 import FieldBus
 import Payload
@@ -35,11 +34,10 @@ struct ModbusPlanCommand: ParsableCommand {
 
     /// The Modbus buses of a file, or the one of this name.
     static func buses(_ file: String, named name: String?) throws -> [ModbusBus] {
-        do throws(ConfigurationErrors) {
+        do {
             return try AppliancePlan.load(path: file).modbusBuses.filter { name == nil || $0.name == name }
         } catch {
-            Console.error(error.description)
-            throw ExitCode(1)
+            throw ExitCode.after(error)
         }
     }
 

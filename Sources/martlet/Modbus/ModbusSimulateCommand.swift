@@ -65,8 +65,7 @@ struct ModbusSimulateCommand: AsyncParsableCommand {
         do throws(FieldBusError) {
             simulator = try ModbusSimulator(simulatedLine, units: units, delay: delay.duration, maxClients: 1000)
         } catch {
-            Console.error("martlet: \(error)")
-            throw ExitCode(1)
+            throw ExitCode.after(error)
         }
         let names = units.keys.sorted().map(String.init).joined(separator: ", ")
         Console.print("units \(names) at \(serial ?? "\(address) port \(simulator.port)")")

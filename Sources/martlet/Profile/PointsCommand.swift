@@ -46,11 +46,10 @@ struct PointsCommand: ParsableCommand {
         }
 
         private func configuration() throws -> MartletConfiguration {
-            do throws(ConfigurationErrors) {
+            do {
                 return try MartletConfiguration.load(path: file ?? "", drivers: Drivers.catalogue)
             } catch {
-                Console.error(error.description)
-                throw ExitCode(1)
+                throw ExitCode.after(error)
             }
         }
     }

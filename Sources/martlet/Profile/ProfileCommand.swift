@@ -48,11 +48,10 @@ struct ProfileCommand: ParsableCommand {
     }
 
     static func load(_ nameOrPath: String) throws -> DeviceProfile {
-        do throws(ConfigurationErrors) {
+        do {
             return try DeviceProfile.load(nameOrPath, drivers: Drivers.catalogue)
         } catch {
-            Console.error(error.description)
-            throw ExitCode(1)
+            throw ExitCode.after(error)
         }
     }
 }
