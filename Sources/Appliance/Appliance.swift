@@ -234,10 +234,6 @@ extension Logger {
     }
 }
 
-extension MartletConfiguration {
-    var dataDirectory: String { resolve(path: appliance.dataDirectory) }
-}
-
 extension Moment {
     static func now() -> Moment { Moment(wall: SystemClock.wall(), monotonic: SystemClock.monotonic()) }
 }

@@ -28,6 +28,21 @@ extension MartletConfiguration {
         try decode(bytes: try ConfigurationFile.read(path: path), file: path, drivers: drivers, check: check)
     }
 
+    /// The data directory that a configuration file names, or the default one, whatever mistakes there are elsewhere in the file.
+    ///
+    /// - Returns: a path that is absolute or relative to the working directory.
+    /// - Throws: the file cannot be read or is no TOML, or the value is no path.
+    public static func dataDirectory(path: String) throws(ConfigurationErrors) -> String {
+        let configuration: MartletConfiguration = try decode(bytes: try ConfigurationFile.read(path: path), file: path, prepare: { entries, _ in
+            entries.removeAll { $0.key != "appliance" }
+            for index in entries.indices {
+                guard case .table(let keys) = entries[index].value.content else { continue }
+                entries[index].value.content = .table(keys.filter { $0.key == "data-directory" })
+            }
+        })
+        return configuration.dataDirectory
+    }
+
     static func decode(
         bytes: [UInt8], file: String, drivers: DriverCatalogue, check: FurtherCheck = { _, _ in }
     ) throws(ConfigurationErrors) -> MartletConfiguration {

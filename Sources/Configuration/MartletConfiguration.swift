@@ -30,6 +30,9 @@ public struct MartletConfiguration: Sendable, Equatable {
     /// relative to the folder of the configuration file.
     public func resolve(path: String) -> String { ConfigurationFile.resolve(path: path, beside: source.position.file) }
 
+    /// Where the databases are, relative to the working directory or absolute.
+    public var dataDirectory: String { resolve(path: appliance.dataDirectory) }
+
     public func product(key: String) -> Product? { products.first { $0.key == key } }
 
     public func bus(name: String) -> Bus? { buses.first { $0.name == name } }

@@ -1,8 +1,12 @@
+import Appliance
 import Glibc
 
 /// Asks a box that runs, over the Unix socket in its data directory: HTTP/1.1, one request a connection.
 struct ControlClient {
     let path: String
+
+    /// - Parameter directory: the box's data directory.
+    init(directory: String) { path = directory + "/" + ControlSocket.name }
 
     struct Answer {
         /// By names in lower case.

@@ -1,19 +1,20 @@
 import Appliance
 import ArgumentParser
-import Configuration
 import Core
-import FieldBus
 
 struct TraceCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "trace",
         abstract: "Shows what passes over a bus of a box that runs: every frame with its time, in words and in bytes.",
-        discussion: "The bus goes on as it is. Ctrl-C ends it.")
+        discussion: """
+            The bus goes on as it is. Ctrl-C ends it. Of the configuration file nothing is needed but the data directory: it may \
+            have mistakes.
+            """)
 
-    @Argument(help: "The configuration file.")
-    var file: String
+    @Argument(help: DataDirectory.help)
+    var box: String
 
-    @Argument(help: "The bus' name in it.")
+    @Argument(help: "The bus' name in the configuration.")
     var bus: String
 
     @Flag(help: "Writes one JSON object a frame.")
@@ -36,8 +37,7 @@ struct TraceCommand: ParsableCommand {
 
     func run() throws {
         do {
-            let plan = try AppliancePlan.load(path: file)
-            let client = ControlClient(path: plan.dataDirectory + "/" + ControlSocket.name)
+            let client = ControlClient(directory: try DataDirectory.of(box))
             let end = period.map { SystemClock.monotonic() + $0.duration } ?? .distantFuture
             var from: String?
             var isOver = false

@@ -2,6 +2,7 @@ import Configuration
 import Core
 import FieldBus
 import Glibc
+import TestSupport
 import Testing
 
 @Suite("Decoding a configuration")
@@ -139,6 +140,29 @@ struct DecodingTests {
         let broker = try MartletConfiguration.decode(text: "[broker]\n\(line)\n", file: "m", drivers: Drivers.catalogue).broker
         if let duration { #expect(broker.maxSessionExpiry == duration) }
         if let size { #expect(broker.maxPacketSize == size) }
+    }
+
+    @Test("the data directory of a file is found whatever else is wrong with it", arguments: [
+        ("[appliance]\nnamee = 1\ndata-directory = \"data\"\n[brokr]\n", "data"), ("[[bus]]\nprotocol = 7\n[appliance]\ndata-directory = \"/d\"\n", "/d"),
+        ("devices = 3\n", "/var/lib/martlet"),
+    ])
+    func dataDirectory(text: String, expected: String) throws {
+        let folder = TestFolder()
+        let file = folder.write("martlet.toml", text)
+        #expect(try MartletConfiguration.dataDirectory(path: file) == (expected.hasPrefix("/") ? expected : "\(folder.path)/\(expected)"))
+    }
+
+    @Test("a file whose data directory cannot be told says why", arguments: [
+        ("[appliance]\ndata-directory = 7\n", "2:18: data-directory must be a string, not an integer"), ("appliance = 7\n", "1:1: appliance must be a table, [appliance], not an integer"),
+    ])
+    func noDataDirectory(text: String, expected: String) {
+        let folder = TestFolder()
+        let file = folder.write("martlet.toml", text)
+        do throws(ConfigurationErrors) {
+            Issue.record("there is one: \(try MartletConfiguration.dataDirectory(path: file))")
+        } catch {
+            #expect(error.description == "\(file):\(expected)")
+        }
     }
 
     @Test("a file is read from disk, and one that is not there is an error of the whole file")

@@ -102,7 +102,7 @@ extension Appliance {
         var router = HTTPRouter()
         router.addCache(core, storage)
         router.addTrace(core.traces)
-        let place = HTTPServer.Place.unix(path: plan.configuration.dataDirectory + "/" + ControlSocket.name, mode: 0o600)
+        let place = HTTPServer.Place.unix(path: plan.dataDirectory + "/" + ControlSocket.name, mode: 0o600)
         do {
             return try await HTTPServer(place: place, router: router, logger: logger("control")).open(group: group).get()
         } catch {

@@ -1,6 +1,5 @@
 import Appliance
 import ArgumentParser
-import Configuration
 import Core
 import Store
 
@@ -46,24 +45,25 @@ struct CacheSelectionOptions: ParsableArguments {
     }
 }
 
-/// The cache of a configuration, of a box that runs or of its files alone.
+/// A cache, by the box that runs or by its files alone.
 enum CacheAccess {
     case files(CacheInspector)
     case box(ControlClient)
 
+    /// - Parameter box: as for ``DataDirectory/of(_:)``.
     /// - Throws: `ExitCode`, after it has said why the cache cannot be reached.
-    static func open(_ file: String) async throws -> CacheAccess {
+    static func open(_ box: String) async throws -> CacheAccess {
         do {
-            let directory = try AppliancePlan.load(path: file).dataDirectory
+            let directory = try DataDirectory.of(box)
             guard FileContent.exists(directory + "/cache.db") else {
-                Console.error("martlet: there is no cache in \(directory): no box has run with this file")
+                Console.error("martlet: there is no cache in \(directory): no box has run with it")
                 throw ExitCode(1)
             }
             do throws(StoreError) {
                 return .files(try CacheInspector(directory: directory))
             } catch {
                 guard case .busy(let message) = error else { throw error }
-                let client = ControlClient(path: directory + "/" + ControlSocket.name)
+                let client = ControlClient(directory: directory)
                 guard client.isThere else {
                     Console.error("martlet: \(message), which does not answer at \(client.path)")
                     throw ExitCode(1)
@@ -76,8 +76,8 @@ enum CacheAccess {
     }
 
     /// Runs a command and says what goes wrong.
-    static func use(_ file: String, _ body: (CacheAccess) async throws -> Void) async throws {
-        let access = try await open(file)
+    static func use(_ box: String, _ body: (CacheAccess) async throws -> Void) async throws {
+        let access = try await open(box)
         do {
             try await body(access)
             await access.close()

@@ -10,8 +10,8 @@ struct CacheExportCommand: AsyncParsableCommand {
             A box that runs goes on meanwhile: messages may leave before they are read. What is not UTF-8 is in Base 64.
             """)
 
-    @Argument(help: "The configuration file.")
-    var file: String
+    @Argument(help: DataDirectory.help)
+    var box: String
 
     @OptionGroup var selection: CacheSelectionOptions
 
@@ -28,7 +28,7 @@ struct CacheExportCommand: AsyncParsableCommand {
     func run() async throws {
         if damaged { return try await writeDamaged() }
         var query = ExportQuery(selection: try selection.selection(), format: csv ? .csv : .json)
-        try await CacheAccess.use(file) { access in
+        try await CacheAccess.use(box) { access in
             switch access {
             case .files(let inspector):
                 repeat {
@@ -48,7 +48,7 @@ struct CacheExportCommand: AsyncParsableCommand {
     }
 
     private func writeDamaged() async throws {
-        try await CacheAccess.use(file) { access in
+        try await CacheAccess.use(box) { access in
             switch access {
             case .files(let inspector): try Console.write(try await inspector.exportDamaged())
             case .box(let client): try Console.write(try client.get("/cache/damaged").body)

@@ -1,6 +1,5 @@
 import Appliance
 import ArgumentParser
-import Configuration
 import Core
 import Payload
 
@@ -68,7 +67,7 @@ struct CachePlanCommand: AsyncParsableCommand {
 
     /// What a box that runs on the directory says of itself; nil if there is none, or nothing has come yet.
     private static func measured(_ directory: String) -> (recordsPerSecond: Double, cachedBytesPerRecord: Double)? {
-        let client = ControlClient(path: directory + "/" + ControlSocket.name)
+        let client = ControlClient(directory: directory)
         guard client.isThere, let body = try? client.get("/cache").body else { return nil }
         return body.withUnsafeBytes { bytes in
             var scanner = JSONScanner()

@@ -12,8 +12,8 @@ struct CachePurgeCommand: AsyncParsableCommand {
             none. --older-than takes whole blocks of messages, as they were stored.
             """)
 
-    @Argument(help: "The configuration file.")
-    var file: String
+    @Argument(help: DataDirectory.help)
+    var box: String
 
     @OptionGroup var selection: CacheSelectionOptions
 
@@ -29,7 +29,7 @@ struct CachePurgeCommand: AsyncParsableCommand {
             Console.error("martlet: nothing was purged")
             throw ExitCode(1)
         }
-        try await CacheAccess.use(file) { access in
+        try await CacheAccess.use(box) { access in
             let result: (messages: Int64, json: [UInt8])
             switch access {
             case .files(let inspector):

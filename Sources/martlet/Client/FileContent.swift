@@ -14,6 +14,11 @@ enum FileContent {
 
     static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
 
+    static func isDirectory(_ path: String) -> Bool {
+        var status = stat()
+        return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+    }
+
     /// Everything until the end of the input.
     static func readStandardInput(limit: Int) throws(ClientError) -> [UInt8] {
         try read(STDIN_FILENO, name: "standard input", limit: limit)
