@@ -9,57 +9,36 @@ import pytest
 
 from harness.broker import Martlet, run_martlet
 from harness.modbus import Device, ModbusTcp
+from harness.plant import bus, device, point, product
 from harness.posts import Posts
 from harness.waiting import eventually
 from test_metrics import Box
 
 pytestmark = pytest.mark.martlet_only
 
-PLANT = """
-[[product]]
-key = "meter"
-[[product.group]]
-name = "all"
-interval = "100ms"
-[[product.point]]
-identifier = "power"
-type = "INT"
-area = "holding-register"
-address = 7
 
-[[bus]]
-name = "line"
-{bus}
-timeout = "5s"
-max-back-off = "1s"
-
-[[device]]
-product = "meter"
-key = "good"
-bus = "line"
-unit-identifier = 1
-[[device]]
-product = "meter"
-key = "dead"
-bus = "line"
-unit-identifier = 9
-timeout = "100ms"
-retries = 0
-"""
+def plant(server):
+    """A device that answers and one that does not."""
+    return (
+        product("meter", point("power", "INT", 7))
+        + bus("line", server, 'timeout = "5s"\nmax-back-off = "1s"')
+        + device("meter", "good", "line")
+        + device("meter", "dead", "line", 9, 'timeout = "100ms"\nretries = 0')
+    )
 
 
 @pytest.fixture
 def server(keep):
-    device = Device()
-    device.holding[7] = 1234
-    server = keep(ModbusTcp({1: device})).start()
-    server.device = device
+    meter = Device()
+    meter.holding[7] = 1234
+    server = keep(ModbusTcp({1: meter})).start()
+    server.device = meter
     return server
 
 
 @pytest.fixture
 def box(tmp_path, keep, server):
-    return keep(Box(tmp_path / "box", PLANT.format(bus=server.bus), broker='sys-interval = "1s"')).start()
+    return keep(Box(tmp_path / "box", plant(server), broker='sys-interval = "1s"')).start()
 
 
 def test_buses_and_devices_are_measured(box):
@@ -115,6 +94,22 @@ def test_a_running_bus_can_be_traced(box, connect):
     assert "    " in result.stdout and "01 03 00 07 00 01" in result.stdout
     # The bus goes on meanwhile and afterwards.
     posts.good("power")
+
+
+def test_a_bus_is_traced_whatever_is_wrong_with_the_file_by_now(box):
+    text = Path(box.file).read_text()
+    try:
+        Path(box.file).write_text(text + '[[rule]]\nname = "r"\nsql = "SELEC"\ntopic = "t"\n' + device("none", "x", "line"))
+        assert run_martlet("check", box.file).returncode == 1
+        result = run_martlet("trace", box.file, "line", "--for", "1s")
+        assert result.returncode == 0 and "sent 12 bytes" in result.stdout, result.stderr
+    finally:
+        Path(box.file).write_text(text)
+
+
+def test_a_bus_is_traced_by_the_data_directory_alone(box):
+    result = run_martlet("trace", box.directory / "data", "line", "--for", "1s")
+    assert result.returncode == 0 and "sent 12 bytes" in result.stdout, result.stderr
 
 
 def test_a_trace_tells_devices_apart_in_json(box):

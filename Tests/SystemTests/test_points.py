@@ -6,16 +6,10 @@ import pytest
 
 from harness.broker import run_martlet
 from harness.modbus import Device, ModbusTcp
+from harness.plant import bus, device, point, product
 from harness.posts import GOOD, UNCERTAIN, Commands, Posts
 
 pytestmark = pytest.mark.martlet_only
-
-
-def point(identifier, type, address, keys=""):
-    return (
-        f'[[product.point]]\nidentifier = "{identifier}"\ntype = "{type}"\n'
-        f'area = "holding-register"\naddress = {address}\n{keys}\n'
-    )
 
 
 def calculated(identifier, type, expression, keys=""):
@@ -23,24 +17,11 @@ def calculated(identifier, type, expression, keys=""):
 
 
 def configuration(server, points):
-    return f"""
-[[product]]
-key = "meter"
-[[product.group]]
-name = "g"
-interval = "50ms"
-{points}
-[[bus]]
-name = "line"
-{server.bus}
-timeout = "200ms"
-retries = 0
-max-back-off = "200ms"
-[[device]]
-product = "meter"
-key = "m1"
-bus = "line"
-"""
+    return (
+        product("meter", points, interval="50ms")
+        + bus("line", server, 'timeout = "200ms"\nretries = 0\nmax-back-off = "200ms"')
+        + device("meter", "m1", "line")
+    )
 
 
 @pytest.fixture
