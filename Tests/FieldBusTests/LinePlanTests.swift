@@ -1,6 +1,7 @@
 import Core
-import FieldBus
 import Testing
+
+@testable import FieldBus
 
 struct LinePlanTests {
     func bus(_ transport: ModbusTransport) -> ModbusBus {
@@ -41,6 +42,47 @@ struct LinePlanTests {
     func silence() {
         let plan = LinePlan(bus(serial(9600)), answerTime: .zero)
         #expect(plan.lineTime == plan.cycle)
+    }
+
+    /// The line of ``serial(_:)`` at 9600 baud with a transceiver.
+    func turned(_ change: (inout SerialLine) -> Void) -> ModbusTransport {
+        var line = SerialLine(serialPort: "/dev/ttyS1")
+        change(&line)
+        return .rtu(line)
+    }
+
+    @Test("the delays of a transceiver that the kernel turns are in each request, in whole milliseconds")
+    func kernelDelays() {
+        var rs485 = RS485()
+        rs485.delayBeforeSend = .microseconds(1200)
+        rs485.delayAfterSend = .microseconds(29_500)
+        let plain = LinePlan(bus(serial(9600)), answerTime: .milliseconds(10))
+        let plan = LinePlan(bus(turned { $0.rs485 = rs485 }), answerTime: .milliseconds(10))
+        // 2 ms before each of the two requests; the 30 ms behind it are longer than the device's 10 ms.
+        #expect(plan.cycle == plain.cycle + .milliseconds(2 * (2 + 20)))
+        #expect(plan.lineTime == plan.cycle)
+        #expect(abs(plan.utilisation - plain.utilisation - 0.022 * 1.5) < 1e-9)
+    }
+
+    @Test("so are those of a GPIO line; what passes while the device thinks costs nothing")
+    func lineDelays() {
+        var line = RS485Line(GPIOLineAddress("DE"))
+        line.delayBeforeSend = .microseconds(1500)
+        line.delayAfterSend = .milliseconds(8)
+        let plain = LinePlan(bus(serial(9600)), answerTime: .milliseconds(10))
+        let plan = LinePlan(bus(turned { $0.rs485Line = line }), answerTime: .milliseconds(10))
+        #expect(plan.cycle == plain.cycle + .milliseconds(3))
+    }
+
+    @Test("a pause between requests is counted, the silence being part of it")
+    func pause() {
+        var bus = bus(serial(9600))
+        let plain = LinePlan(bus, answerTime: .milliseconds(10))
+        bus.pause = .milliseconds(3)
+        #expect(LinePlan(bus, answerTime: .milliseconds(10)).cycle == plain.cycle)
+        bus.devices[0].pause = .milliseconds(20)
+        let silence = SerialTiming(SerialLine(serialPort: "/dev/ttyS1")).silence
+        #expect(LinePlan(bus, answerTime: .milliseconds(10)).cycle == plain.cycle + (.milliseconds(20) - silence) * 2)
     }
 
     @Test("a line that is too slow shows it")

@@ -18,21 +18,27 @@ public struct LinePlan: Sendable {
         /// Of the frame, without what TCP and Ethernet add.
         public var requestBytes: Int
         public var answerBytes: Int
-        /// From the request's first byte to the moment when the next one may go: frames, silences and the device's own time.
+        /// From the turn to the request to the moment when the next one may go: frames, silences, the delays of an RS-485
+        /// transceiver, the device's own time and the pause that it needs.
         public var duration: Duration
     }
 
     public let requests: [Request]
     /// One round of all requests.
     public let cycle: Duration
-    /// The part of `cycle` that frames and mandatory silences take; zero for a network, whose speed nobody here knows.
+    /// The part of `cycle` that frames, mandatory silences and the turns of a transceiver take; zero for a network, whose speed
+    /// nobody here knows.
     public let lineTime: Duration
     /// The share of the time that the line is in use at the intervals configured; more than 1 is too much for it.
     public let utilisation: Double
 
     /// - Parameter answerTime: what a device, and a network's way to it, is taken to need before it answers.
     public init(_ bus: ModbusBus, answerTime: Duration) {
-        let line: SerialTiming? = if case .rtu(let line) = bus.transport { SerialTiming(line) } else { nil }
+        let serial: SerialLine? = if case .rtu(let line) = bus.transport { line } else { nil }
+        let line = serial.map { SerialTiming($0) }
+        let beforeSend = serial?.delayBeforeSend ?? .zero
+        // Until the transceiver receives, no answer gets through.
+        let beforeAnswer = max(line?.silence ?? .zero, serial?.delayAfterSend ?? .zero)
         var requests: [Request] = []
         var lineTime = Duration.zero
         var utilisation = 0.0
@@ -44,16 +50,17 @@ public struct LinePlan: Sendable {
                     let isTCP = bus.transport.framing == .tcp
                     let (asked, answered) = isTCP ? (12, 9 + data) : (8, 5 + data)
                     var frames = Duration.zero
-                    // The silence before the answer is part of the device's time.
-                    if let line { frames = line.duration(ofCharacters: asked + answered) + line.silence }
-                    let duration = frames + max(answerTime, line?.silence ?? .zero)
+                    // The silence before the answer, and the turn to receiving, are part of the device's time.
+                    if let line { frames = beforeSend + line.duration(ofCharacters: asked + answered) + line.silence }
+                    let pause = max(.zero, polled.pause - (line?.silence ?? .zero))
+                    let duration = frames + max(answerTime, beforeAnswer) + pause
                     requests.append(
                         Request(
                             device: device.identifier, unitIdentifier: device.unitIdentifier, interval: group.interval,
                             area: block.area, startingAddress: block.startingAddress, quantity: block.quantity,
                             points: block.points.count, unused: block.quantity - LinePlan.used(block, of: group.plan),
                             requestBytes: asked, answerBytes: answered, duration: duration))
-                    if let line { lineTime += frames + line.silence }
+                    if line != nil { lineTime += frames + beforeAnswer }
                     utilisation += Double(duration.wholeNanoseconds) / Double(max(1, group.interval.wholeNanoseconds))
                 }
             }

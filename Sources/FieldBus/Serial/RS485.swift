@@ -36,6 +36,14 @@ public struct RS485: Sendable, Hashable {
     }
 }
 
+extension SerialLine {
+    /// From the turn to sending to the first bit of a frame, whoever turns the transceiver around.
+    var delayBeforeSend: Duration { rs485.map { .milliseconds($0.delayBeforeSend.wholeMillisecondsUp) } ?? rs485Line?.delayBeforeSend ?? .zero }
+
+    /// From the last bit of a frame to the turn to receiving.
+    var delayAfterSend: Duration { rs485.map { .milliseconds($0.delayAfterSend.wholeMillisecondsUp) } ?? rs485Line?.delayAfterSend ?? .zero }
+}
+
 extension Duration {
     /// The duration in milliseconds, rounded up.
     fileprivate var wholeMillisecondsUp: Int64 {
