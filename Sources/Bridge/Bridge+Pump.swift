@@ -117,7 +117,10 @@ extension Bridge {
             // The form may have given its word upstream (a sequence number) once it has made something: so room comes first.
             let room = room(reserve: reserve)
             guard routes[route].lanes[lane].hasRoom(qos: .atLeastOnce, room: room) else { break }
-            let inputs = offers.map { FormInput(message: $0.message, isBackfill: $0.isBackfill, sequence: $0.sequence) }
+            let inputs = offers.map {
+                FormInput(
+                    message: $0.message, isBackfill: $0.isBackfill, sequence: $0.sequence, isTimeUncertain: $0.isTimeUncertain)
+            }
             let limit = min(link?.maximumPacketSize ?? .max, FrameReader.maximumPacketSize)
             guard let made = form.batch(inputs, maximumBytes: limit, now: moment) else { break }
             let count = max(1, min(made.count, offers.count))

@@ -317,6 +317,8 @@ extension BridgeLane {
         public let message: Message
         public let sequence: Int64
         public let isBackfill: Bool
+        /// Its time is wrong by nobody knows how much.
+        public let isTimeUncertain: Bool
         /// When it was ready to be sent.
         public let readyAt: MonotonicTime
     }
@@ -338,7 +340,8 @@ extension BridgeLane {
             if let first = offers.first, first.isBackfill != isBackfill || bytes > maximumBytes { break }
             offers.append(
                 Offer(
-                    message: entry.message, sequence: entry.sequence, isBackfill: isBackfill, readyAt: entry.bufferedAt))
+                    message: entry.message, sequence: entry.sequence, isBackfill: isBackfill, isTimeUncertain: entry.isTimeUncertain,
+                    readyAt: entry.bufferedAt))
         }
         return offers
     }

@@ -7,10 +7,17 @@ public enum MeasurepointTime {
     /// How much later (ms) than its post a value's time may be.
     static let tolerance: Int64 = 60_000
 
+    /// Whether a value's time is by the box's own clock: it lies up to an hour before its post by that clock. A device that tells
+    /// another time has a clock of its own.
+    public static func isOfBox(_ time: Timestamp, publishedAt: Timestamp) -> Bool {
+        let (delay, overflow) = publishedAt.milliseconds.subtractingReportingOverflow(time.milliseconds)
+        return !overflow && (-tolerance...longestDelay).contains(delay)
+    }
+
     /// A post with its `params.time` moved; nothing else of the text changes.
     ///
-    /// Only a time by the box's own clock is moved: one that lies up to an hour before the post by that clock. A device that
-    /// knows the time better than the box keeps its own.
+    /// Only a time by the box's own clock is moved (``isOfBox(_:publishedAt:)``). A device that knows the time better than the box
+    /// keeps its own.
     ///
     /// - Parameters:
     ///   - payload: of a message on `/sys/+/+/thing/measurepoint/post`.
@@ -27,8 +34,7 @@ public enum MeasurepointTime {
             scanner[time].kind == .number, let old = Int64(String(decoding: scanner.raw(time), as: UTF8.self))
         else { return nil }
         let (new, overflow) = old.addingReportingOverflow(correction)
-        let (delay, overflowed) = publishedAt.milliseconds.subtractingReportingOverflow(new)
-        guard !overflow, !overflowed, (-tolerance...longestDelay).contains(delay) else { return nil }
+        guard !overflow, isOfBox(Timestamp(milliseconds: new), publishedAt: publishedAt) else { return nil }
         let node = scanner[time]
         var bytes: [UInt8] = []
         bytes.reserveCapacity(payload.count + 8)

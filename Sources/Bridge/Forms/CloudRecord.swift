@@ -7,7 +7,8 @@ import Security
 ///     {"product":"meter","device":"m1","time":1700000000000,"measurepoints":{"temp":{"value":21.5,"quality":9}}}
 ///     {"topic":"alarms/line-1","time":1700000000000,"payload":{"level":2}}
 ///
-/// A payload that is not JSON stands in `text`, or in `base64` if it is not UTF-8. History is marked with `"backfill":true`.
+/// A payload that is not JSON stands in `text`, or in `base64` if it is not UTF-8. History is marked with `"backfill":true`, a time
+/// that nobody knows with `"timeUncertain":true`.
 enum CloudRecord {
     /// The device of a message; nil if it is none of a device's topics.
     static func device(of message: Message) -> DeviceIdentifier? {
@@ -26,17 +27,13 @@ enum CloudRecord {
                 writer.string(device.productKey)
                 writer.name("device")
                 writer.string(device.deviceKey)
-                writer.name("time")
-                writer.integer(scanner.integer("time", of: params) ?? input.message.publishedAt.milliseconds)
-                backfill(input, &writer)
+                times(input, scanner.integer("time", of: params).map { Timestamp(milliseconds: $0) }, &writer)
                 writer.name("measurepoints")
                 writer.raw(scanner.raw(points))
             } else {
                 writer.name("topic")
                 writer.string(utf8: topic)
-                writer.name("time")
-                writer.integer(input.message.publishedAt.milliseconds)
-                backfill(input, &writer)
+                times(input, nil, &writer)
                 if isJSON {
                     writer.name("payload")
                     writer.raw(payload)
@@ -53,10 +50,19 @@ enum CloudRecord {
         }
     }
 
-    private static func backfill(_ input: FormInput, _ writer: inout JSONWriter) {
-        guard input.isBackfill else { return }
-        writer.name("backfill")
-        writer.bool(true)
+    /// When it was true or else published, and what is to be known of that.
+    private static func times(_ input: FormInput, _ own: Timestamp?, _ writer: inout JSONWriter) {
+        let time = own ?? input.message.publishedAt
+        writer.name("time")
+        writer.integer(time.milliseconds)
+        if input.isUncertain(time) {
+            writer.name("timeUncertain")
+            writer.bool(true)
+        }
+        if input.isBackfill {
+            writer.name("backfill")
+            writer.bool(true)
+        }
     }
 
     private static func scan(_ payload: UnsafeRawBufferPointer, _ scanner: inout JSONScanner) -> Bool {

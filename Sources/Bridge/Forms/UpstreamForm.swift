@@ -1,5 +1,6 @@
 public import Core
 public import MQTTCodec
+import Payload
 public import Store
 
 // What the upstream expects beside MQTT: how posts are called and written there, who logs in, what is said at birth and at
@@ -43,11 +44,19 @@ public struct FormInput: Sendable {
     public var isBackfill: Bool
     /// Its number in its route; rises by 1 with every message, over restarts too.
     public var sequence: Int64
+    /// Its time is wrong by nobody knows how much: the clock had not been set.
+    public var isTimeUncertain: Bool
 
-    public init(message: Message, isBackfill: Bool, sequence: Int64) {
+    public init(message: Message, isBackfill: Bool, sequence: Int64, isTimeUncertain: Bool = false) {
         self.message = message
         self.isBackfill = isBackfill
         self.sequence = sequence
+        self.isTimeUncertain = isTimeUncertain
+    }
+
+    /// Whether a time that the message tells is uncertain; one by a device's own clock is not.
+    func isUncertain(_ time: Timestamp) -> Bool {
+        isTimeUncertain && MeasurepointTime.isOfBox(time, publishedAt: message.publishedAt)
     }
 }
 

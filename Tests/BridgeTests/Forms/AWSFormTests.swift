@@ -59,6 +59,16 @@ struct AWSFormTests {
         #expect(sent?.first?.contains(#""time":5,"backfill":true,"#) == true)
     }
 
+    @Test("a time that nobody knows is marked, but not one by a device's own clock", arguments: [
+        (#"{"params":{"measurepoints":{"t":1},"time":1700000000400}}"#, true), (#"{"params":{"measurepoints":{"t":1},"time":5}}"#, false),
+        (#"{"params":{"measurepoints":{"t":1}}}"#, true), ("hot", true),
+    ])
+    func uncertainTime(payload: String, isMarked: Bool) throws {
+        let talk = started()
+        let input = talk.input("/sys/meter/m1/thing/measurepoint/post", payload, isTimeUncertain: true)
+        #expect(try #require(talk.batch([input])).publishes[0].contains(#","timeUncertain":true,"#) == isMarked)
+    }
+
     @Test("other messages keep their topic and payload, whatever it is")
     func others() {
         let talk = started()

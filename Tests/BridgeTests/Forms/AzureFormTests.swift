@@ -91,6 +91,19 @@ struct AzureFormTests {
         #expect(talk.send("alarms/+x", "hot")?.first?.topicText.contains("product") == false)
     }
 
+    @Test("a time that nobody knows is a property, and no message with it joins one without")
+    func uncertainTime() throws {
+        let talk = try started { $0.batchSize = 100 }
+        let post = #"{"params":{"measurepoints":{"t":1},"time":1700000000400}}"#
+        func input(_ isTimeUncertain: Bool) -> FormInput {
+            talk.input("/sys/meter/m1/thing/measurepoint/post", post, isTimeUncertain: isTimeUncertain)
+        }
+        let made = try #require(talk.batch([input(true), input(true), input(false)]))
+        #expect(made.count == 2 && made.publishes[0].topicText.hasSuffix("&backfill=false&timeUncertain=true"))
+        #expect(made.publishes[0].payloadText.contains(#""time":1700000000400,"timeUncertain":true,"#))
+        #expect(talk.batch([input(false), input(true)])?.publishes.first?.contains("timeUncertain") == false)
+    }
+
     @Test("joined messages are of one device, and no more than the hub takes with their properties")
     func joined() throws {
         let talk = try started { $0.batchSize = 100 }

@@ -66,13 +66,14 @@ final class FormConversation<Form: UpstreamForm> {
         Message.create(topic: topic, payload: payload, qos: .atLeastOnce, publishedAt: Timestamp(milliseconds: 1_700_000_000_500))
     }
 
-    func input(_ topic: String, _ payload: String, isBackfill: Bool = false) -> FormInput {
-        input(topic, Array(payload.utf8), isBackfill: isBackfill)
+    func input(_ topic: String, _ payload: String, isBackfill: Bool = false, isTimeUncertain: Bool = false) -> FormInput {
+        input(topic, Array(payload.utf8), isBackfill: isBackfill, isTimeUncertain: isTimeUncertain)
     }
 
-    func input(_ topic: String, _ payload: [UInt8], isBackfill: Bool = false) -> FormInput {
+    func input(_ topic: String, _ payload: [UInt8], isBackfill: Bool = false, isTimeUncertain: Bool = false) -> FormInput {
         sequence += 1
-        return FormInput(message: message(topic, payload), isBackfill: isBackfill, sequence: sequence)
+        return FormInput(
+            message: message(topic, payload), isBackfill: isBackfill, sequence: sequence, isTimeUncertain: isTimeUncertain)
     }
 
     /// What becomes of messages: `topic payload` of each PUBLISH, and how many messages they stand for; nil while they wait.

@@ -46,6 +46,29 @@ struct SparkplugDataTests {
                 == ["DDATA meter:m1 temp=1.0@1000 historical temp=2.0@2000 historical"])
     }
 
+    @Test("a time that nobody knows is said with the value, in births too, but not of one by a device's own clock")
+    func uncertainTime() throws {
+        let node = SparkplugNode()
+        try node.start()
+        func post(_ points: String, _ time: Int64) -> FormInput {
+            var input = node.post(points, time: time)
+            input.isTimeUncertain = true
+            return input
+        }
+        let now = node.now.wall.milliseconds
+        #expect(
+            node.send(post(#""temp":1"#, now - 5), post(#""set":2"#, 1000))
+                == ["DDATA meter:m1 temp=1.0@\(now - 5) when? set=2@1000"])
+        var other = node.input("alarms/line", "hot")
+        other.isTimeUncertain = true
+        #expect(node.send(other)?.last == "NDATA alarms/line='hot'@\(now) when?")
+        node.form.disconnected()
+        let births = try node.start()
+        #expect(births.first?.hasSuffix("alarms/line:string='hot' when?") == true)
+        #expect(births.last == "DBIRTH meter:m1 temp:float=1.0 when? [°C] set:int16=2")
+        #expect(node.send(node.post(#""temp":3"#, time: now)) == ["DDATA meter:m1 temp=3.0@\(now)"], "certain again")
+    }
+
     @Test("what a device itself calls history is historical")
     func resume() throws {
         let node = try node()

@@ -115,6 +115,9 @@ struct SparkplugHostModel {
                 #expect(property.type == .int32)
                 if code != 192 { text += " \(SparkplugQuality(rawValue: code).map { "\($0)" } ?? "?")" }
             case ("Reason", .string(let reason)): text += " (\(reason))"
+            case ("TimeUncertain", .boolean(true)):
+                #expect(property.type == .boolean)
+                text += " when?"
             case ("engUnit", .string(let unit)): text += " [\(unit)]"
             default: text += " ?"
             }

@@ -140,6 +140,19 @@ struct ThingsBoardFormTests {
         #expect(sent.count == 2)
     }
 
+    @Test("a time that nobody knows is said beside the values if qualities are", arguments: [true, false])
+    func uncertainTime(sendsQuality: Bool) {
+        let gateway = Gateway { $0.sendsQuality = sendsQuality }
+        gateway.start()
+        var post = gateway.post(#""temp":1"#, time: 4000)
+        var other = gateway.input("alarms/line", "7")
+        (post.isTimeUncertain, other.isTimeUncertain) = (true, true)
+        let said = sendsQuality ? #","time.uncertain":true"# : ""
+        let quality = sendsQuality ? #","temp.quality":9"# : ""
+        #expect(gateway.send(post)?.lines == [#"v1/gateway/telemetry {"meter/m1":[{"ts":4000,"values":{"temp":1\#(quality)\#(said)}}]}"#])
+        #expect(gateway.send(other)?.lines == [#"v1/devices/me/telemetry [{"ts":5000,"values":{"alarms/line":7\#(said)}}]"#])
+    }
+
     @Test("with send-quality each point has its quality and reason beside it")
     func quality() {
         let gateway = Gateway { $0.sendsQuality = true }

@@ -124,7 +124,10 @@ public final class AzureForm: UpstreamForm {
         let made = CloudRecord.batch(
             messages, limit: configuration.batchSize,
             maximumBytes: min(maximumBytes, Self.maximumMessage) - topic.utf8.count - 16, scanner: &scanner
-        ) { CloudRecord.device(of: $0.message) == device && $0.isBackfill == first.isBackfill }
+        ) {
+            CloudRecord.device(of: $0.message) == device && $0.isBackfill == first.isBackfill
+                && $0.isTimeUncertain == first.isTimeUncertain
+        }
         return FormBatch(publishes: [FormPublish(topic: topic, payload: made.payload)], count: made.count)
     }
 
@@ -133,6 +136,7 @@ public final class AzureForm: UpstreamForm {
         var bag = [("$.ct", "application/json"), ("$.ce", "utf-8")]
         if let device { bag += [("product", device.productKey), ("device", device.deviceKey)] }
         bag += [("time", "\(first.message.publishedAt.milliseconds)"), ("backfill", first.isBackfill ? "true" : "false")]
+        if first.isTimeUncertain { bag.append(("timeUncertain", "true")) }
         let text = bag.map { "\(PercentEncoding.encode($0))=\(PercentEncoding.encode($1))" }.joined(separator: "&")
         return "devices/\(self.device)/messages/events/\(text)"
     }

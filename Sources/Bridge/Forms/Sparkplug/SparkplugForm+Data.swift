@@ -10,6 +10,7 @@ extension SparkplugForm {
         var tag: Int
         var item: DevicePost.Item
         var time: Timestamp
+        var isTimeUncertain: Bool
         var isHistorical: Bool
     }
 
@@ -57,7 +58,7 @@ extension SparkplugForm {
     }
 
     private func metric(_ datum: Datum, device index: Int) -> SparkplugMetric {
-        let state = devices[index].tags[datum.tag].state(of: datum.item, time: datum.time)
+        let state = devices[index].tags[datum.tag].state(of: datum.item, time: datum.time, isTimeUncertain: datum.isTimeUncertain)
         devices[index].tags[datum.tag].keep(state)
         return devices[index].tags[datum.tag].datum(state, isHistorical: datum.isHistorical)
     }
@@ -66,12 +67,15 @@ extension SparkplugForm {
         let hasWaited = input.isBackfill || input.message.publishedAt < bornAt
         switch reader.read(input.message) {
         case .nothing: return
-        case .other: takeOther(input.message, isHistorical: hasWaited, into: &run)
-        case .posts(let posts): for post in posts { take(post, isHistorical: hasWaited || post.isHistory, into: &run) }
+        case .other: takeOther(input, isHistorical: hasWaited, into: &run)
+        case .posts(let posts):
+            for post in posts {
+                take(post, isHistorical: hasWaited || post.isHistory, isTimeUncertain: input.isUncertain(post.time), into: &run)
+            }
         }
     }
 
-    private func take(_ post: DevicePost, isHistorical: Bool, into run: inout Run) {
+    private func take(_ post: DevicePost, isHistorical: Bool, isTimeUncertain: Bool, into run: inout Run) {
         guard let index = index(of: post.device) else { return }
         let wasLost = devices[index].presence.isLost
         devices[index].presence.take(post)
@@ -82,7 +86,8 @@ extension SparkplugForm {
             let name = name(of: item, in: post.kind)
             let access: SparkplugTag.Access = post.kind == .measurepoints ? .writable : .readOnly
             guard let tag = tag(name, of: item.value, access: access, device: index) else { continue }
-            run.devices[place].data.append(Datum(tag: tag, item: item, time: post.time, isHistorical: isHistorical))
+            run.devices[place].data.append(
+                Datum(tag: tag, item: item, time: post.time, isTimeUncertain: isTimeUncertain, isHistorical: isHistorical))
             run.bytes += 64 + (item.value.text?.utf8.count ?? 0)
         }
     }
@@ -97,7 +102,8 @@ extension SparkplugForm {
     }
 
     /// A message of another topic is a metric of the node, called as the topic.
-    private func takeOther(_ message: Message, isHistorical: Bool, into run: inout Run) {
+    private func takeOther(_ input: FormInput, isHistorical: Bool, into run: inout Run) {
+        let message = input.message
         let name = message.withTopic { topic in
             String(decoding: topic.first == UInt8(ascii: "/") ? UnsafeRawBufferPointer(rebasing: topic.dropFirst()) : topic, as: UTF8.self)
         }
@@ -110,7 +116,8 @@ extension SparkplugForm {
         case (.string, .bytes): return tell("bytes \(name)", "\(name) was text, and is no longer; it is left out")
         default: break
         }
-        let state = SparkplugTag.State(value: value, quality: .good, time: message.publishedAt)
+        let state = SparkplugTag.State(
+            value: value, quality: .good, time: message.publishedAt, isTimeUncertain: input.isTimeUncertain)
         nodeTags[tag].keep(state)
         let metric = nodeTags[tag].datum(state, isHistorical: isHistorical)
         run.node.append(metric)

@@ -16,6 +16,7 @@ struct SparkplugTag {
         var quality: SparkplugQuality
         var reason: String?
         var time: Timestamp
+        var isTimeUncertain = false
     }
 
     let name: String
@@ -52,7 +53,7 @@ struct SparkplugTag {
     }
 
     /// A value as a state of this metric: null and bad if the type has no place for it.
-    func state(of item: DevicePost.Item, time: Timestamp) -> State {
+    func state(of item: DevicePost.Item, time: Timestamp, isTimeUncertain: Bool) -> State {
         var quality = SparkplugQuality(digit: item.quality)
         var reason = item.reason
         let value = item.value == .null ? nil : type.wire(told: item.value)
@@ -60,7 +61,7 @@ struct SparkplugTag {
             quality = .bad
             reason = QualityReason.outOfRange.rawValue
         }
-        return State(value: value, quality: quality, reason: reason, time: time)
+        return State(value: value, quality: quality, reason: reason, time: time, isTimeUncertain: isTimeUncertain)
     }
 
     /// Keeps a state, unless a newer one is known.
@@ -75,6 +76,9 @@ struct SparkplugTag {
         metric.isHistorical = isHistorical
         metric.isNull = state.value == nil
         if state.quality != .good { metric.properties.append(.quality(state.quality)) }
+        if state.isTimeUncertain {
+            metric.properties.append(SparkplugProperty(key: "TimeUncertain", type: .boolean, value: .boolean(true)))
+        }
         if let reason = state.reason { metric.properties.append(SparkplugProperty(key: "Reason", type: .string, value: .string(reason))) }
         return metric
     }

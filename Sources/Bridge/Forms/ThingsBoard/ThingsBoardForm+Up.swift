@@ -64,7 +64,7 @@ extension ThingsBoardForm {
         case .other:
             guard run.target == nil || run.target == .own else { return false }
             run.target = .own
-            run.append(own: own(input.message))
+            run.append(own: own(input))
             return true
         case .posts(let posts):
             let target: Target = posts[0].kind == .attributes ? .attributes : .telemetry
@@ -74,14 +74,17 @@ extension ThingsBoardForm {
             run.target = target
             for (index, post) in known {
                 devices[index].take(post)
-                run.append(target == .attributes ? members(post.items, of: post) : element(post), device: index)
+                let isTimeUncertain = input.isUncertain(post.time)
+                run.append(
+                    target == .attributes ? members(post.items, of: post) : element(post, isTimeUncertain: isTimeUncertain),
+                    device: index)
             }
             return true
         }
     }
 
     /// `{"ts":…,"values":{…}}`; empty if there is no value.
-    private func element(_ post: DevicePost) -> [UInt8] {
+    private func element(_ post: DevicePost, isTimeUncertain: Bool) -> [UInt8] {
         var values = members(post.items, of: post)
         guard !values.isEmpty else { return [] }
         if case .event(let event) = post.kind {
@@ -90,8 +93,12 @@ extension ThingsBoardForm {
             writer.name(event)
             values = writer.finish() + [UInt8(ascii: "{")] + values + [UInt8(ascii: "}")]
         }
+        if configuration.sendsQuality, isTimeUncertain { values += Array(",\"\(Self.uncertain)\":true".utf8) }
         return Array("{\"ts\":\(post.time.milliseconds),\"values\":{".utf8) + values + Array("}}".utf8)
     }
+
+    /// The value that says of the others that their time is wrong by nobody knows how much.
+    private static let uncertain = "time.uncertain"
 
     /// `"name":value,…`. ThingsBoard refuses null, so that a point without a value is left out.
     private func members(_ items: [DevicePost.Item], of post: DevicePost) -> [UInt8] {
@@ -114,12 +121,12 @@ extension ThingsBoardForm {
     }
 
     /// A message of another topic, as a value that is called as the topic: JSON as it is, everything else as text.
-    private func own(_ message: Message) -> [UInt8] {
-        message.withParts { topic, _, payload in
+    private func own(_ input: FormInput) -> [UInt8] {
+        input.message.withParts { topic, _, payload in
             var writer = JSONWriter()
             writer.beginObject()
             writer.name("ts")
-            writer.integer(message.publishedAt.milliseconds)
+            writer.integer(input.message.publishedAt.milliseconds)
             writer.name("values")
             writer.beginObject()
             writer.name(utf8: topic.first == UInt8(ascii: "/") ? UnsafeRawBufferPointer(rebasing: topic.dropFirst()) : topic)
@@ -133,6 +140,10 @@ extension ThingsBoardForm {
                 writer.raw(scanner.raw(JSONScanner.root))
             } else {
                 writer.string(utf8: payload)
+            }
+            if configuration.sendsQuality, input.isTimeUncertain {
+                writer.name(Self.uncertain)
+                writer.bool(true)
             }
             writer.endObject()
             writer.endObject()
