@@ -46,12 +46,13 @@ extension Broker {
         let permissions = permissions(of: client, clientIdentifier)
         if let will = packet.will, !mayPublishWill(on: will.topic, permissions) { return refuse(client, packet, .notAuthorized) }
         var forgetsStored = false
-        if let gone = sessions[clientIdentifier], gone.client == nil, gone.expiresAt <= now {
+        var old = sessions[clientIdentifier]
+        if let gone = old, gone.client == nil, gone.expiresAt <= now {
             forgetsStored = gone.isPersistent
             publishDueWill(of: gone, now: now, wall: wall)
             end(gone, now: now, wall: wall)
+            old = nil
         }
-        let old = sessions[clientIdentifier]
         guard clientCount < limits.maximumConnections || old?.client != nil else { return refuse(client, packet, .serverBusy) }
         guard old != nil || sessions.count < limits.maximumSessions, !refusesToStore(packet, old: old) else {
             return refuse(client, packet, .quotaExceeded)
@@ -73,8 +74,9 @@ extension Broker {
         // A session is its user's: another one begins anew.
         let isCleanStart = packet.cleanStart || isOthers(old, client)
         // [MQTT-3.1.4-4], [MQTT-3.1.2-5], [MQTT-3.1.2-6] `detach` may have ended the old session.
-        let kept = isCleanStart ? nil : sessions[clientIdentifier]
-        if isCleanStart, let ended = sessions[clientIdentifier] {
+        let left = old == nil ? nil : sessions[clientIdentifier]
+        let kept = isCleanStart ? nil : left
+        if isCleanStart, let ended = left {
             forgetsStored = ended.isPersistent
             publishDueWill(of: ended, now: now, wall: wall)
             end(ended, now: now, wall: wall)

@@ -1,3 +1,5 @@
+import Core
+
 /// A dictionary by text whose keys are equal only if their bytes are: [MQTT-4.7.3-4] nothing that arrives as text is
 /// normalized ([MQTT-3.1.3-2] nor are client identifiers), and to `String` a composed and a decomposed "é" are the same.
 struct ExactDictionary<Value>: Sequence {
@@ -5,7 +7,8 @@ struct ExactDictionary<Value>: Sequence {
         let text: String
 
         static func == (a: Key, b: Key) -> Bool {
-            a.text == b.text && a.text.utf8.count == b.text.utf8.count && a.text.utf8.elementsEqual(b.text.utf8)
+            var (a, b) = (a.text, b.text)
+            return a.withUTF8 { a in b.withUTF8 { UnsafeRawBufferPointer(a).hasSameBytes(as: UnsafeRawBufferPointer($0)) } }
         }
 
         func hash(into hasher: inout Hasher) {

@@ -20,6 +20,9 @@ struct RouteTable {
     private(set) var byteCount = 0
     /// Routes that are not current any more and still take their place.
     private var retired = 0
+    /// How many are current, by the first level of their topics: most filters that come and go begin with another one than
+    /// the topics in use, and need no search.
+    private var firstLevels = FirstLevels()
     private let hashOfTopic = ByteHash()
 
     func hash(_ bytes: UnsafeRawBufferPointer) -> UInt64 { hashOfTopic(bytes) }
@@ -48,6 +51,7 @@ struct RouteTable {
             count = 0
             byteCount = 0
             retired = 0
+            firstLevels = FirstLevels()
             for case let route? in old.lazy.map(\.route) where route.isCurrent { place(route) }
         }
         place(route)
@@ -58,8 +62,8 @@ struct RouteTable {
         var index = Int(truncatingIfNeeded: route.hash) & mask
         while let other = slots[index].route {
             if other.hash == route.hash, other.topic == route.topic {
-                if !other.isCurrent { retired -= 1 }
-                byteCount += RouteTable.size(of: route) - (other.isCurrent ? RouteTable.size(of: other) : 0)
+                if other.isCurrent { leave(other) } else { retired -= 1 }
+                enter(route)
                 slots[index].route = route
                 return
             }
@@ -67,12 +71,23 @@ struct RouteTable {
         }
         slots[index] = Slot(hash: route.hash, route: route)
         count += 1
+        enter(route)
+    }
+
+    private mutating func enter(_ route: Route) {
         byteCount += RouteTable.size(of: route)
+        route.topic.withUnsafeBytes { firstLevels.change(by: 1, ofTopic: $0, hashOfTopic) }
+    }
+
+    private mutating func leave(_ route: Route) {
+        byteCount -= RouteTable.size(of: route)
+        route.topic.withUnsafeBytes { firstLevels.change(by: -1, ofTopic: $0, hashOfTopic) }
     }
 
     /// A subscription with this filter has come or gone.
     mutating func retire(matching filter: UnsafeRawBufferPointer) {
         if filter.contains(where: { $0 == UInt8(ascii: "+") || $0 == UInt8(ascii: "#") }) {
+            if firstLevels.excludes(filter, hashOfTopic) { return }
             guard count <= RouteTable.worthSearching else { return retireAll() }
             for case let route? in slots.lazy.map(\.route) where route.isCurrent {
                 if route.topic.withUnsafeBytes({ TopicFilter.matches(filter: filter, topic: $0) }) { retire(route) }
@@ -83,7 +98,7 @@ struct RouteTable {
     }
 
     private mutating func retire(_ route: Route) {
-        byteCount -= RouteTable.size(of: route)
+        leave(route)
         route.retire()
         retired += 1
     }
@@ -95,10 +110,31 @@ struct RouteTable {
         count = 0
         byteCount = 0
         retired = 0
+        firstLevels = FirstLevels()
     }
 
     /// What a route takes in memory, about.
     private static func size(of route: Route) -> Int {
         128 + route.topic.count + route.targets.count * MemoryLayout<Target>.stride
+    }
+}
+
+/// Counts topics by a hash of their first level.
+private struct FirstLevels {
+    private var counts = [Int32](repeating: 0, count: 256)
+
+    mutating func change(by difference: Int32, ofTopic topic: UnsafeRawBufferPointer, _ hash: ByteHash) {
+        counts[FirstLevels.place(of: topic, hash)] += difference
+    }
+
+    /// Whether no topic that is counted can match a filter. False if one may.
+    func excludes(_ filter: UnsafeRawBufferPointer, _ hash: ByteHash) -> Bool {
+        guard let first = filter.first, first != UInt8(ascii: "+"), first != UInt8(ascii: "#") else { return false }
+        return counts[FirstLevels.place(of: filter, hash)] == 0
+    }
+
+    private static func place(of bytes: UnsafeRawBufferPointer, _ hash: ByteHash) -> Int {
+        let end = bytes.firstIndex(of: UInt8(ascii: "/")) ?? bytes.count
+        return Int(truncatingIfNeeded: hash(UnsafeRawBufferPointer(rebasing: bytes[..<end])) & 255)
     }
 }
