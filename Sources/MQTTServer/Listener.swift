@@ -44,11 +44,8 @@ public struct Listener: Sendable {
                 channel.eventLoop.makeCompletedFuture {
                     let listener = bound.value
                     let pause = AcceptPause(logger: listener.shared.logger, listener: listener.settings.name)
-                    try channel.pipeline.syncOperations.addHandler(pause)
+                    try channel.pipeline.syncOperations.addHandlers([Acceptor(listener: listener), pause])
                 }
-            }
-            .childChannelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture { try bound.value.prepare(channel) }
             }
         let opening: EventLoopFuture<any Channel>
         switch place {
@@ -91,17 +88,12 @@ extension OpenListener {
     /// Makes a connection of an accepted channel.
     ///
     /// - Throws: ``ListenerIsFull``, after which the channel is closed.
-    fileprivate func prepare(_ channel: any Channel) throws {
+    func prepare(_ channel: any Channel) throws {
         guard hasRoom() else { throw ListenerIsFull() }
-        // In one go, and not through the bootstrap, which would make a future for each.
-        if let options = channel.syncOptions {
-            try options.setOption(.maxMessagesPerRead, value: 1)
-            // An idle connection holds no receive buffer; a busy one gets up to 256 KiB.
-            try options.setOption(
-                .recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 256, initial: 512, maximum: 262_144))
-            try options.setOption(
-                .writeBufferWaterMark, value: ChannelOptions.Types.WriteBufferWaterMark(low: 64 * 1024, high: 256 * 1024))
-        }
+        // An idle connection holds a small receive buffer; a busy one gets up to 256 KiB. Each option is dear to set: those
+        // that only a busy one needs come with ``MQTTConnection/expectMuch()``.
+        try channel.syncOptions?.setOption(
+            .recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 256, initial: 512, maximum: 262_144))
         let pipeline = channel.pipeline.syncOperations
         let connection = MQTTConnection(listener: self)
         if settings.hasProxy { try pipeline.addHandler(ProxyProtocolHandler(connection: connection)) }

@@ -32,6 +32,7 @@ extension MQTTConnection {
             let chunk = output
             output = ByteBuffer()
             shared.traffic.bytesSent &+= UInt64(chunk.readableBytes)
+            if chunk.readableBytes >= MQTTConnection.muchWritten, !expectsMuch { expectMuch() }
             context.writeAndFlush(wrapOutboundOut(chunk), promise: nil)
             shared.giveBack(chunk)
             if outbox.isEmpty || isLast || !isWritable { break }

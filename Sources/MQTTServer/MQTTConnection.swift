@@ -56,6 +56,8 @@ final class MQTTConnection: Client, ChannelDuplexHandler {
     private(set) var endsAfterOutput = false
     /// Whether the channel takes more.
     private(set) var isWritable = false
+    /// Whether the channel is set up for a connection on which much is sent; see ``expectMuch()``.
+    private(set) var expectsMuch = false
     var closingIsTimed = false
     /// The attempt that is under way: while ``phase`` is `authenticating`, or later for a re-authentication.
     var authentication: Authentication?
@@ -195,6 +197,7 @@ final class MQTTConnection: Client, ChannelDuplexHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         if case .closed = phase { return }
         var buffer = unwrapInboundIn(data)
+        if buffer.readableBytes >= MQTTConnection.muchRead, !expectsMuch { expectMuch() }
         shared.traffic.bytesReceived &+= UInt64(buffer.readableBytes)
         guard var begun = partial else { return take(buffer, isContinued: false) }
         partial = nil
@@ -210,6 +213,21 @@ final class MQTTConnection: Client, ChannelDuplexHandler {
         }
         begun.writeBuffer(&buffer)
         take(begun, isContinued: true)
+    }
+
+    /// Bytes of one read, and of one write, that show a connection to be busy.
+    private static var muchRead: Int { 512 }
+    static var muchWritten: Int { 16 * 1024 }
+
+    /// Sets the channel up for more than a few packets now and then: large writes stay in one piece, and others have their
+    /// turn after each read. Most connections never need it.
+    func expectMuch() {
+        expectsMuch = true
+        guard let options = context?.channel.syncOptions else { return }
+        // A channel that is closed needs them no more.
+        try? options.setOption(.maxMessagesPerRead, value: 1)
+        try? options.setOption(
+            .writeBufferWaterMark, value: ChannelOptions.Types.WriteBufferWaterMark(low: 64 * 1024, high: 256 * 1024))
     }
 
     /// How many bytes the packet lacks that has begun; nil if that is not known, or it lacks none.
