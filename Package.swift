@@ -42,6 +42,7 @@ let package = Package(
         .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
         .target(name: "CAllocator"),
         .target(name: "CBoard", linkerSettings: [.linkedLibrary("gpiod")]),
+        .target(name: "CSwiftRuntime"),
         // Empty but in a build with --sanitize=thread.
         .target(name: "CThreadSanitizer"),
         .target(name: "CTOML"),
@@ -150,7 +151,7 @@ let package = Package(
         .executableTarget(
             name: "martlet",
             dependencies: [
-                "Appliance", "CAllocator", "Configuration", "Core", "FieldBus", "MQTTClient", "MQTTCodec", "Payload", "Security",
+                "Appliance", "CAllocator", "CSwiftRuntime", "Configuration", "Core", "FieldBus", "MQTTClient", "MQTTCodec", "Payload", "Security",
                 "Store", byteBuffer, eventLoop, logging, arguments,
             ],
             swiftSettings: settings),

@@ -1,6 +1,7 @@
 import Appliance
 import ArgumentParser
 import CAllocator
+import CSwiftRuntime
 import Configuration
 import Core
 import FieldBus
@@ -34,6 +35,9 @@ struct RunCommand: AsyncParsableCommand {
 
     mutating func run() async throws {
         martlet_set_up_allocator()
+        #if !DEBUG
+            martlet_end_exclusivity_checks()
+        #endif
         ProcessLimits.openStandardStreams()
         ProcessLimits.raiseOpenFiles()
         let sink = LogfmtHandler.Sink()

@@ -8,7 +8,7 @@ struct ImportTests {
     /// The targets by layer. A target imports only from layers with a smaller number.
     static let layers: [[String]] = [
         [
-            "BoardProfiles", "CAllocator", "CBoard", "CModbus", "COpenSSL", "CSQLite", "CThreadSanitizer", "CTOML", "CZlib", "CZstd",
+            "BoardProfiles", "CAllocator", "CBoard", "CModbus", "COpenSSL", "CSQLite", "CSwiftRuntime", "CThreadSanitizer", "CTOML", "CZlib", "CZstd",
             "DeviceProfiles",
         ],
         ["Core"],
