@@ -66,7 +66,7 @@ extension Broker {
     ) -> ReasonCode {
         let isShared = request.filter.hasPrefix(SharedFilter.prefix)
         guard isShared ? SharedFilter(request.filter) != nil : TopicFilter(request.filter) != nil,
-            TopicLevels.depth(request.filter.utf8) <= limits.maximumTopicLevels + (isShared ? 2 : 0)
+            request.filter.withTopicBytes({ TopicLevels.depth($0) }) <= limits.maximumTopicLevels + (isShared ? 2 : 0)
         else { return .topicFilterInvalid }
         if let permissions = session.client?.permissions, !permissions.maySubscribe(request.filter) {
             return .notAuthorized

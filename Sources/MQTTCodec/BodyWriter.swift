@@ -49,12 +49,13 @@ struct BodyWriter {
     /// Appends the whole packet.
     func finish(_ type: PacketType, flags: UInt8 = 0, into buffer: inout ByteBuffer) throws(EncodeError) {
         guard bytes.count <= FrameReader.maximumRemainingLength else { throw .packetTooLarge(bytes.count) }
-        var header = BodyWriter()
-        header.write(type.rawValue << 4 | flags)
-        header.writeVariableByteInteger(bytes.count)
-        buffer.reserveCapacity(minimumWritableBytes: header.bytes.count + bytes.count)
-        buffer.writeBytes(header.bytes)
-        buffer.writeBytes(bytes)
+        buffer.append(1 + PublishLayout.variableByteLength(bytes.count) + bytes.count) { start in
+            var at = start
+            at.storeBytes(of: type.rawValue << 4 | flags, as: UInt8.self)
+            at += 1
+            PublishLayout.writeVariableByteInteger(bytes.count, to: &at)
+            bytes.withUnsafeBytes { UnsafeMutableRawBufferPointer(start: at, count: $0.count).copyMemory(from: $0) }
+        }
     }
 
     /// Appends the packet with a Reason String as its only property behind what is written so far, and reason codes behind
