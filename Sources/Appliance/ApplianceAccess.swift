@@ -54,12 +54,12 @@ final class ApplianceAccess {
     /// Puts the rules, users and limits of another plan in place of those that hold. Whoever could not come in today is
     /// disconnected.
     ///
-    /// - Parameter renamed: new names of listeners by their old ones, under which the clients came.
+    /// - Parameter renamed: new names of listeners by their old ones.
     func replace(with plan: AppliancePlan, renamed: [String: String] = [:], now: MonotonicTime, wall: Timestamp) {
         configure(plan)
-        var settings = Dictionary(
+        broker.rename(listeners: renamed)
+        let settings = Dictionary(
             plan.configuration.listeners.map { ($0.name, plan.configuration.settings(of: $0)) }, uniquingKeysWith: { $1 })
-        for (old, new) in renamed where settings[old] == nil { settings[old] = settings[new] }
         broker.setAccessRules(
             plan.configuration.makeAccessRules(),
             isKnown: { control.stillKnows($0, settings: settings[$0.credentials.listener]) }, now: now, wall: wall)

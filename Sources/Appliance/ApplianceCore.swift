@@ -269,7 +269,7 @@ final class ApplianceCore: @unchecked Sendable {
         var lanes: [LaneStatus]
         /// Listeners' channels that were closed.
         var closed: [any Channel]
-        /// New names of the listeners that stay, by their old ones: clients go by the name under which they came.
+        /// New names of the listeners that stay, by their old ones.
         var renamed: [String: String]
     }
 

@@ -114,7 +114,9 @@ extension MQTTConnection {
     }
 
     private func settle(_ authentication: Authentication, _ principal: Principal, data: [UInt8]?, now: MonotonicTime) {
-        let credentials = authentication.credentials
+        var credentials = authentication.credentials
+        // The listener may have got another name meanwhile.
+        credentials.listener = listener.settings.name
         shared.access?.admission.succeeded(credentials)
         endAuthentication()
         identity = ClientIdentity(principal: principal, credentials: credentials)
@@ -260,7 +262,7 @@ extension MQTTConnection {
         guard packet.properties.authenticationMethod == method else {
             throw MQTTConnection.protocolError("re-authentication with another method than CONNECT")
         }
-        let authenticators = shared.access?.authenticators(of: settings).filter { $0.method == method } ?? []
+        let authenticators = shared.access?.authenticators(of: listener.settings).filter { $0.method == method } ?? []
         guard let begun = Authentication(packet: nil, credentials: credentials, authenticators: authenticators) else {
             throw DecodeError(reasonCode: .notAuthorized, reason: "the authentication method is not supported any more", offset: 0)
         }

@@ -35,8 +35,8 @@ final class MQTTConnection: Client, ChannelDuplexHandler {
     }
 
     let shared: ServerContext
-    private let listener: OpenListener
-    /// As they were when the client came.
+    let listener: OpenListener
+    /// As they were when the client came; who it may be is for those of now, ``OpenListener/settings``.
     let settings: ListenerSettings
     /// Where it waits as long as it has not sent CONNECT.
     var connectPlace: ConnectQueue.Place?
@@ -97,7 +97,7 @@ final class MQTTConnection: Client, ChannelDuplexHandler {
         ClientIdentity(
             principal: .anonymous,
             credentials: Credentials(
-                listener: settings.name, address: networkAddress, clientIdentifier: session?.clientIdentifier ?? "",
+                listener: listener.settings.name, address: networkAddress, clientIdentifier: session?.clientIdentifier ?? "",
                 version: version))
     }
 

@@ -67,6 +67,21 @@ struct ApplianceAccessTests {
         #expect(client.session == nil)
     }
 
+    @Test("clients go by the name that their listener has now, also where another took the old one")
+    func renamed() throws {
+        func listeners(_ first: String, _ second: String) -> String {
+            "[[listener]]\nname = \"\(first)\"\nallow-anonymous = true\n"
+                + "[[listener]]\nname = \"\(second)\"\nport = 1884\n"
+        }
+        let access = access(try plan(listeners("local", "other"), users: ["ann"]))
+        let client = connect(nil)
+        access.replace(
+            with: try plan(listeners("new", "local"), users: ["ann"]), renamed: ["local": "new", "other": "local"], now: now, wall: wall)
+        #expect(client.identity?.credentials.listener == "new")
+        access.replace(with: try plan(listeners("new", "local"), users: ["ann"]), now: now, wall: wall)
+        #expect(client.session != nil)
+    }
+
     @Test("a password file that cannot be used is a mistake with its place in the configuration")
     func badFile() throws {
         directory.write("users", "ann:secret\n")

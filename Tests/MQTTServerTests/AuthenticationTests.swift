@@ -376,6 +376,18 @@ struct EnhancedAuthenticationTests {
         #expect(try peer.take(version: .v5) == ["PINGRESP"])
     }
 
+    @Test("also after its listener got another name, by which it then goes")
+    func againRenamed() throws {
+        let peer = try connected()
+        server.listener.replace(settings: ListenerSettings(name: "renamed"), tls: nil)
+        server.context.access?.authenticators = ["renamed": [exchange]]
+        try peer.send(Packets.auth(.reAuthenticate, method: "ASK", data: "hello"))
+        try peer.send(Packets.auth(.continueAuthentication, method: "ASK", data: "yes"))
+        try peer.send(Packets.auth(.continueAuthentication, method: "ASK", data: "yes"))
+        #expect(try peer.take(version: .v5) == ["AUTH 24 ASK question 1", "AUTH 24 ASK question 2", "AUTH 0 ASK done"])
+        #expect(peer.connection.identity?.credentials.listener == "renamed")
+    }
+
     @Test("[MQTT-4.12.1-2] one that fails to is disconnected")
     func againWrong() throws {
         let peer = try connected()

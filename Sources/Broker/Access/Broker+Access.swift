@@ -101,6 +101,18 @@ extension Broker {
 
     // MARK: Change
 
+    /// Listeners have other names from now on: whoever came through one of them goes by the new name.
+    ///
+    /// - Parameter names: the new ones by the old ones.
+    public func rename(listeners names: [String: String]) {
+        guard !names.isEmpty else { return }
+        for session in sessions.values {
+            guard let identity = session.identity, let name = names[identity.credentials.listener] else { continue }
+            session.identity = identity.renamed(listener: name)
+            session.client?.identity = session.identity
+        }
+    }
+
     /// A client has proved anew who it is: its permissions follow.
     public func identityChanged(of client: Client) {
         guard let session = client.session else { return }

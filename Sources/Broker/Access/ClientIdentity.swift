@@ -3,7 +3,7 @@ public final class ClientIdentity {
     /// nil unless somebody has made sure of it.
     public var userName: String? { principal.userName }
     public let principal: Principal
-    /// As of its CONNECT, without the password.
+    /// As of its CONNECT, without the password, and with the name that the listener has now.
     public let credentials: Credentials
 
     public init(principal: Principal, credentials: Credentials) {
@@ -11,5 +11,12 @@ public final class ClientIdentity {
         var credentials = credentials
         credentials.password = nil
         self.credentials = credentials
+    }
+
+    /// The same after the listener got another name.
+    func renamed(listener: String) -> ClientIdentity {
+        var credentials = credentials
+        credentials.listener = listener
+        return ClientIdentity(principal: principal, credentials: credentials)
     }
 }
