@@ -44,7 +44,10 @@ def secure(tmp_path, keep, server):
 
     def start(*lines):
         port = free_port()
-        return keep(Martlet(tmp_path / "box", listener(port, files(server), *lines))).start(), port
+        box = keep(Martlet(tmp_path / "box", listener(port, files(server), *lines))).start()
+        # The listener that a start waits for is there a moment before this one.
+        box.wait_until(lambda: "msg=running" in box.log(), "all listeners to be open")
+        return box, port
 
     return start
 
