@@ -31,7 +31,7 @@ final class BrokerLoop {
     /// Told of what a commit or a purge did to the cache: messages that are new in it, those that it lost, all its lanes.
     var cacheChanged: (_ appended: Int64, _ losses: [CacheLoss], _ lanes: [LaneStatus]) -> Void = { _, _, _ in }
     /// What was lost outside of a commit and the lanes after that, for the bridges to learn with the next one.
-    private var purge: (losses: [CacheLoss], lanes: [LaneStatus]) = ([], [])
+    private var purge: (losses: [CacheLoss], lanes: [LaneStatus]?) = ([], nil)
     private(set) var commits = CommitStatistics()
     private var storedAt = MonotonicTime.zero
 
@@ -137,7 +137,7 @@ final class BrokerLoop {
         }
         let pending = PendingCommit(number: taken.number, batch: batch)
         if batch.isEmpty {
-            finish(pending.number, losses: [], lanes: [])
+            finish(pending.number, losses: [], lanes: nil)
             return
         }
         underWay = pending
@@ -170,11 +170,11 @@ final class BrokerLoop {
         scheduleTurn()
     }
 
-    private func finish(_ number: Int64, losses: [CacheLoss], lanes: [LaneStatus]) {
+    private func finish(_ number: Int64, losses: [CacheLoss], lanes: [LaneStatus]?) {
         broker.committed(number, now: SystemClock.monotonic())
         let losses = losses + purge.losses
-        let lanes = lanes.isEmpty ? purge.lanes : lanes
-        purge = ([], [])
+        let lanes = lanes ?? purge.lanes
+        purge = ([], nil)
         for bridge in bridges { bridge.committed(number, losses: losses, lanes: lanes) }
         scheduleTurn()
     }

@@ -93,6 +93,9 @@ extension Bridge {
         // Who can be refused has been. What comes nevertheless, of QoS 0 or from a part of this program, finds no room.
         guard !fullPriorities.contains(priority) else {
             counts.refused &+= 1
+            if environment.reportTopic.map({ topic in !message.withTopic { $0.elementsEqual(topic.utf8) } }) ?? true {
+                pastSkipped[priority, default: SkippedMessages()].add(message, .noRoom)
+            }
             return
         }
         if routes[routeIndex(priority)].append(message) { broker.touchBatch() }

@@ -108,7 +108,7 @@ extension Bridge {
         return refused
     }
 
-    /// What the upstream would not have since the last call, by priority.
+    /// What the upstream would not have, or a full route not take, since the last call, by priority.
     public func takeSkipped() -> [(priority: Int, messages: SkippedMessages)] {
         var sum = pastSkipped
         pastSkipped.removeAll()

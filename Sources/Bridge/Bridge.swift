@@ -222,13 +222,13 @@ public final class Bridge {
     ///
     /// - Parameters:
     ///   - losses: ``CacheReport/losses`` of the commit.
-    ///   - lanes: ``CommitReport/lanes``; empty if nothing had to be stored.
-    public func committed(_ number: Int64, losses: [CacheLoss], lanes: [LaneStatus]) {
+    ///   - lanes: ``CommitReport/lanes``; nil if nothing had to be stored.
+    public func committed(_ number: Int64, losses: [CacheLoss], lanes: [LaneStatus]?) {
         let now = environment.monotonicTime()
         for loss in losses where LaneName(loss.lane)?.bridge == configuration.name {
             lostByCache[loss.reason, default: 0] += loss.messages
         }
-        if !lanes.isEmpty { update(lanes) }
+        if let lanes { update(lanes) }
         let isTimeKnown = environment.isTimeKnown()
         for index in routes.indices {
             routes[index].committed(number, losses: losses, isTimeKnown: isTimeKnown, now: now)

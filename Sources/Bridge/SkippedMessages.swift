@@ -1,12 +1,15 @@
 public import Core
 
-/// What a bridge has skipped because the upstream will not have it, added up by reason: how many messages, published when.
+/// What a bridge has skipped because the upstream will not have it or a full route does not take it, added up by reason: how many
+/// messages, published when.
 public struct SkippedMessages: Sendable, Equatable {
     public enum Reason: String, Sendable, CaseIterable {
         /// The upstream refuses the message for good, or ends each connection over it.
         case refused
         /// It is larger than the upstream takes.
         case tooLarge = "too-large"
+        /// Its route refuses what it has no room for, and whoever published it could not be told.
+        case noRoom = "no-room"
     }
 
     public struct Span: Sendable, Equatable {

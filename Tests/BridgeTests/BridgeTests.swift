@@ -343,8 +343,15 @@ struct BridgeTests {
         #expect(puback("alarm/1") == .quotaExceeded && puback("raw/1") == .success)
         fixture.publish("alarm/1", "x")
         #expect(fixture.bridge.status.counts.refused == 1)
+        let skipped = fixture.bridge.takeSkipped()
+        #expect(skipped.map(\.priority) == [9] && skipped.first?.messages.spans[.noRoom]?.messages == 1)
         fixture.full([])
         #expect(puback("alarm/1") == .success)
+        fixture.full(["cloud/9#1"])
+        fixture.bridge.committed(0, losses: [], lanes: nil)
+        #expect(fixture.bridge.isFull, "nothing was stored, so nothing is known")
+        fixture.bridge.committed(0, losses: [], lanes: [])
+        #expect(!fixture.bridge.isFull, "the commit forgot the last lane")
     }
 
     @Test("the time in a post is corrected as the store has corrected its message, and only in a post")

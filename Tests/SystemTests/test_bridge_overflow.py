@@ -174,3 +174,18 @@ def test_values_that_are_refused_are_not_acknowledged_and_those_that_are_arrive(
     assert 100 < len(acknowledged["value"]) < ROOM
     # With Quota exceeded a message may be delivered all the same.
     assert set(arrived["value"]) >= set(acknowledged["value"]) and arrived["value"] == sorted(arrived["value"])
+
+
+def test_the_only_route_takes_messages_again_when_it_has_drained(mosquitto, tmp_path, keep, connect):
+    line = keep(TcpProxy(mosquitto().port))
+    forward = '[[bridge.forward]]\nfilter = "plant/#"\nwhen-full = "refuse"\nmax-size = "128KiB"'
+    box = keep(martlet_bridge(tmp_path / "box", line.port, forward=forward)).start()
+    client = connect("publisher", "5.0", at=box)
+    filler = random.Random(1)
+
+    def answer():
+        return client.wait_published(client.start_publish("plant/a", filler.randbytes(SIZE), 1)).value
+
+    eventually(lambda: answer() == QUOTA_EXCEEDED, "a refusal", interval=0)
+    line.open()
+    eventually(lambda: answer() == 0, "an acceptance")

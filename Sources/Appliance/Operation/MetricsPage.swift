@@ -192,7 +192,7 @@ struct MetricsPage {
         let lost: [(String, (BridgeStatus) -> UInt64)] = [
             ("refused", { $0.lane.refused }), ("too-large", { $0.lane.tooLarge }), ("expired", { $0.lane.expired }),
             ("storage", { $0.lane.overflowed }), ("cache-full", { $0.lane.dropped }), ("damaged", { $0.lane.damaged }),
-            ("no-topic", { $0.counts.unmapped }),
+            ("no-topic", { $0.counts.unmapped }), ("no-room", { $0.counts.refused }),
         ]
         writer.counter(
             "martlet_bridge_messages_dropped", help: "Messages that will not arrive upstream.",
