@@ -29,16 +29,8 @@ extension EnOSForm {
         sessions.sent([number], request: request, deadline: now.monotonic + configuration.loginTimeout)
         var writer = loginWriter(request, method: "combine.login")
         writer.beginObject()
-        writer.name("productKey")
-        writer.string(device.identifier.productKey)
-        writer.name("deviceKey")
-        writer.string(device.identifier.deviceKey)
-        writer.name("clientId")
-        writer.string(client)
-        writer.name("timestamp")
-        writer.string("\(now.wall.milliseconds)")
-        writer.name("signMethod")
-        writer.string(configuration.signMethod.rawValue)
+        writer.keys(of: device.identifier)
+        writeSigning(client, now, to: &writer)
         writer.name("sign")
         writer.string(sign(device, client, now))
         writer.endObject()
@@ -46,26 +38,28 @@ extension EnOSForm {
         return publish("/ext/session/\(gateway.productKey)/\(gateway.deviceKey)/combine/login", writer.finish())
     }
 
+    /// What a signature is made of beside the device's keys, and how.
+    private func writeSigning(_ client: String, _ now: Moment, to writer: inout JSONWriter) {
+        writer.name("clientId")
+        writer.string(client)
+        writer.name("timestamp")
+        writer.string("\(now.wall.milliseconds)")
+        writer.name("signMethod")
+        writer.string(configuration.signMethod.rawValue)
+    }
+
     private func loginBatch(_ numbers: [Int], now: Moment) -> FormPublish {
         let request = nextIdentifier()
         sessions.sent(numbers, request: request, deadline: now.monotonic + configuration.loginTimeout)
         var writer = loginWriter(request, method: "combine.login.batch")
         writer.beginObject()
-        writer.name("clientId")
-        writer.string(clientIdentifier)
-        writer.name("timestamp")
-        writer.string("\(now.wall.milliseconds)")
-        writer.name("signMethod")
-        writer.string(configuration.signMethod.rawValue)
+        writeSigning(clientIdentifier, now, to: &writer)
         writer.name("subDevices")
         writer.beginArray()
         for number in numbers {
             let device = sessions.devices[number]
             writer.beginObject()
-            writer.name("productKey")
-            writer.string(device.identifier.productKey)
-            writer.name("deviceKey")
-            writer.string(device.identifier.deviceKey)
+            writer.keys(of: device.identifier)
             writer.name("sign")
             writer.string(sign(device, clientIdentifier, now))
             writer.endObject()
@@ -191,5 +185,15 @@ extension LocalAnswer {
     var number: UInt64? {
         let text = identifier.first == UInt8(ascii: "\"") ? identifier.dropFirst().dropLast() : identifier[...]
         return UInt64(String(decoding: text, as: UTF8.self))
+    }
+}
+
+extension JSONWriter {
+    /// The members that name a device.
+    mutating func keys(of device: DeviceIdentifier) {
+        name("productKey")
+        string(device.productKey)
+        name("deviceKey")
+        string(device.deviceKey)
     }
 }

@@ -130,10 +130,7 @@ struct EnOSMeasurepoints {
             if count > 0 { items.append(UInt8(ascii: ",")) }
             var writer = JSONWriter(taking: &items)
             writer.beginObject()
-            writer.name("productKey")
-            writer.string(device.productKey)
-            writer.name("deviceKey")
-            writer.string(device.deviceKey)
+            writer.keys(of: device)
             items = writer.finish()
             items.append(UInt8(ascii: ","))
             items += points.members
