@@ -62,7 +62,7 @@ extension Broker {
             session.queue.restore(
                 DeliveryQueue.Entry(
                     message: message, stored: stored,
-                    origin: DeliveryOrigin(
+                    origin: DeliveryOrigin.make(
                         subscriptionIdentifiers: entry.subscriptionIdentifiers.isEmpty ? nil : entry.subscriptionIdentifiers),
                     qos: entry.qos, retain: entry.retain, state: entry.released ? .released : .queued, duplicate: true),
                 sequence: entry.sequence)

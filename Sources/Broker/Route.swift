@@ -8,8 +8,14 @@ final class DeliveryOrigin {
     /// The shared subscription that the delivery stands for, if it does.
     let group: SharedGroup?
 
-    init?(subscriptionIdentifiers: [UInt32]?, group: SharedGroup? = nil) {
+    /// nil if there is nothing to say, as for most.
+    @inline(__always)
+    static func make(subscriptionIdentifiers: [UInt32]?, group: SharedGroup? = nil) -> DeliveryOrigin? {
         if subscriptionIdentifiers == nil, group == nil { return nil }
+        return DeliveryOrigin(subscriptionIdentifiers: subscriptionIdentifiers, group: group)
+    }
+
+    private init(subscriptionIdentifiers: [UInt32]?, group: SharedGroup?) {
         self.subscriptionIdentifiers = subscriptionIdentifiers
         self.group = group
     }
@@ -31,7 +37,7 @@ struct Target {
         qos = subscription.options.qos
         retainAsPublished = subscription.options.retainAsPublished
         noLocal = subscription.options.noLocal
-        origin = DeliveryOrigin(subscriptionIdentifiers: subscription.identifiers, group: group)
+        origin = DeliveryOrigin.make(subscriptionIdentifiers: subscription.identifiers, group: group)
     }
 
     /// Takes another matching subscription of the same session in.
@@ -41,7 +47,7 @@ struct Target {
         noLocal = noLocal && subscription.options.noLocal
         if let more = subscription.identifiers {
             // [MQTT-3.3.4-3], [MQTT-3.3.4-4] the identifiers of all of them.
-            origin = DeliveryOrigin(subscriptionIdentifiers: (origin?.subscriptionIdentifiers ?? []) + more)
+            origin = DeliveryOrigin.make(subscriptionIdentifiers: (origin?.subscriptionIdentifiers ?? []) + more)
         }
     }
 }

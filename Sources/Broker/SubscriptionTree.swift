@@ -23,8 +23,9 @@ struct SubscriptionTree {
 
     private let root = Node()
     private var routes = RouteTable()
-    /// Counts the walks: what tells a route from all others, and how one walk finds out which sessions it has met.
-    private var walk: UInt64 = 0
+    /// What the walk finds; empty between two of them. Its ``Match/walk`` counts them: what tells a route from all others, and
+    /// how one walk finds out which sessions it has met.
+    private var found = Match()
 
     // MARK: Subscriptions
 
@@ -102,23 +103,39 @@ struct SubscriptionTree {
     mutating func route(_ topic: UnsafeRawBufferPointer) -> Route {
         let hash = routes.hash(topic)
         if let route = routes.find(topic, hash: hash) { return route }
-        var found = Match(walk: walk &+ 1)
-        walk &+= 1
+        found.walk &+= 1
         // [MQTT-4.7.2-1] wildcards at the start do not match topics that begin with `$`.
         SubscriptionTree.collect(root, TopicPath(topic), isReserved: topic.first == UInt8(ascii: "$"), into: &found)
-        let targets = found.targets.filter { $0.session.permissions?.mayReceive(topic) ?? true }
         let route = Route(
-            topic: topic, hash: hash, number: walk,
-            targets: targets.sorted { $0.session.number < $1.session.number }, groups: found.groups)
+            topic: topic, hash: hash, number: found.walk, targets: found.targets(mayReceive: topic), groups: found.groups)
+        found.clear()
         routes.insert(route)
         return route
     }
 
     /// What a walk has found so far.
     private struct Match {
-        let walk: UInt64
-        var targets: [Target] = []
+        var walk: UInt64 = 0
+        private var targets: [Target] = []
         var groups: [SharedGroup] = []
+
+        /// Room for so many targets is kept for the next walk.
+        private static let kept = 1_024
+
+        /// Those of the targets that may have what is published to a topic, in the order of their sessions.
+        mutating func targets(mayReceive topic: UnsafeRawBufferPointer) -> [Target] {
+            if targets.contains(where: { $0.session.permissions != nil }) {
+                targets.removeAll { $0.session.permissions?.mayReceive(topic) == false }
+            }
+            if targets.count > 1 { targets.sort { $0.session.number < $1.session.number } }
+            // A copy that is no larger than it has to be.
+            return targets.map { $0 }
+        }
+
+        mutating func clear() {
+            targets.removeAll(keepingCapacity: targets.capacity <= Match.kept)
+            groups.removeAll()
+        }
 
         mutating func add(_ subscribers: [Int64: Subscriber]) {
             for subscriber in subscribers.values {
