@@ -50,11 +50,11 @@ extension ModbusDriverKind where BusTable: ModbusLineTable {
     static func modbusBus(_ bus: BusDescription) -> ModbusBus {
         let table = bus.bus.driver.keys(as: BusTable.self) ?? BusTable()
         var made = ModbusBus(name: bus.bus.name, transport: table.transport(bus.board))
-        made.responseTimeout = table.timeout
-        made.retries = table.retries
-        made.maxBackOff = table.maxBackOff
-        made.maxGap = table.maxGap
-        made.pause = table.pause
+        made.responseTimeout = table.line.timeout
+        made.retries = table.line.retries
+        made.maxBackOff = table.line.maxBackOff
+        made.maxGap = table.line.maxGap
+        made.pause = table.line.pause
         made.devices = bus.devices.map { device in
             let keys = device.device.driver.keys(as: ModbusDeviceTable.self) ?? ModbusDeviceTable()
             var made = ModbusDevice(identifier: device.device.identifier, unitIdentifier: keys.unitIdentifier)

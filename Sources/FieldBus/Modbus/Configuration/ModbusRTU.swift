@@ -12,11 +12,7 @@ package enum ModbusRTU: ModbusDriverKind {
         package var dataBits = 8
         package var stopBits = 1
         package var direction = RS485Keys()
-        package var timeout = Duration.milliseconds(500)
-        package var retries = 2
-        package var maxBackOff = Duration.seconds(60)
-        package var maxGap = 8
-        package var pause = Duration.zero
+        package var line = ModbusLineKeys(timeout: .milliseconds(500))
         package var source = TableSource()
 
         package init() {}
@@ -29,7 +25,7 @@ package enum ModbusRTU: ModbusDriverKind {
             Key("data-bits", \.dataBits, .integer(oneOf: [8]), help: "Modbus RTU has 8 bits a character.")
             Key("stop-bits", \.stopBits, .integer(oneOf: [1, 2]), help: "Stop bits of each character.")
             directionKeys()
-            lineKeys(\.timeout, \.retries, \.maxBackOff, \.maxGap, \.pause)
+            lineKeys()
         }
 
         package func transport(_ board: BoardProfile) -> ModbusTransport { .rtu(serialLine(serialPort ?? "", board)) }

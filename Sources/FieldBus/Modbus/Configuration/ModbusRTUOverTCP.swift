@@ -9,11 +9,7 @@ package enum ModbusRTUOverTCP: ModbusDriverKind {
     package struct BusTable: ModbusLineTable {
         package var host: String?
         package var port = 502
-        package var timeout = Duration.seconds(1)
-        package var retries = 2
-        package var maxBackOff = Duration.seconds(60)
-        package var maxGap = 8
-        package var pause = Duration.zero
+        package var line = ModbusLineKeys(timeout: .seconds(1))
         package var source = TableSource()
 
         package init() {}
@@ -21,7 +17,7 @@ package enum ModbusRTUOverTCP: ModbusDriverKind {
         package static let schema = Schema<Self>("A serial line behind a device server.") {
             Key("host", \.host, .host, .required, help: "Name or address of the device server.")
             Key("port", \.port, .integer(1...65_535), help: "TCP port.")
-            lineKeys(\.timeout, \.retries, \.maxBackOff, \.maxGap, \.pause)
+            lineKeys()
         }
 
         package func transport(_ board: BoardProfile) -> ModbusTransport { .rtuOverTCP(host: host ?? "", port: port) }

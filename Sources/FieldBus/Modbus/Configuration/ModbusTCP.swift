@@ -9,11 +9,7 @@ package enum ModbusTCP: ModbusDriverKind {
     package struct BusTable: ModbusLineTable {
         package var host: String?
         package var port = 502
-        package var timeout = Duration.milliseconds(500)
-        package var retries = 2
-        package var maxBackOff = Duration.seconds(60)
-        package var maxGap = 8
-        package var pause = Duration.zero
+        package var line = ModbusLineKeys(timeout: .milliseconds(500))
         package var source = TableSource()
 
         package init() {}
@@ -21,7 +17,7 @@ package enum ModbusTCP: ModbusDriverKind {
         package static let schema = Schema<Self>("A Modbus device or gateway on the network.") {
             Key("host", \.host, .host, .required, help: "Name or address of the device or gateway.")
             Key("port", \.port, .integer(1...65_535), help: "TCP port.")
-            lineKeys(\.timeout, \.retries, \.maxBackOff, \.maxGap, \.pause)
+            lineKeys()
         }
 
         package func transport(_ board: BoardProfile) -> ModbusTransport { .tcp(host: host ?? "", port: port) }

@@ -116,12 +116,19 @@ package struct ModbusPointTable: ConfigurationTable {
 }
 
 /// The keys that all Modbus lines have.
+package struct ModbusLineKeys: Sendable, Equatable {
+    package var timeout: Duration
+    package var retries = 2
+    package var maxBackOff = Duration.seconds(60)
+    package var maxGap = 8
+    package var pause = Duration.zero
+
+    package init(timeout: Duration) { self.timeout = timeout }
+}
+
+/// A bus that is a Modbus line.
 package protocol ModbusLineTable: ConfigurationTable {
-    var timeout: Duration { get set }
-    var retries: Int { get set }
-    var maxBackOff: Duration { get set }
-    var maxGap: Int { get set }
-    var pause: Duration { get set }
+    var line: ModbusLineKeys { get set }
     /// - Parameter board: the names of its serial ports.
     func transport(_ board: BoardProfile) -> ModbusTransport
     /// The unit identifiers that devices may have, in words.
@@ -129,24 +136,21 @@ package protocol ModbusLineTable: ConfigurationTable {
 }
 
 extension ModbusLineTable {
-    static func lineKeys(
-        _ timeout: any WritableKeyPath<Self, Duration> & Sendable, _ retries: any WritableKeyPath<Self, Int> & Sendable,
-        _ maxBackOff: any WritableKeyPath<Self, Duration> & Sendable, _ maxGap: any WritableKeyPath<Self, Int> & Sendable,
-        _ pause: any WritableKeyPath<Self, Duration> & Sendable
-    ) -> [Key<Self>] {
+    /// The keys of ``ModbusLineKeys``.
+    static func lineKeys() -> [Key<Self>] {
         [
             Key(
-                "timeout", timeout, .duration(.milliseconds(10)...(.seconds(60))),
+                "timeout", \.line.timeout, .duration(.milliseconds(10)...(.seconds(60))),
                 help: "How long a device may take to answer."),
-            Key("retries", retries, .integer(0...10), help: "How often a request without an answer is repeated."),
+            Key("retries", \.line.retries, .integer(0...10), help: "How often a request without an answer is repeated."),
             Key(
-                "max-back-off", maxBackOff, .duration(.milliseconds(100)...(.days(1))),
+                "max-back-off", \.line.maxBackOff, .duration(.milliseconds(100)...(.days(1))),
                 help: "The longest time between two tries to reach a device that does not answer."),
             Key(
-                "max-gap", maxGap, .integer(0...124), unit: "registers",
+                "max-gap", \.line.maxGap, .integer(0...124), unit: "registers",
                 help: "How many unused registers a read may run over, to need fewer reads."),
             Key(
-                "pause", pause, .duration(.zero...(.seconds(10))),
+                "pause", \.line.pause, .duration(.zero...(.seconds(10))),
                 help: "The least time between an answer and the next request, for devices that need it."),
         ]
     }
