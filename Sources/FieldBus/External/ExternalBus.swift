@@ -38,6 +38,11 @@ struct ExternalPoint: Sendable {
     var conversion: PointConversion
     var writable: Bool
     var interval: Duration
+
+    /// What the program is to be given.
+    func raw(of value: Value) throws(EncodeFailure) -> Value {
+        try type.fitted(try conversion.raw(value), rounds: conversion.scales)
+    }
 }
 
 extension ExternalBus: BusPlan {

@@ -6,81 +6,22 @@ extension RegisterCodec {
     /// A BOOL becomes 1 or 0; for a bit of a register that is the bit, not the register. The numbers 0 and 1 are accepted
     /// for it, because JSON writers send them.
     public func encode(_ value: Value) throws(EncodeFailure) -> [UInt16] {
-        switch type {
-        case .bool: return [wordOrder.word(try value.flag() ? 1 : 0)]
-        case .string: return try encodeString(value)
-        case .real:
-            let number = try rawNumber(value)
-            let real = Float(number)
-            guard real.isFinite else { throw .outOfRange }
-            return wordOrder.registers(UInt64(real.bitPattern), count: quantity)
-        case .lreal:
-            let number = try rawNumber(value)
-            guard number.isFinite else { throw .outOfRange }
-            return wordOrder.registers(number.bitPattern, count: quantity)
-        case .int: return try encodeSigned(value, in: Int64(Int16.min)...Int64(Int16.max))
-        case .dint: return try encodeSigned(value, in: Int64(Int32.min)...Int64(Int32.max))
-        case .lint: return try encodeSigned(value, in: Int64.min...Int64.max)
-        case .uint: return try encodeUnsigned(value, upTo: UInt64(UInt16.max))
-        case .udint: return try encodeUnsigned(value, upTo: UInt64(UInt32.max))
-        case .ulint: return try encodeUnsigned(value, upTo: UInt64.max)
+        switch try type.fitted(try scaling.raw(value), rounds: rounds) {
+        case .bool(let flag): return [wordOrder.word(flag ? 1 : 0)]
+        case .string(let text): return try encode(text)
+        case .int(let number): return wordOrder.registers(UInt64(bitPattern: number), count: quantity)
+        case .uint(let number): return wordOrder.registers(number, count: quantity)
+        case .real(let number): return registers(Double(number))
+        case .lreal(let number): return registers(number)
         }
     }
 
-    private func encodeSigned(_ value: Value, in range: ClosedRange<Int64>) throws(EncodeFailure) -> [UInt16] {
-        let raw: Int64
-        switch value {
-        case .int(let number) where !scaling.isActive: raw = number
-        case .uint(let number) where !scaling.isActive:
-            guard let number = Int64(exactly: number) else { throw .outOfRange }
-            raw = number
-        default:
-            guard let number = Int64(exactly: try wholeNumber(value)) else { throw .outOfRange }
-            raw = number
-        }
-        guard range.contains(raw) else { throw .outOfRange }
-        return wordOrder.registers(UInt64(bitPattern: raw), count: quantity)
-    }
-
-    private func encodeUnsigned(_ value: Value, upTo greatest: UInt64) throws(EncodeFailure) -> [UInt16] {
-        let raw: UInt64
-        switch value {
-        case .uint(let number) where !scaling.isActive: raw = number
-        case .int(let number) where !scaling.isActive:
-            guard let number = UInt64(exactly: number) else { throw .outOfRange }
-            raw = number
-        default:
-            guard let number = UInt64(exactly: try wholeNumber(value)) else { throw .outOfRange }
-            raw = number
-        }
-        guard raw <= greatest else { throw .outOfRange }
-        return wordOrder.registers(raw, count: quantity)
-    }
-
-    /// A scaled value rounded to the nearest raw number; an unscaled one must be whole already.
-    private func wholeNumber(_ value: Value) throws(EncodeFailure) -> Double {
-        let number = try rawNumber(value)
-        guard number.isFinite else { throw .outOfRange }
-        let rounded = number.rounded()
-        if !rounds, rounded != number { throw .typeMismatch }
-        return rounded
-    }
-
-    private func rawNumber(_ value: Value) throws(EncodeFailure) -> Double {
-        let number: Double
-        switch value {
-        case .int(let value): number = Double(value)
-        case .uint(let value): number = Double(value)
-        case .real(let value): number = Double(value)
-        case .lreal(let value): number = value
-        case .bool, .string: throw .typeMismatch
-        }
-        return scaling.isActive ? scaling.raw(number) : number
+    private func registers(_ number: Double) -> [UInt16] {
+        wordOrder.registers(type == .real ? UInt64(Float(number).bitPattern) : number.bitPattern, count: quantity)
     }
 
     /// The text's bytes, filled up with NUL.
-    private func encodeString(_ value: Value) throws(EncodeFailure) -> [UInt16] {
-        guard case .string(let text) = value else { throw .typeMismatch }
+    private func encode(_ text: String) throws(EncodeFailure) -> [UInt16] {
         var bytes = Array(text.utf8)
         guard bytes.count <= length, !bytes.contains(0) else { throw .outOfRange }
         bytes.append(contentsOf: repeatElement(0, count: 2 * quantity - bytes.count))

@@ -21,7 +21,7 @@ public struct RegisterCodec: Sendable, Hashable {
         bit = point.bit.map { Int8(truncatingIfNeeded: $0) } ?? -1
         byteCount = point.type == .string ? UInt8(clamping: point.length) : 0
         registerCount = UInt8(clamping: point.quantity)
-        rounds = point.conversion.scale != nil || point.conversion.offset != nil
+        rounds = point.conversion.scales
         scaling =
             point.conversion.onlyScales
             ? Scaling(scale: point.conversion.scale, offset: point.conversion.offset) : Scaling()

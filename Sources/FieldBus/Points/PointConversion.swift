@@ -51,6 +51,9 @@ public struct PointConversion: Sendable, Hashable {
         return nil
     }
 
+    /// Whether there is something to scale: what is written is then rounded.
+    var scales: Bool { scaling.isActive }
+
     private var scaling: Scaling { Scaling(scale: scale, offset: offset) }
 
     // MARK: Reading
@@ -118,10 +121,7 @@ public struct PointConversion: Sendable, Hashable {
             if let minimum, number < minimum { throw .outOfRange }
             if let maximum, number > maximum { throw .outOfRange }
         }
-        let scaling = scaling
-        guard scaling.isActive else { return value }
-        guard let number = value.number else { throw .typeMismatch }
-        return .lreal(scaling.raw(number))
+        return try scaling.raw(value)
     }
 }
 

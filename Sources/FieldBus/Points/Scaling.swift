@@ -1,3 +1,5 @@
+import Core
+
 /// value = raw × scale + offset
 public struct Scaling: Sendable, Hashable {
     /// The scale; or what to divide by instead, if the scale is one whole number's reciprocal.
@@ -22,6 +24,13 @@ public struct Scaling: Sendable, Hashable {
 
     /// The value of a device's number.
     func value(_ raw: Double) -> Double { (divides ? raw / factor : raw * factor) + offset }
+
+    /// What a device has to be given for a value; as it is if there is nothing to scale.
+    func raw(_ value: Value) throws(EncodeFailure) -> Value {
+        guard isActive else { return value }
+        guard let number = value.number else { throw .typeMismatch }
+        return .lreal(raw(number))
+    }
 
     /// raw = (value - offset) / scale
     func raw(_ value: Double) -> Double { divides ? (value - offset) * factor : (value - offset) / factor }

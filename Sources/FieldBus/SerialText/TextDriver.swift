@@ -1,3 +1,4 @@
+import Configuration
 public import Core
 import Glibc
 
@@ -199,11 +200,13 @@ public actor TextDriver: FieldBusDriver {
         guard let template = point.send else { return .readOnly }
         let raw: Value
         do throws(EncodeFailure) {
-            raw = try point.conversion.raw(value)
+            let number = try point.conversion.raw(value)
+            let fitted = try point.type.fitted(number, rounds: point.conversion.scales)
+            // A whole number for a REAL is sent as one: 21, and not 21.0.
+            raw = point.type.isInteger ? fitted : number
         } catch {
             return error == .typeMismatch ? .typeMismatch(expected: point.type) : .outOfRange
         }
-        guard point.type.accepts(raw) else { return .typeMismatch(expected: point.type) }
         guard let stream else { return .failed(.notConnected) }
         do throws(FieldBusError) {
             let bytes = template.render(raw)
@@ -213,22 +216,5 @@ public actor TextDriver: FieldBusDriver {
         } catch {
             return .failed(.notConnected)
         }
-    }
-}
-
-extension PointType {
-    /// Whether a value is of this kind: text, a BOOL, or a number.
-    fileprivate func accepts(_ value: Value) -> Bool {
-        switch value {
-        case .string: self == .string
-        case .bool: self == .bool
-        case .int, .uint: self != .string && self != .bool
-        case .real, .lreal: self == .real || self == .lreal || isIntegerValue(value)
-        }
-    }
-
-    private func isIntegerValue(_ value: Value) -> Bool {
-        guard self != .string, self != .bool, let number = value.number else { return false }
-        return number == number.rounded()
     }
 }

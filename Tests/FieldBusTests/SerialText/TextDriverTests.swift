@@ -13,7 +13,9 @@ struct TextDriverTests {
             TextBus.Point(identifier: "weight", type: .lreal, field: try FrameField(#"/^ST,GS,(?<value>[+-] *[\d.]+)kg$/"#)),
             TextBus.Point(identifier: "tare", type: .lreal, field: nil, send: try TextTemplate(#"T{value:.1}\r\n"#)),
         ]
-        var bus = TextBus(name: "scale", transport: transport, framer: try Framer(.delimiter([13, 10])), devices: [.init(identifier: device, points: points)])
+        var limit = TextBus.Point(identifier: "limit", type: .int, field: nil, send: try TextTemplate(#"L{value}\r\n"#))
+        limit.conversion.scale = 0.1
+        var bus = TextBus(name: "scale", transport: transport, framer: try Framer(.delimiter([13, 10])), devices: [.init(identifier: device, points: points + [limit])])
         bus.request = Array(request.utf8)
         bus.requestInterval = .milliseconds(20)
         bus.timeout = timeout
@@ -55,6 +57,20 @@ struct TextDriverTests {
             ])
             #expect(results.map(\.outcome) == [.written, .readOnly, .typeMismatch(expected: .lreal)])
             #expect(String(decoding: terminal.receive(6), as: UTF8.self) == "T2.2\r\n")
+        }
+    }
+
+    @Test("a scaled integer is sent rounded, and refused beyond its type's range")
+    func writeScaled() async throws {
+        let terminal = PseudoTerminal()
+        defer { terminal.unplug() }
+        try await BusRun.with(try bus(.serial(SerialLine(serialPort: terminal.path)))) { run in
+            #expect(await run.event { $0 == .opened } != nil)
+            let results = await run.driver.write(device: device, values: [
+                .init(point: "limit", value: .lreal(21.54)), .init(point: "limit", value: .int(4000)),
+            ])
+            #expect(results.map(\.outcome) == [.written, .outOfRange])
+            #expect(String(decoding: terminal.receive(6), as: UTF8.self) == "L215\r\n")
         }
     }
 
