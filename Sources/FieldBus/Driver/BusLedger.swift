@@ -40,9 +40,22 @@ struct BusLedger {
 
     mutating func unanswered(_ device: Int) { devices[device].errors += 1 }
 
-    mutating func noteMissing(in samples: [Sample], of device: Int) {
-        for sample in samples { devices[device].points[sample.point] = .some(sample.value == nil ? .deviceFailure : nil) }
+    /// Counts the points of a device without a value by those that a reading holds.
+    ///
+    /// - Returns: those that have lost it, or have another reason now.
+    @discardableResult
+    mutating func note(_ samples: [Sample], of device: Int) -> [QualityReason: [String]] {
+        // Of a device whose points do not fail one by one, ``setMissing(_:of:)`` says how many there are.
+        guard !samples.isEmpty else { return [:] }
+        var newlyBad: [QualityReason: [String]] = [:]
+        for sample in samples {
+            var reason: QualityReason?
+            if case .bad(let why) = sample.quality { reason = why }
+            let known = devices[device].points.updateValue(reason, forKey: sample.point)
+            if let reason, known != .some(reason) { newlyBad[reason, default: []].append(sample.point) }
+        }
         devices[device].badPoints = devices[device].points.values.count { $0 != nil }
+        return newlyBad
     }
 
     mutating func setMissing(_ count: Int, of device: Int) { devices[device].badPoints = count }
@@ -74,19 +87,11 @@ struct BusLedger {
     /// - Parameter detail: why points have no value, for a person.
     /// - Returns: what is to be reported, because it is new.
     mutating func take(_ device: Int, _ samples: [Sample], detail: String) -> [BusEvent] {
-        var entry = devices[device]
-        var newlyBad: [QualityReason: [String]] = [:]
-        for sample in samples {
-            var reason: QualityReason?
-            if case .bad(let why) = sample.quality { reason = why }
-            if let reason, entry.points[sample.point] != .some(reason) { newlyBad[reason, default: []].append(sample.point) }
-            entry.points[sample.point] = .some(reason)
-        }
-        devices[device].points = entry.points
+        let newlyBad = note(samples, of: device)
         devices[device].requests += 1
-        let reasons = entry.points.values.compactMap(\.self)
-        devices[device].badPoints = reasons.count
-        if let first = reasons.first, reasons.count == entry.points.count {
+        let points = devices[device].points
+        let reasons = points.values.compactMap(\.self)
+        if let first = reasons.first, reasons.count == points.count {
             devices[device].errors += 1
             let event = failed(device, reasons.allSatisfy { $0 == first } ? first : .deviceFailure, detail: detail)
             return [event].compactMap(\.self)
@@ -94,7 +99,7 @@ struct BusLedger {
         let event = answered(device, after: nil, wall: samples.map(\.time).max() ?? Timestamp(milliseconds: 0))
         return [event].compactMap(\.self)
             + newlyBad.sorted { $0.key.rawValue < $1.key.rawValue }.map {
-                .pointsBad(entry.identifier, points: $0.value.sorted(), $0.key)
+                .pointsBad(devices[device].identifier, points: $0.value.sorted(), $0.key)
             }
     }
 

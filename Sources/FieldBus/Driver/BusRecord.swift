@@ -2,17 +2,52 @@ import Core
 import Synchronization
 
 /// What is known of a bus, and whom it is told to. From whatever thread it comes.
+///
+/// A request is told once, when it is over, and so is what it brought: each takes the lock once.
 final class BusRecord: Sendable {
+    /// What became of a request.
+    enum Outcome {
+        /// The device answered, be it with a refusal.
+        ///
+        /// - Parameter after: how long it took; nil if that says nothing.
+        case answered(after: Duration?, isException: Bool = false)
+        case unanswered
+    }
+
+    /// What a request has shown of the line.
+    enum LineState {
+        case up
+        case down(String)
+    }
+
     private struct State {
         var ledger: BusLedger
         var deliver: @Sendable (DeviceReading) -> Void = { _ in }
         var events: @Sendable (BusEvent) -> Void = { _ in }
         /// nil until the line was opened, or could not be, for the first time.
         var lineIsUp: Bool?
-        var wasReopened = false
+
+        /// - Returns: whether that is new.
+        mutating func noteUp() -> Bool {
+            guard lineIsUp != true else { return false }
+            lineIsUp = true
+            ledger.isOpen = true
+            ledger.opens += 1
+            return true
+        }
+
+        /// - Returns: whether that is new.
+        mutating func noteDown() -> Bool {
+            ledger.isOpen = false
+            guard lineIsUp != false else { return false }
+            lineIsUp = false
+            return true
+        }
     }
 
     private let state: Mutex<State>
+    /// The line has come back. Beside the lock, because it is asked after each request.
+    private let wasReopened = Atomic(false)
 
     /// - Parameter devices: of one that is not read nothing but good is known.
     init(name: String, protocolName: String, devices: [(identifier: DeviceIdentifier, isRead: Bool)]) {
@@ -47,17 +82,17 @@ final class BusRecord: Sendable {
 
     // MARK: The line
 
-    /// The line was opened, or has shown that it is open.
+    /// The line was opened.
     func lineIsUp() {
-        let events: (@Sendable (BusEvent) -> Void)? = state.withLock { state in
-            guard state.lineIsUp != true else { return nil }
-            state.wasReopened = state.lineIsUp == false
-            state.lineIsUp = true
-            state.ledger.isOpen = true
-            state.ledger.opens += 1
-            return state.events
-        }
+        let events: (@Sendable (BusEvent) -> Void)? = state.withLock { state in noteUp(&state) ? state.events : nil }
         events?(.opened)
+    }
+
+    private func noteUp(_ state: inout State) -> Bool {
+        let cameBack = state.lineIsUp == false
+        guard state.noteUp() else { return false }
+        wasReopened.store(cameBack, ordering: .relaxed)
+        return true
     }
 
     /// The line cannot be used; told once until it can.
@@ -66,42 +101,61 @@ final class BusRecord: Sendable {
     /// - Returns: whether that is new.
     @discardableResult
     func lineIsDown(_ detail: String, again: Duration? = nil) -> Bool {
-        let events: (@Sendable (BusEvent) -> Void)? = state.withLock { state in
-            state.ledger.isOpen = false
-            guard state.lineIsUp != false else { return nil }
-            state.lineIsUp = false
-            return state.events
-        }
+        let events: (@Sendable (BusEvent) -> Void)? = state.withLock { state in state.noteDown() ? state.events : nil }
         events?(again.map { .programEnded(detail: detail, again: $0) } ?? .openFailed(detail: detail))
         return events != nil
     }
 
     /// Whether the line has come back since the last call.
     func takeReopened() -> Bool {
-        state.withLock { state in
-            defer { state.wasReopened = false }
-            return state.wasReopened
-        }
+        wasReopened.load(ordering: .relaxed) && wasReopened.exchange(false, ordering: .relaxed)
     }
 
     func say(_ event: BusEvent) { state.withLock { $0.events }(event) }
 
     // MARK: Requests
 
-    func requested(_ device: Int) { state.withLock { $0.ledger.requested(device) } }
-
-    /// The device answered, be it with a refusal.
+    /// A request is over.
     ///
-    /// - Parameter time: how long it took; nil if that says nothing.
-    func answered(_ device: Int, after time: Duration?, isException: Bool = false) {
-        let (event, events) = state.withLock { state in
-            if isException { state.ledger.exceptions += 1 }
-            return (state.ledger.answered(device, after: time, wall: SystemClock.wall()), state.events)
+    /// - Parameters:
+    ///   - spent: how long it took, mandatory gaps and the opening of the line included.
+    ///   - line: what it has shown of the line; nil for nothing.
+    ///   - reading: what it brought, where points may fail one by one.
+    func requested(_ device: Int, _ outcome: Outcome, spent: Duration, line: LineState? = nil, reading: [Sample] = []) {
+        let wall = SystemClock.wall()
+        let (lineEvent, deviceEvent, events) = state.withLock { state in
+            state.ledger.requested(device)
+            state.ledger.busy += spent
+            var lineEvent: BusEvent?
+            var deviceEvent: BusEvent?
+            switch line {
+            case .up: if noteUp(&state) { lineEvent = .opened }
+            case .down(let detail): if state.noteDown() { lineEvent = .openFailed(detail: detail) }
+            case nil: break
+            }
+            switch outcome {
+            case .answered(let time, let isException):
+                if isException { state.ledger.exceptions += 1 }
+                deviceEvent = state.ledger.answered(device, after: time, wall: wall)
+                state.ledger.note(reading, of: device)
+            case .unanswered: state.ledger.unanswered(device)
+            }
+            return (lineEvent, deviceEvent, state.events)
         }
-        if let event { events(event) }
+        if let lineEvent { events(lineEvent) }
+        if let deviceEvent { events(deviceEvent) }
     }
 
-    func unanswered(_ device: Int) { state.withLock { $0.ledger.unanswered(device) } }
+    /// The device has sent something by itself.
+    func heard(_ reading: [Sample], of device: Int) {
+        let wall = SystemClock.wall()
+        let (event, events) = state.withLock { state in
+            state.ledger.note(reading, of: device)
+            return (state.ledger.answered(device, after: nil, wall: wall), state.events)
+        }
+        if let event { events(event) }
+        deliver(reading, of: device)
+    }
 
     func setOverruns(_ overruns: UInt64) { state.withLock { $0.ledger.overruns = overruns } }
 
@@ -116,9 +170,6 @@ final class BusRecord: Sendable {
         }
         if let event, detail != nil { events(event) }
     }
-
-    /// Counts the points of a device without a value by those that a reading holds.
-    func noteMissing(in samples: [Sample], of device: Int) { state.withLock { $0.ledger.noteMissing(in: samples, of: device) } }
 
     /// How many points of a device that answers it does not have.
     func setMissing(_ count: Int, of device: Int) { state.withLock { $0.ledger.setMissing(count, of: device) } }

@@ -111,9 +111,7 @@ final class ExternalProgram: BusLine {
                 switch message {
                 case .samples(let reading):
                     guard let device = indices[reading.device], !reading.samples.isEmpty else { return }
-                    record.answered(device, after: nil)
-                    record.noteMissing(in: reading.samples, of: device)
-                    record.deliver(reading.samples, of: device)
+                    record.heard(reading.samples, of: device)
                 case .log(let text):
                     if log.spend(now: SystemClock.monotonic()) { record.say(.said(text)) }
                 default:
@@ -168,15 +166,13 @@ final class ExternalProgram: BusLine {
     private nonisolated(nonsending) func read(_ device: Int, group: Int) async throws(Failure) -> [Sample] {
         guard let connection else { throw Failure(reason: .notConnected, detail: "the program does not run", isLine: true) }
         let started = SystemClock.monotonic()
-        defer { record.spend(SystemClock.monotonic() - started) }
-        record.requested(device)
         do throws(Failure) {
             let reading = try await answer(connection, device, group: group)
-            record.answered(device, after: SystemClock.monotonic() - started)
-            record.noteMissing(in: reading, of: device)
+            let time = SystemClock.monotonic() - started
+            record.requested(device, .answered(after: time), spent: time, reading: reading)
             return reading
         } catch {
-            record.unanswered(device)
+            record.requested(device, .unanswered, spent: SystemClock.monotonic() - started)
             throw error
         }
     }

@@ -51,33 +51,30 @@ final class ModbusLine: BusLine {
         var left = tries
         while true {
             left -= 1
-            record.requested(index)
             connection.pause = units[index].pause
             let started = SystemClock.monotonic()
+            var failure: RequestFailure?
             do throws(RequestFailure) {
-                defer { record.spend(SystemClock.monotonic() - started) }
                 try operation(&connection)
             } catch {
-                if case .openFailed(let detail) = error { record.lineIsDown(detail) } else { record.lineIsUp() }
-                if error.isAnswer {
-                    noteAnswer(device: index, isException: true)
-                } else {
-                    record.unanswered(index)
-                    if left > 0, !Task.isCancelled { continue }
-                }
-                throw error
+                failure = error
             }
-            record.lineIsUp()
-            noteAnswer(device: index, isException: false)
-            return
+            note(failure, device: index, started: started)
+            guard let failure else { return }
+            if failure.isAnswer || left == 0 || Task.isCancelled { throw failure }
         }
     }
 
-    private func noteAnswer(device index: Int, isException: Bool) {
-        units[index].lastFrameWasBad = false
-        // All devices at once are never heard.
-        let time = units[index].isBroadcast ? nil : SystemClock.monotonic() - connection.lastRequest
-        record.answered(index, after: time, isException: isException)
+    private func note(_ failure: RequestFailure?, device index: Int, started: MonotonicTime) {
+        let now = SystemClock.monotonic()
+        var outcome = BusRecord.Outcome.unanswered
+        if failure?.isAnswer ?? true {
+            units[index].lastFrameWasBad = false
+            // All devices at once are never heard.
+            outcome = .answered(after: units[index].isBroadcast ? nil : now - connection.lastRequest, isException: failure != nil)
+        }
+        let line: BusRecord.LineState = if case .openFailed(let detail)? = failure { .down(detail) } else { .up }
+        record.requested(index, outcome, spent: now - started, line: line)
     }
 }
 

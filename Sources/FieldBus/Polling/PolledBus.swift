@@ -14,6 +14,8 @@ actor PolledBus<Line: BusLine>: FieldBusDriver {
     let deviceIndex: [DeviceIdentifier: Int]
     let line: Line
     var schedule: BusSchedule
+    /// What the record was told of polls left out.
+    private var overruns: UInt64 = 0
     /// The line could be used the last time.
     private var isUp = false
     /// Between the beginning and the end of ``run(deliver:events:)``; nil before the first.
@@ -73,7 +75,10 @@ actor PolledBus<Line: BusLine>: FieldBusDriver {
         let now = SystemClock.monotonic()
         switch isAsked ? schedule.next(now: now) : .wait(until: .distantFuture) {
         case .poll(let device, let group):
-            record.setOverruns(schedule.overruns)
+            if schedule.overruns != overruns {
+                overruns = schedule.overruns
+                record.setOverruns(overruns)
+            }
             await poll(device: device, group: group)
             await Task.yield()
         case .probe(let device):
