@@ -28,23 +28,29 @@ extension Broker {
         if clientIdentifier.isEmpty {
             // [MQTT-3.1.3-8 v3.1.1] before MQTT 5.0 an empty identifier needs a clean session.
             guard packet.version == .v5 || packet.cleanStart else {
-                return refuse(client, packet, .clientIdentifierNotValid)
+                return refuse(client, packet, .clientIdentifierNotValid, "without a client identifier the session must be clean")
             }
             // [MQTT-3.1.3-6], [MQTT-3.1.3-7], [MQTT-3.2.2-16] one that nobody else has, and the client is told.
             clientIdentifier = unusedIdentifier()
             answer.assignedClientIdentifier = clientIdentifier
         }
         // The program's own clients have such identifiers: a session left under one would keep them from starting.
-        if clientIdentifier.hasPrefix("$") { return refuse(client, packet, .clientIdentifierNotValid) }
+        if clientIdentifier.hasPrefix("$") {
+            return refuse(client, packet, .clientIdentifierNotValid, "client identifiers that begin with $ are the server's own")
+        }
         if let method = packet.properties.authenticationMethod {
             guard let authenticationData else { return refuse(client, packet, .badAuthenticationMethod) }
             // [MQTT-4.12.0-5] CONNACK names the method that was carried out.
             answer.authenticationMethod = method
             answer.authenticationData = authenticationData.isEmpty ? nil : authenticationData
         }
-        if let will = packet.will, let reason = refusal(of: will) { return refuse(client, packet, reason) }
+        if let will = packet.will, let reason = refusal(of: will) {
+            return refuse(client, packet, reason, "the will is refused: \(reason.explanation ?? "")")
+        }
         let permissions = permissions(of: client, clientIdentifier)
-        if let will = packet.will, !mayPublishWill(on: will.topic, permissions) { return refuse(client, packet, .notAuthorized) }
+        if let will = packet.will, !mayPublishWill(on: will.topic, permissions) {
+            return refuse(client, packet, .notAuthorized, "the client may not publish to the topic of its will")
+        }
         var forgetsStored = false
         var old = sessions[clientIdentifier]
         if let gone = old, gone.client == nil, gone.expiresAt <= now {
@@ -54,10 +60,13 @@ extension Broker {
             old = nil
         }
         guard clientCount < limits.maximumConnections || old?.client != nil else { return refuse(client, packet, .serverBusy) }
-        guard old != nil || sessions.count < limits.maximumSessions, !refusesToStore(packet, old: old) else {
-            return refuse(client, packet, .quotaExceeded)
+        guard old != nil || sessions.count < limits.maximumSessions else {
+            return refuse(client, packet, .quotaExceeded, "the server has as many sessions as it keeps")
         }
-        guard old != nil || !isOutOfMemory else { return refuse(client, packet, .serverBusy) }
+        guard !refusesToStore(packet, old: old) else { return refuse(client, packet, .quotaExceeded, Broker.fullDisk) }
+        guard old != nil || !isOutOfMemory else {
+            return refuse(client, packet, .serverBusy, "the server uses as much memory as it may")
+        }
 
         // [MQTT-3.1.4-3], [MQTT-3.1.4-2 v3.1.1] the newer connection takes the session over, the older one ends.
         if let oldClient = old?.client {
@@ -168,13 +177,15 @@ extension Broker {
         connected += 1
     }
 
+    /// - Parameter words: why, if there is more to say than what the reason means.
     private func refuse(
-        _ client: Client, _ packet: ConnectPacket, _ reason: ReasonCode, serverReference: String? = nil
+        _ client: Client, _ packet: ConnectPacket, _ reason: ReasonCode, _ words: String? = nil, serverReference: String? = nil
     ) -> Bool {
         noteRefused(client, packet: packet, reason)
+        client.closingDetail = words ?? reason.explanation
         // [MQTT-3.2.2-6] no session is present in a refusal.
         var connack = ConnackPacket(sessionPresent: false, reasonCode: reason)
-        connack.properties.reasonString = reason.explanation
+        connack.properties.reasonString = client.closingDetail
         connack.properties.serverReference = serverReference
         append(.connack(connack), to: client)
         // [MQTT-3.2.2-7], [MQTT-3.1.3-8], [MQTT-3.1.4-2] the connection ends; [MQTT-3.1.4-6] nothing more of it is looked at.

@@ -1,6 +1,6 @@
 import Core
 import DequeModule
-import MQTTCodec
+public import MQTTCodec
 import Store
 
 // While the disk is full and the configuration says so, what would have to wait for it is refused at once.
@@ -48,6 +48,14 @@ extension Broker {
         } else {
             append(.puback(packet), to: client)
         }
+    }
+
+    static let fullDisk = "the server's disk is full"
+
+    /// What a reason means now, in one line for people (see ``ReasonCode/explanation``): while the disk is full and what needs
+    /// it is refused, Quota exceeded is said because of that.
+    public func explanation(of reason: ReasonCode) -> String? {
+        reason == .quotaExceeded && refusesToStore ? Broker.fullDisk : reason.explanation
     }
 
     /// Whether what needs the disk is refused now.

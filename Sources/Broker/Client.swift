@@ -20,7 +20,7 @@ open class Client {
     public var maximumPacketSize = Int.max
     /// Whether answers say in words what is wrong; its MQTT 5.0 Request Problem Information.
     public internal(set) var wantsProblemInformation = true
-    /// What DISCONNECT says beside its reason code: why in words, and the other server to use.
+    /// What a refusal or DISCONNECT says beside its reason code: why in words, and the other server to use.
     public internal(set) var closingDetail: String?
     public internal(set) var closingServerReference: String?
     /// Topic aliases that it takes; its MQTT 5.0 Topic Alias Maximum.

@@ -6,6 +6,14 @@ extension MQTTConnection {
     var networkAddress: NetworkAddress? { source.flatMap { NetworkAddress($0) } }
 }
 
+extension SocketAddress {
+    /// `192.0.2.1:1883` or `[2001:db8::1]:1883`; nil for a Unix socket.
+    var endpoint: String? {
+        guard let host = ipAddress, let port else { return nil }
+        return host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
+    }
+}
+
 extension NetworkAddress {
     /// nil for a Unix socket.
     init?(_ address: SocketAddress) {

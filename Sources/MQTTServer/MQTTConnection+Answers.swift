@@ -93,7 +93,7 @@ extension MQTTConnection {
 
     /// [MQTT-3.1.2-29] no Reason String to a client that does not want one, other than in CONNACK and DISCONNECT.
     private func explanation(of reason: ReasonCode) -> String? {
-        version == .v5 && wantsProblemInformation ? reason.explanation : nil
+        version == .v5 && wantsProblemInformation ? shared.broker.explanation(of: reason) : nil
     }
 
     /// Takes a packet back that the client does not take, and gives the connection up; false if it is not too large.

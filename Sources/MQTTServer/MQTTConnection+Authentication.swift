@@ -182,9 +182,10 @@ extension MQTTConnection {
     }
 
     /// CONNACK with a reason, as far as the version has a code for it, and the end [MQTT-3.1.4-2].
-    private func refuse(_ credentials: Credentials, _ reason: ReasonCode, _ message: StaticString, _ detail: String = "") {
-        let client = credentials.clientIdentifier
-        log(.notice, message, "\(detail.isEmpty ? "" : detail + ", ")client identifier \(client)", reason: reason)
+    private func refuse(_ credentials: Credentials, _ reason: ReasonCode, _ message: StaticString, _ words: String = "") {
+        let cause = words.isEmpty ? reason.explanation ?? "" : words
+        let user = credentials.userName.map { "user name \($0.inQuotes), " } ?? ""
+        log(.notice, message, cause, about: "\(user)client identifier \(credentials.clientIdentifier.inQuotes)", reason: reason)
         shared.broker.noteRefused(self, credentials: credentials, reason)
         var packet = ConnackPacket(sessionPresent: false, reasonCode: reason)
         packet.properties.reasonString = reason.explanation

@@ -20,7 +20,7 @@ extension MQTTConnection {
                 return at
             case .failure(let error):
                 if case .awaitingConnect = phase {
-                    refuse(error, version: ConnectPacket.version(ofPacket: rest))
+                    refuse(error, version: ConnectPacket.version(ofPacket: rest), of: rest)
                 } else {
                     fail(error, now: now, wall: wall)
                 }
@@ -31,7 +31,11 @@ extension MQTTConnection {
                 do throws(DecodeError) {
                     try handle(frame, body, now: now, wall: wall)
                 } catch {
-                    fail(error, now: now, wall: wall)
+                    if case .awaitingConnect = phase {
+                        refuse(error, version: nil, of: rest)
+                    } else {
+                        fail(error, now: now, wall: wall)
+                    }
                 }
                 if isEnded { return bytes.count }
                 at += frame.totalLength
@@ -149,7 +153,7 @@ extension MQTTConnection {
             if topicAliasMaximum > 0 { topicAliases = TopicAliases(maximum: topicAliasMaximum) }
             log(.debug, "connected")
         } else {
-            log(.notice, "connection refused", "client identifier \(packet.clientIdentifier)")
+            log(.notice, "connection refused", closingDetail ?? "", about: "client identifier \(packet.clientIdentifier.inQuotes)")
             phase = .closed
         }
     }
@@ -227,9 +231,12 @@ extension MQTTConnection {
 
     /// The first packet is no CONNECT that can be accepted.
     ///
-    /// - Parameter version: what it asks for; nil if even that cannot be read.
-    private func refuse(_ error: DecodeError, version: ProtocolVersion?) {
-        log(.notice, "refused a connection", "\(error)", reason: error.reasonCode)
+    /// - Parameters:
+    ///   - version: what it asks for; nil if even that cannot be read.
+    ///   - bytes: what has come of it.
+    private func refuse(_ error: DecodeError, version: ProtocolVersion?, of bytes: UnsafeRawBufferPointer? = nil) {
+        let words = bytes.flatMap { ForeignProtocol($0)?.atMQTTPort }
+        log(.notice, "refused a connection", words ?? "\(error)", reason: error.reasonCode)
         var buffer = ByteBuffer()
         let packet = ConnackPacket(sessionPresent: false, reasonCode: error.reasonCode)
         // [MQTT-3.1.2-2], [MQTT-3.1.2-2 v3.1.1] a version that we do not speak is told with the return code that all versions know.

@@ -85,10 +85,7 @@ final class MQTTConnection: Client, ChannelDuplexHandler {
 
     override var maximumInboundPacketSize: Int { settings.maximumPacketSize }
 
-    override var peerAddress: String? {
-        guard let address = source, let host = address.ipAddress, let port = address.port else { return nil }
-        return host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
-    }
+    override var peerAddress: String? { source?.endpoint }
 
     /// Whether it came through this listener's channel.
     func came(through port: any Channel) -> Bool { context?.channel.parent === port }

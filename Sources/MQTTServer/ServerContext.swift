@@ -109,12 +109,15 @@ public final class ServerContext {
     }
 
     private func log(_ summary: RefusalLog.Summary) {
-        guard let message = summary.message else {
+        guard let line = summary.line else {
             logger.notice("refused connections, of many kinds", metadata: ["count": "\(summary.count)"])
             return
         }
-        var metadata: Logger.Metadata = ["count": "\(summary.count)", "what": "\(message)"]
-        if let site = summary.site { metadata["from"] = "\(site)" }
+        var metadata: Logger.Metadata = [
+            "count": "\(summary.count)", "what": "\(line.message)", "listener": "\(line.listener)",
+        ]
+        if let cause = line.cause, !cause.isEmpty { metadata["detail"] = "\(cause)" }
+        if let site = line.site { metadata["from"] = "\(site)" }
         logger.notice("the same again", metadata: metadata)
     }
 

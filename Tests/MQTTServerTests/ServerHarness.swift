@@ -3,6 +3,7 @@ import Core
 import Logging
 import NIOCore
 import NIOEmbedded
+import Synchronization
 
 @testable import MQTTServer
 
@@ -13,6 +14,10 @@ final class ServerHarness {
     let context: ServerContext
     let listener: OpenListener
     private let turn = Turn()
+    private let written = WrittenLines()
+
+    /// What the log says at `notice` and above, each line as `message: detail`.
+    var log: [String] { written.lines.withLock { $0 } }
 
     /// Whether somebody has asked for the end of a turn.
     private final class Turn {
@@ -21,7 +26,8 @@ final class ServerHarness {
 
     init(limits: BrokerLimits = BrokerLimits(), settings: ListenerSettings = ListenerSettings(name: "test")) {
         broker = Broker(limits: limits, seed: 7)
-        let logger = Logger(label: "test") { _ in SilentHandler() }
+        let written = written
+        let logger = Logger(label: "test") { _ in RecordingHandler(written: written) }
         let turn = turn
         context = ServerContext(eventLoop: loop, broker: broker, logger: logger, scheduleTurn: { turn.isDue = true })
         listener = OpenListener(place: .network(address: "192.0.2.2", port: 1883), settings: settings, shared: context)
@@ -64,8 +70,13 @@ final class ServerHarness {
     }
 }
 
-/// Has every line made, and drops it.
-private struct SilentHandler: LogHandler {
+private final class WrittenLines: Sendable {
+    let lines = Mutex<[String]>([])
+}
+
+/// Has every line made, and keeps those that an operator sees.
+private struct RecordingHandler: LogHandler {
+    let written: WrittenLines
     var metadata: Logger.Metadata = [:]
     var logLevel = Logger.Level.trace
 
@@ -74,5 +85,9 @@ private struct SilentHandler: LogHandler {
         set { metadata[key] = newValue }
     }
 
-    func log(event: LogEvent) {}
+    func log(event: LogEvent) {
+        guard event.level >= .notice else { return }
+        let detail = (event.metadata?["detail"]).map { ": \($0)" } ?? ""
+        written.lines.withLock { $0.append("\(event.message)\(detail)") }
+    }
 }

@@ -29,6 +29,16 @@ public struct BanList {
     }
 }
 
+extension BanList.Subject: CustomStringConvertible {
+    public var description: String {
+        switch self {
+        case .address(let address): "address \(address)"
+        case .clientIdentifier(let identifier): "client identifier \(identifier.inQuotes)"
+        case .userName(let name): "user name \(name.inQuotes)"
+        }
+    }
+}
+
 /// Counts what somebody does within a span of time that begins with the first and starts anew after it.
 ///
 /// Bounded like ``BanList``.

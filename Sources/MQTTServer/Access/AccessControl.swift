@@ -51,7 +51,10 @@ public final class AccessControl {
         if let method = credentials.method {
             // [MQTT-4.12.0-1] a method that is not supported.
             guard let authenticator = authenticators.first(where: { $0.method == method }) else {
-                return .refused(.badAuthenticationMethod, reason: "unknown authentication method")
+                let own = authenticators.compactMap(\.method).joined(separator: ", ")
+                return .refused(
+                    .badAuthenticationMethod,
+                    reason: "the listener \(own.isEmpty ? "has no authentication methods" : "takes \(own) only"), not \(method.inQuotes)")
             }
             return .asked([authenticator])
         }
@@ -70,9 +73,18 @@ public final class AccessControl {
         if credentials.certificate != nil { return .accepted(Principal(userName: nil, origin: .certificate)) }
         if credentials.pskIdentity != nil { return .accepted(Principal(userName: nil, origin: .psk)) }
         guard settings.allowsAnonymous else {
-            return .refused(.notAuthorized, reason: "the client does not say who it is")
+            return .refused(.notAuthorized, reason: AccessControl.words(about: credentials, authenticators))
         }
         return .accepted(.anonymous)
+    }
+
+    /// Why somebody does not get in whom no authenticator is asked about.
+    private static func words(about credentials: Credentials, _ authenticators: [any Authenticator]) -> String {
+        guard credentials.userName != nil || credentials.password != nil else { return "the client does not say who it is" }
+        let methods = authenticators.compactMap(\.method).joined(separator: ", ")
+        return methods.isEmpty
+            ? "the client sends a user name or a password, and the listener has no password file to look it up in"
+            : "the client sends a user name or a password, and the listener takes \(methods) only (password-methods)"
     }
 
     /// Whether nothing can come of looking at a client that shows nothing: it is on this machine, and nothing is configured.

@@ -42,8 +42,19 @@ public final class ScramAuthenticator: Authenticator {
                 attempt.answer(.continues(data: try exchange.server.challenge(file.scramVerifier(of: user))))
             }
         } catch {
-            attempt.answer(.refused(error == .refused ? .badUserNameOrPassword : .notAuthorized, reason: "\(error)"))
+            let reason = exchange.user.map { words(of: error, user: $0) } ?? "\(error)"
+            attempt.answer(.refused(error == .refused ? .badUserNameOrPassword : .notAuthorized, reason: reason))
         }
+    }
+
+    /// For the log; the client is not told which it is.
+    private func words(of error: ScramError, user: [UInt8]) -> String {
+        let name = "user \(String(decoding: user, as: UTF8.self).inQuotes)"
+        guard error == .refused else { return "\(error), \(name)" }
+        if file.hasScramVerifier(user: user) { return "SCRAM: wrong password of \(name)" }
+        return file.contains(user: user)
+            ? "SCRAM: \(name) has no SCRAM verifier in the password file; `martlet passwd --scram` makes one"
+            : "SCRAM: unknown \(name)"
     }
 
     public func stillKnows(_ principal: Principal, of credentials: Credentials) -> Bool {

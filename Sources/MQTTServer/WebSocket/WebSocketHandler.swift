@@ -56,7 +56,8 @@ final class WebSocketHandler: ChannelDuplexHandler {
             // A copy: what came is a part of the receive buffer.
             phase = .handshake(begun == nil ? ByteBuffer(bytes: request.readableBytesView) : request)
         case .refused(let answer, let status):
-            log(.info, "refused to open a WebSocket", status, context)
+            let words = request.withUnsafeReadableBytes { ForeignProtocol($0)?.atWebSocketPort }
+            log(.notice, "refused to open a WebSocket", words ?? status, context)
             phase = .closed
             context.writeAndFlush(wrapOutboundOut(ByteBuffer(string: answer)), promise: nil)
             context.close(promise: nil)
@@ -145,9 +146,10 @@ final class WebSocketHandler: ChannelDuplexHandler {
     private func log(_ level: Logger.Level, _ message: StaticString, _ detail: String, _ context: ChannelHandlerContext) {
         guard shared.logger.logLevel <= level else { return }
         let site = context.channel.remoteAddress.flatMap { NetworkAddress($0) }?.site
-        guard shared.refusalLog.admits("\(message)", from: site, now: SystemClock.monotonic()) else { return }
+        let line = RefusalLog.Line(message: "\(message)", cause: detail, listener: settings.name, site: site)
+        guard shared.refusalLog.admits(line, now: SystemClock.monotonic()) else { return }
         var metadata: Logger.Metadata = ["listener": "\(settings.name)", "detail": "\(detail)"]
-        if let address = context.channel.remoteAddress { metadata["peer"] = "\(address)" }
+        if let address = context.channel.remoteAddress?.endpoint { metadata["peer"] = "\(address)" }
         shared.logger.log(level: level, "\(message)", metadata: metadata)
     }
 }

@@ -1,3 +1,4 @@
+import Core
 import Security
 
 // The opening handshake of RFC 6455 §4.2: one HTTP request, one answer. Whoever asks for something else gets a short answer
@@ -11,7 +12,7 @@ enum WebSocketHandshake {
         case needMoreBytes
         /// - length: bytes of the request; what follows is WebSocket already.
         case accepted(answer: String, length: Int)
-        /// - status: for the log.
+        /// - status: for the log, with what the client is told.
         case refused(answer: String, status: String)
     }
 
@@ -43,7 +44,9 @@ enum WebSocketHandshake {
         guard request.version == "HTTP/1.1" else {
             return refused("505 HTTP Version Not Supported", "WebSockets are opened with HTTP/1.1.")
         }
-        guard request.path == path else { return refused("404 Not Found", "WebSockets are opened at \(path).") }
+        guard request.path == path else {
+            return refused("404 Not Found", "WebSockets are opened at \(path), not at \(request.path.inQuotes).")
+        }
         guard request.method == "GET" else {
             return refused("405 Method Not Allowed", "WebSockets are opened with GET.", "Allow: GET")
         }
@@ -79,7 +82,7 @@ enum WebSocketHandshake {
         var lines = ["HTTP/1.1 \(status)"] + headers
         if !headers.contains(where: { $0.hasPrefix("Connection:") }) { lines.append("Connection: close") }
         lines += ["Content-Type: text/plain; charset=utf-8", "Content-Length: \(text.utf8.count + 1)"]
-        return .refused(answer: lines.joined(separator: "\r\n") + "\r\n\r\n\(text)\n", status: status)
+        return .refused(answer: lines.joined(separator: "\r\n") + "\r\n\r\n\(text)\n", status: "\(status): \(text)")
     }
 
     private static func indexAfterEnd(of bytes: UnsafeRawBufferPointer) -> Int? {

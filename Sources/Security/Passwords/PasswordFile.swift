@@ -68,6 +68,11 @@ public struct PasswordFile: Sendable {
     /// Whether the file has the user.
     public func contains(user: [UInt8]) -> Bool { users[user] != nil }
 
+    /// Whether a user has what SCRAM needs.
+    public func hasScramVerifier(user: [UInt8]) -> Bool {
+        if case .scram = users[user] { true } else { false }
+    }
+
     /// Whether the user has this password. Takes a while, for an unknown user too: call it where waiting is no harm.
     public func verify(user: [UInt8], password: [UInt8]) -> Bool {
         let credential = users[user]

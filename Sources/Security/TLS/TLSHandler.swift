@@ -28,6 +28,8 @@ public final class TLSHandler: ChannelDuplexHandler {
     /// A `read` from behind that no data has answered yet.
     private var isReadWanted = false
     private var hasReceivedData = false
+    /// Anything at all.
+    private var hasReceived = false
 
     /// With so much waiting it is encrypted without a flush, so that the channel knows how much it has to send.
     private static let pendingLimit = 64 * 1024
@@ -114,6 +116,12 @@ public final class TLSHandler: ChannelDuplexHandler {
         } catch {
             failure = error
         }
+        if failure != nil, wasHandshaking, !hasReceived, tlsContext.isServer,
+            let words = ciphertext.withUnsafeReadableBytes({ TLSReason.words(ofPlaintext: $0) })
+        {
+            failure = .handshake(words)
+        }
+        hasReceived = true
         sendOutput(engine, context)
         if wasHandshaking, engine.isHandshakeComplete {
             context.fireUserInboundEventTriggered(TLSHandshakeCompleted())

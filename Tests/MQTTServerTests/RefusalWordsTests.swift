@@ -1,0 +1,116 @@
+import Broker
+import Core
+import MQTTCodec
+import NIOCore
+import NIOEmbedded
+import Testing
+
+@testable import MQTTServer
+@testable import Security
+
+/// What the log says of a client that is turned away.
+@Suite("Why a client is turned away")
+struct RefusalWordsTests {
+    @Test("a failed login names the user and the client")
+    func login() throws {
+        let server = AuthenticationTests.server([FakeAuthenticator(users: ["ann": "secret"])])
+        let peer = try server.open()
+        try peer.send(Packets.connect("c", user: "ann", password: "wrong"))
+        let line = try #require(server.log.first { $0.hasPrefix("a client failed to log in") })
+        #expect(line.hasSuffix(#", user name "ann", client identifier "c""#))
+    }
+
+    @Test("of a long name only the beginning is said")
+    func longName() {
+        #expect(String(repeating: "x", count: 65).inQuotes == "\"" + String(repeating: "x", count: 64) + "…\"")
+        #expect(String(repeating: "x", count: 64).inQuotes == "\"" + String(repeating: "x", count: 64) + "\"")
+    }
+
+    @Test("a password where only SCRAM is taken is told apart from saying nothing")
+    func onlyScram() throws {
+        let file = try PasswordFile([], path: "users")
+        let server = AuthenticationTests.server([ScramAuthenticator(file: file)])
+        try server.open().send(Packets.connect("c", user: "ann", password: "secret"))
+        try server.open().send(Packets.connect("d"))
+        #expect(server.log.count == 2)
+        #expect(server.log[0].contains("the listener takes SCRAM-SHA-256 only (password-methods)"))
+        #expect(server.log[1].contains("the client does not say who it is"))
+    }
+
+    @Test("a connection that the broker refuses is told with the reason, to the operator and to the client")
+    func broker() throws {
+        var limits = BrokerLimits()
+        limits.maximumQoS = .atLeastOnce
+        limits.maximumSessions = 1
+        let server = ServerHarness(limits: limits)
+        let will = Will(topic: "a", payload: [1], qos: .exactlyOnce, retain: false)
+        let packet = ConnectPacket(version: .v5, clientIdentifier: "q2", cleanStart: true, keepAlive: 0, will: will)
+        let answer = try server.open().answer(to: packet)
+        #expect(answer?.properties.reasonString == "the will is refused: the QoS is above Maximum QoS")
+        _ = try server.open().connect("one", expiry: 60)
+        try server.open().send(Packets.connect("two"))
+        #expect(server.log == [
+            #"connection refused: the will is refused: the QoS is above Maximum QoS, client identifier "q2""#,
+            #"connection refused: the server has as many sessions as it keeps, client identifier "two""#,
+        ])
+    }
+
+    @Test("while the disk is full, and what needs it is refused, that is what Quota exceeded means")
+    func fullDisk() {
+        for (policy, words) in [(DiskFullPolicy.refuse, "the server's disk is full"), (.hold, "a limit of the server is reached")] {
+            var limits = BrokerLimits()
+            limits.whenDiskFull = policy
+            let server = ServerHarness(limits: limits)
+            #expect(server.broker.explanation(of: .quotaExceeded) == "a limit of the server is reached")
+            server.broker.setDiskFull(true)
+            #expect(server.broker.explanation(of: .quotaExceeded) == words)
+            #expect(server.broker.explanation(of: .notAuthorized) == "not allowed")
+        }
+    }
+
+    // MARK: Another protocol than the port's
+
+    @Test("TLS and HTTP at a port for MQTT are recognised", arguments: [
+        ([0x16, 3, 1, 0, 200, 1], "speaks TLS"), (Array("GET /mqtt HTTP/1.1\r\n\r\n".utf8), "speaks HTTP or WebSocket"),
+    ] as [([UInt8], String)])
+    func atMQTTPort(bytes: [UInt8], words: String) throws {
+        let server = ServerHarness()
+        try server.open().send(bytes)
+        #expect(server.log.count == 1)
+        #expect(server.log[0].contains(words))
+    }
+
+    @Test("MQTT and TLS at a port for WebSocket are recognised, and a wrong path is named", arguments: [
+        ([0x10, 12, 0, 4], "speaks MQTT without WebSocket"), ([0x16, 3, 1, 0, 200, 1], "speaks TLS"),
+        (Array("GET /ws HTTP/1.1\r\nHost: a\r\n\r\n".utf8), #"404 Not Found: WebSockets are opened at /mqtt, not at "/ws"."#),
+    ] as [([UInt8], String)])
+    func atWebSocketPort(bytes: [UInt8], words: String) throws {
+        let server = ServerHarness()
+        let channel = EmbeddedChannel(loop: server.loop)
+        try channel.pipeline.syncOperations.addHandler(WebSocketHandler(listener: server.listener, path: "/mqtt"))
+        channel.connect(to: try SocketAddress(ipAddress: "192.0.2.1", port: 40_000), promise: nil)
+        try channel.writeInbound(ByteBuffer(bytes: bytes))
+        server.settle()
+        #expect(server.log.count == 1)
+        #expect(server.log[0].contains(words))
+        _ = try? channel.finish(acceptAlreadyClosed: true)
+    }
+
+    @Test("MQTT and HTTP at a port for TLS are recognised, and what is neither is not", arguments: [
+        ([0x10, 12, 0, 4], "the client speaks MQTT without TLS: let it use TLS, or another port"),
+        (Array("GET / HTTP/1.1\r\n".utf8), "the client speaks HTTP or WebSocket without TLS: let it use https or wss, or another port"),
+        ([0x17, 3, 3, 0], nil), ([], nil),
+    ] as [([UInt8], String?)])
+    func atTLSPort(bytes: [UInt8], words: String?) {
+        #expect(bytes.withUnsafeBytes { TLSReason.words(ofPlaintext: $0) } == words)
+    }
+
+    @Test("addresses and what is banned are written as people write them")
+    func addresses() throws {
+        #expect(try SocketAddress(ipAddress: "127.0.0.1", port: 36172).endpoint == "127.0.0.1:36172")
+        #expect(try SocketAddress(ipAddress: "::1", port: 1883).endpoint == "[::1]:1883")
+        #expect(try SocketAddress(unixDomainSocketPath: "/run/s").endpoint == nil)
+        #expect("\(BanList.Subject.clientIdentifier("an"))" == #"client identifier "an""#)
+        #expect("\(BanList.Subject.address(NetworkAddress(bytes: [192, 0, 2, 1])!))" == "address 192.0.2.1")
+    }
+}
