@@ -42,13 +42,15 @@ extension MartletConfiguration {
                 bridge.cacheRoutes.filter { ($0.whenFull ?? cache.whenFull) == .refuse }.map(\.priority))
             for route in bridge.forward {
                 guard let filter = TopicFilter(route.filter), let mapping = route.mapping(&errors) else { continue }
-                made.forwards.append(
-                    BridgeConfiguration.Forward(
-                        filter: filter, mapping: mapping, qos: route.qos, priority: route.priority))
+                var forward = BridgeConfiguration.Forward(
+                    filter: filter, mapping: mapping, qos: route.qos, keepsRetain: route.retain, priority: route.priority)
+                forward.sendsRetained = route.sendsRetained
+                made.forwards.append(forward)
             }
             for route in bridge.receive {
                 guard let filter = TopicFilter(route.filter), let mapping = route.mapping(&errors) else { continue }
-                made.receives.append(BridgeConfiguration.Receive(filter: filter, mapping: mapping, qos: route.qos))
+                made.receives.append(
+                    BridgeConfiguration.Receive(filter: filter, mapping: mapping, qos: route.qos, keepsRetain: route.retain))
             }
             addForm(of: bridge, to: &made)
             return made

@@ -35,7 +35,7 @@ extension Bridge {
             }
             return
         }
-        guard let topic = localTopic(UnsafeRawBufferPointer(rebasing: body[view.topic])) else {
+        guard let (topic, route) = local(UnsafeRawBufferPointer(rebasing: body[view.topic])) else {
             counts.unmapped &+= 1
             if view.qos != .atMostOnce {
                 let packet = AcknowledgementPacket(packetIdentifier: view.packetIdentifier)
@@ -46,35 +46,35 @@ extension Bridge {
         counts.received &+= 1
         if view.qos != .atMostOnce { owed.append(.byBroker(attempt: attempt)) }
         if let run = view.forwardedProperties {
-            publish(view, body, topic, properties: UnsafeRawBufferPointer(rebasing: body[run]), from: receiving)
+            publish(view, body, topic, route, properties: UnsafeRawBufferPointer(rebasing: body[run]), from: receiving)
         } else {
             var run: [UInt8] = []
             view.appendForwardedProperties(of: body, to: &run)
-            run.withUnsafeBytes { publish(view, body, topic, properties: $0, from: receiving) }
+            run.withUnsafeBytes { publish(view, body, topic, route, properties: $0, from: receiving) }
         }
     }
 
     private func publish(
-        _ view: PublishView, _ body: UnsafeRawBufferPointer, _ topic: [UInt8], properties: UnsafeRawBufferPointer,
-        from client: ReceivingClient
+        _ view: PublishView, _ body: UnsafeRawBufferPointer, _ topic: [UInt8], _ route: BridgeConfiguration.Receive,
+        properties: UnsafeRawBufferPointer, from client: ReceivingClient
     ) {
         topic.withUnsafeBytes { topic in
             let publish = Broker.Publish(
                 topic: topic, properties: properties, payload: UnsafeRawBufferPointer(rebasing: body[view.payload]),
-                qos: view.qos, retain: view.retain, packetIdentifier: view.packetIdentifier,
+                qos: view.qos, retain: view.retain && route.keepsRetain, packetIdentifier: view.packetIdentifier,
                 messageExpiryInterval: view.messageExpiryInterval)
             broker.publish(publish, from: client, now: environment.monotonicTime(), wall: environment.wallTime())
         }
     }
 
-    /// What an upstream topic is called here, by the first route that knows; nil if none does.
-    private func localTopic(_ topic: UnsafeRawBufferPointer) -> [UInt8]? {
+    /// What an upstream topic is called here, by the first route that knows, and that route; nil if none does.
+    private func local(_ topic: UnsafeRawBufferPointer) -> (topic: [UInt8], route: BridgeConfiguration.Receive)? {
         for route in configuration.receives where route.filter.matches(topic) {
             // Deeper than the local broker takes counts as having no name: it would end the client.
             if route.mapping.map(topic, into: &receivedTopic),
                 receivedTopic.lazy.filter({ $0 == UInt8(ascii: "/") }).count < broker.limits.maximumTopicLevels
             {
-                return receivedTopic
+                return (receivedTopic, route)
             }
         }
         return nil

@@ -145,7 +145,7 @@ public final class Bridge {
                 forwarding, filter: forward.filter,
                 options: SubscriptionOptions(
                     qos: .exactlyOnce, retainAsPublished: true,
-                    retainHandling: route(of: forward).lastSequence == 0 ? .sendAtSubscribe : .doNotSend),
+                    retainHandling: forward.sendsRetained && route(of: forward).lastSequence == 0 ? .sendAtSubscribe : .doNotSend),
                 now: now, wall: environment.wallTime())
         }
         listenForAnswers()

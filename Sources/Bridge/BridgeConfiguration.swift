@@ -14,6 +14,8 @@ public struct BridgeConfiguration: Sendable, Equatable {
         public var qos: QoS
         /// Whether the retain flag goes with the message; otherwise it is cleared.
         public var keepsRetain: Bool
+        /// Whether what is retained here goes up when the bridge starts and its route has never had a message.
+        public var sendsRetained = true
         /// 0…9: of the route that the messages go by. The greater is sent first, and dropped last.
         public var priority: Int
 
@@ -37,11 +39,16 @@ public struct BridgeConfiguration: Sendable, Equatable {
         public var mapping: TopicMapping
         /// The highest quality of service asked for.
         public var qos: QoS
+        /// Whether the retain flag comes with the message; otherwise it is cleared, and nothing is retained here.
+        public var keepsRetain: Bool
 
-        public init(filter: TopicFilter, mapping: TopicMapping = .same, qos: QoS = .atLeastOnce) {
+        public init(
+            filter: TopicFilter, mapping: TopicMapping = .same, qos: QoS = .atLeastOnce, keepsRetain: Bool = true
+        ) {
             self.filter = filter
             self.mapping = mapping
             self.qos = qos
+            self.keepsRetain = keepsRetain
         }
     }
 

@@ -8,6 +8,8 @@ extension MartletConfiguration.Bridge {
         public var prefix: String?
         public var topic: String?
         public var qos = QoS.atLeastOnce
+        public var retain = true
+        public var sendsRetained = true
         /// 0…9; greater goes first and is kept longer. Forwards of one priority share a route of the cache.
         public var priority = 5
         /// nil: as another forward of the priority says, else as `[cache]` does.
@@ -65,7 +67,14 @@ extension MartletConfiguration.Bridge {
 
 extension MartletConfiguration.Bridge.Forward: ConfigurationTable {
     package static let schema = Schema<Self>("Local topics that go to the upstream broker, and how they wait for it.") {
-        topicKeys(qos: "The QoS to send with; 2 counts as 1.")
+        topicKeys(
+            qos: "The QoS to send with; 2 counts as 1.",
+            retain: "Whether the retain flag goes up with a message. With false nothing of this route is retained upstream."
+        )
+        Key(
+            "send-retained", \.sendsRetained, .boolean,
+            help: "Whether what is retained here goes up at the start, as long as nothing has ever gone by this route's priority."
+        )
         Key(
             "priority", \.priority, .integer(0...9),
             help: "Greater goes first, and makes room last when the cache is full. Forwards of one priority keep their order."

@@ -12,6 +12,8 @@ extension MartletConfiguration.Bridge {
         /// A template for the whole topic, in place of the two prefixes.
         var topic: String? { get set }
         var qos: QoS { get set }
+        /// Whether the retain flag crosses the bridge; without it the message is one like any other on the other side.
+        var retain: Bool { get set }
         var source: TableSource { get }
     }
 
@@ -22,6 +24,7 @@ extension MartletConfiguration.Bridge {
         public var prefix: String?
         public var topic: String?
         public var qos = QoS.atLeastOnce
+        public var retain = true
         public package(set) var source = TableSource()
 
         public init() {}
@@ -30,14 +33,17 @@ extension MartletConfiguration.Bridge {
 
 extension MartletConfiguration.Bridge.Receive: ConfigurationTable {
     package static let schema = Schema<Self>("Topics of the upstream broker that are published here.") {
-        topicKeys(qos: "The highest QoS asked for.")
+        topicKeys(
+            qos: "The highest QoS asked for.",
+            retain: "Whether the retain flag comes down with a message. With false nothing of this route is retained here."
+        )
     } check: { route, findings in
         route.checkTopics(route.source, &findings)
     }
 }
 
 extension MartletConfiguration.Bridge.Route where Self: ConfigurationTable {
-    static func topicKeys(qos help: String) -> [Key<Self>] {
+    static func topicKeys(qos: String, retain: String) -> [Key<Self>] {
         [
             Key("filter", \.filter, .topicFilter, .required, help: "The topics, where the messages come from."),
             Key(
@@ -52,7 +58,8 @@ extension MartletConfiguration.Bridge.Route where Self: ConfigurationTable {
                 "topic", \.topic, .topicTemplate, example: "up/${topic[2]}",
                 help: "The whole new topic, in place of the prefixes; ${…} is filled in."
             ),
-            Key("qos", \.qos, .qos, help: help),
+            Key("qos", \.qos, .qos, help: qos),
+            Key("retain", \.retain, .boolean, help: retain),
         ]
     }
 

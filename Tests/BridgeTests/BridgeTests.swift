@@ -85,6 +85,34 @@ struct BridgeTests {
         #expect(try fixture.publishes() == ["site/7/sys/a=old #1"])
     }
 
+    @Test("what is retained when a new bridge starts stays here where the route says so")
+    func retainedStays() throws {
+        let fixture = try BridgeFixture { configuration in
+            var quiet = BridgeConfiguration.Forward(filter: try BridgeTests.filter("a/#"))
+            quiet.sendsRetained = false
+            configuration.forwards = [quiet, .init(filter: try BridgeTests.filter("b/#"))]
+        }
+        fixture.publish("a/x", "old", retain: true)
+        fixture.publish("b/x", "old", retain: true)
+        fixture.bridge.start()
+        fixture.commit()
+        try fixture.start()
+        fixture.publish("a/x", "new", retain: true)
+        #expect(try fixture.publishes() == ["b/x=old #1", "a/x=new #2"])
+    }
+
+    @Test("a retained message from upstream is retained here unless the route clears the flag", arguments: [true, false])
+    func retainedFromUpstream(keeps: Bool) throws {
+        let fixture = try BridgeFixture { configuration in
+            configuration.receives = [.init(filter: try BridgeTests.filter("down/#"), keepsRetain: keeps)]
+        }
+        try fixture.start()
+        let subscriber = fixture.subscribe("down/#")
+        try fixture.upstream(PacketBytes.publish("down/a", "go", retain: true))
+        #expect(subscriber.received == ["down/a=go"])
+        #expect(fixture.subscribe("down/#").received == (keeps ? ["down/a=go"] : []))
+    }
+
     @Test("a message of two routes goes up under both names, and once if they are the same")
     func twoRoutes() throws {
         let fixture = try BridgeFixture { configuration in

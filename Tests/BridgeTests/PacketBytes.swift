@@ -25,11 +25,13 @@ enum PacketBytes {
         return buffer
     }
 
-    static func publish(_ topic: String, _ payload: String, qos: QoS = .atLeastOnce, identifier: UInt16 = 1, dup: Bool = false) -> ByteBuffer {
+    static func publish(
+        _ topic: String, _ payload: String, qos: QoS = .atLeastOnce, identifier: UInt16 = 1, dup: Bool = false, retain: Bool = false
+    ) -> ByteBuffer {
         var buffer = ByteBuffer()
         let message = Message.create(topic: topic, payload: Array(payload.utf8), qos: qos, publishedAt: Timestamp(milliseconds: 0))
         _ = PublishEncoder.write(
-            message, packetIdentifier: identifier, qos: qos, retain: false, dup: dup, version: .v5, into: &buffer)
+            message, packetIdentifier: identifier, qos: qos, retain: retain, dup: dup, version: .v5, into: &buffer)
         return buffer
     }
 

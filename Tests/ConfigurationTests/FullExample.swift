@@ -397,6 +397,8 @@ let fullExample = #"""
       remove-prefix = "/sys"
       prefix = "site/7"
       qos = 2
+      retain = false
+      send-retained = false
       [[bridge.forward]]
       filter = "alarms/+/hot"
       topic = "up/${topic[2]}"
@@ -408,6 +410,7 @@ let fullExample = #"""
       filter = "site/7/sys/+/+/thing/service/#"
       remove-prefix = "site/7"
       qos = 0
+      retain = false
 
     [[bridge]]
     name = "archive"

@@ -79,6 +79,19 @@ def test_the_bridge_speaks_both_versions_upstream(box, cloud, connect, protocol)
     assert cloud.receive().payload == b"x"
 
 
+def test_a_retained_command_arrives_without_being_retained_here(box, upstream, cloud, connect):
+    at = box(RECEIVE + "  retain = false\n")
+    client = connect(at=at)
+    client.subscribe("plant/#", 1)
+    eventually(lambda: "box-1 1 site/7/plant/#" in upstream.log(), "the bridge's subscription")
+    cloud.publish("site/7/plant/set", b"on", 1, retain=True)
+    assert client.receive().payload == b"on"
+    late = connect("late", at=at)
+    late.subscribe("plant/#", 1)
+    client.publish("plant/last", b"last", 1)
+    assert late.receive().payload == b"last", "the command was retained here"
+
+
 def test_what_no_route_matches_stays_local(box, cloud, connect):
     cloud.subscribe("#", 1)
     client = connect(at=box(FORWARD))
