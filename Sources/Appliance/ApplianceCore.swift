@@ -62,7 +62,7 @@ final class ApplianceCore: @unchecked Sendable {
         let wall = SystemClock.wall()
         startedAt = now
         let broker = Broker(limits: plan.configuration.brokerLimits, seed: UInt64.random(in: 0...UInt64.max))
-        broker.mark(plan.configuration)
+        broker.mark(plan.configuration, plan.bridges)
         let batches = commits.continuation
         let loop = BrokerLoop(
             eventLoop: eventLoop, broker: broker, commitInterval: plan.configuration.cache.commitInterval,
@@ -278,7 +278,7 @@ final class ApplianceCore: @unchecked Sendable {
         let now = SystemClock.monotonic()
         let wall = SystemClock.wall()
         loop.broker.limits = new.settings.brokerLimits
-        loop.broker.mark(new.settings)
+        loop.broker.mark(new.settings, new.plan.bridges)
         systemTopics.interval = new.settings.systemTopicsInterval
         for listener in new.plan.listeners {
             context.listener(at: listener.place)?.replace(settings: listener.settings, tls: listener.tls)
@@ -435,10 +435,22 @@ extension Logger {
 
 extension Broker {
     /// Marks messages as the configuration says; what is remembered stays if that says the same as before.
-    fileprivate func mark(_ configuration: MartletConfiguration) {
-        let (name, hops) = (configuration.appliance.name, configuration.broker.maxHops)
+    fileprivate func mark(_ configuration: MartletConfiguration, _ bridges: [BridgeConfiguration]) {
+        let run = UInt64.random(in: 0...UInt64.max)
+        guard let hops = configuration.broker.maxHops else { return markReturning(configuration, bridges, run: run) }
+        let name = configuration.appliance.name
         guard hops > 0 else { return trail = nil }
-        if let trail, trail.name == name, trail.maximumHops == hops { return }
-        trail = MessageTrail(name: name, maximumHops: hops, run: UInt64.random(in: 0...UInt64.max))
+        if let trail, trail.name == name, trail.maximumHops == hops, trail.begins == nil { return }
+        trail = MessageTrail(name: name, maximumHops: hops, run: run)
+    }
+
+    /// Marks what a bridge sends and also receives. Nobody has been asked for a name that no other box has, so one is made.
+    private func markReturning(_ configuration: MartletConfiguration, _ bridges: [BridgeConfiguration], run: UInt64) {
+        let bothWays = Set(configuration.bridges.filter { $0.protocol == .v5 && $0.receivesWhatItSends }.map(\.name))
+        let topics = ReturningTopics(bridges.filter { bothWays.contains($0.name) })
+        guard !topics.isEmpty else { return trail = nil }
+        let own = "\(configuration.appliance.name)-\(String(run, radix: 36))"
+        let name = trail.flatMap { $0.begins == nil ? nil : $0.name } ?? own
+        trail = MessageTrail(name: name, maximumHops: 16, run: run) { topics.contains($0) }
     }
 }

@@ -232,15 +232,21 @@ extension Broker {
             return
         }
         if trail != nil {
-            admit(publication, along: route, now: now, wall: wall)
+            admit(&publication, along: route, now: now, wall: wall)
         } else {
             deliverToAll(&publication, along: route, now: now, wall: wall)
         }
     }
 
     /// Marks a message, and delivers it unless it has been here.
-    private func admit(_ publication: borrowing Publication, along route: Route, now: MonotonicTime, wall: Timestamp) {
-        guard case .new(let properties)? = trail?.admit(topic: publication.topic, properties: publication.properties) else {
+    private func admit(_ publication: inout Publication, along route: Route, now: MonotonicTime, wall: Timestamp) {
+        let properties: [UInt8]
+        switch trail?.admit(topic: publication.topic, properties: publication.properties) {
+        case .new(let marked): properties = marked
+        case .unmarked, nil:
+            deliverToAll(&publication, along: route, now: now, wall: wall)
+            return
+        case .known:
             drop(.returned, for: nil, topic: publication.topicText)
             return
         }

@@ -23,6 +23,8 @@ public struct MessageTrail {
     enum Admission: Equatable {
         /// It was here before.
         case known
+        /// It has no trail, and gets none here.
+        case unmarked
         /// It is new here, and these are its properties from here on.
         case new(properties: [UInt8])
     }
@@ -31,6 +33,8 @@ public struct MessageTrail {
     public let name: String
     /// Boxes that a message may go through, this one included.
     public let maximumHops: Int
+    /// Whether a message with this topic that has no trail gets one; nil for all of them.
+    public let begins: ((UnsafeRawBufferPointer) -> Bool)?
     private let nameBytes: [UInt8]
     /// `name.run.`
     private let prefix: [UInt8]
@@ -44,9 +48,11 @@ public struct MessageTrail {
     /// - Parameters:
     ///   - name: letters, digits, `-`, `_` and `.`.
     ///   - run: tells the numbers of one run of the program from those of another.
-    public init(name: String, maximumHops: Int, run: UInt64) {
+    ///   - begins: see ``begins``.
+    public init(name: String, maximumHops: Int, run: UInt64, begins: ((UnsafeRawBufferPointer) -> Bool)? = nil) {
         self.name = name
         self.maximumHops = maximumHops
+        self.begins = begins
         nameBytes = Array(name.utf8)
         prefix = Array("\(name).\(String(run, radix: 36)).".utf8)
     }
@@ -56,8 +62,9 @@ public struct MessageTrail {
     /// - Parameter properties: those that travel with it, encoded.
     mutating func admit(topic: UnsafeRawBufferPointer, properties: UnsafeRawBufferPointer) -> Admission {
         // $SYS and the like stay where they are.
-        if topic.first == UInt8(ascii: "$") { return .new(properties: Array(properties)) }
+        if topic.first == UInt8(ascii: "$") { return .unmarked }
         guard let found = MessageTrail.find(in: properties) else {
+            if let begins, !begins(topic) { return .unmarked }
             lastNumber += 1
             let number = prefix + Array(String(lastNumber, radix: 36).utf8)
             _ = remember(number[...], topic)

@@ -9,6 +9,9 @@ extension MartletConfiguration.Bridge {
         ].compactMap { name, source in source.map { (name, $0) } }
     }
 
+    /// Whether the upstream is something else beside an MQTT broker.
+    var hasForm: Bool { !forms.isEmpty }
+
     /// Whether the form logs in with what its own table names.
     private var formLogsIn: Bool { enos != nil || azure != nil || aws != nil }
 

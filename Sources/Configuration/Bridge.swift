@@ -192,6 +192,7 @@ extension MartletConfiguration.Bridge: ConfigurationTable {
         }
         checkCacheRoutes(&findings)
         checkForms(&findings)
+        checkLoops(&findings)
         checkTLS(&findings)
         if forward.isEmpty, receive.isEmpty {
             findings.report(source.position, "[[bridge]] needs at least one [[bridge.forward]] or [[bridge.receive]]")

@@ -43,8 +43,8 @@ extension MartletConfiguration {
         public var responseTopicPrefix: String?
         public var serverReference: String?
         public var redirect = Redirect.atShutdown
-        /// Zero for no marks.
-        public var maxHops = 0
+        /// Zero for no marks; nil for marks of what may come back over a bridge.
+        public var maxHops: Int?
         /// Zero for none.
         public var sysInterval = Duration.seconds(10)
         public package(set) var source = TableSource()
@@ -150,8 +150,8 @@ extension MartletConfiguration.Broker: ConfigurationTable {
             help: "When they are told of it: as this server shuts down, or in place of every connection, for now or for good."
         )
         Key(
-            "max-hops", \.maxHops, .integer(0...16),
-            help: "Boxes that a message may go through, this one included, where brokers are bridged in a ring: each message is marked with the names of the boxes that it has seen, and none takes it twice. 0 for no marks. Needs a name of its own in [appliance]."
+            "max-hops", \.maxHops, .integer(0...16), example: 4,
+            help: "Boxes that a message may go through, this one included, where brokers are bridged in a ring: each message is marked with the names of the boxes that it has seen, and none takes it twice. 0 for no marks. When not set: 16, for what a bridge with MQTT 5.0 sends and also receives. Needs a name of its own in [appliance]."
         )
         Key(
             "sys-interval", \.sysInterval, .duration(.zero...(.hours(1))),

@@ -9,7 +9,7 @@ extension MartletConfiguration {
         findings.reportDuplicates(rules, "name", what: "rule") { $0.name }
         findings.reportDuplicates(bridges, "name", what: "bridge") { $0.name }
         findings.reportDuplicates(devices, "key", "product", what: "device") { $0.identifier.description }
-        if broker.maxHops > 0, appliance.name == Appliance().name, appliance.source.isSound("name") {
+        if broker.maxHops ?? 0 > 0, appliance.name == Appliance().name, appliance.source.isSound("name") {
             findings.report(
                 broker.source["max-hops"],
                 "max-hops needs a name in [appliance] that no other box has: a box drops what carries its name already")

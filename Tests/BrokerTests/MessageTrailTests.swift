@@ -10,8 +10,11 @@ struct MessageTrailTests {
     private func pass(_ trail: inout MessageTrail, _ topic: String, _ properties: [UInt8] = []) -> [UInt8]? {
         Array(topic.utf8).withUnsafeBytes { topic in
             properties.withUnsafeBytes { properties in
-                guard case .new(let marked) = trail.admit(topic: topic, properties: properties) else { return nil }
-                return marked
+                switch trail.admit(topic: topic, properties: properties) {
+                case .known: nil
+                case .unmarked: Array(properties)
+                case .new(let marked): marked
+                }
             }
         }
     }
@@ -79,6 +82,15 @@ struct MessageTrailTests {
     func systemTopics() {
         var a = box("a")
         #expect(pass(&a, "$SYS/uptime") == [])
+    }
+
+    @Test("a box that begins trails for some topics leaves other messages alone, and knows every trail that there is")
+    func someTopics() {
+        var a = MessageTrail(name: "a", maximumHops: 4, run: 35) { $0.elementsEqual("t".utf8) }
+        #expect(pass(&a, "t") == property("martlet-trail", "a.z.1/a"))
+        #expect(pass(&a, "u", property("k", "v")) == property("k", "v"))
+        #expect(pass(&a, "u", property("martlet-trail", "b.z.1/b")) == property("martlet-trail", "b.z.1/b/a"))
+        #expect(pass(&a, "u", property("martlet-trail", "b.z.2/b/a/c")) == nil)
     }
 
     @Test("what is remembered has a bound")

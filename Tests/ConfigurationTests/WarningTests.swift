@@ -106,4 +106,37 @@ struct WarningTests {
         let found = messages(text)
         #expect((found.isEmpty ? try warnings(text) : found) == (expected.map { [$0] } ?? []))
     }
+
+    private func bridge(_ keys: String = "", forward: String, receive: String) -> String {
+        "[[bridge]]\nname = \"b\"\nhost = \"h\"\nclient-identifier = \"c\"\n\(keys)[[bridge.forward]]\n\(forward)\n[[bridge.receive]]\n\(receive)\n"
+    }
+
+    @Test("without MQTT 5.0 a bridge that receives what it sends, after their names have changed", arguments: [
+        ("filter = \"a/#\"", "filter = \"a/#\"", true),
+        ("filter = \"a/+\"", "filter = \"a/b/#\"", true),
+        ("filter = \"a\"", "filter = \"a/#\"", true),
+        ("filter = \"#\"", "filter = \"x\"", true),
+        ("filter = \"a/#\"", "filter = \"b/#\"", false),
+        ("filter = \"a/b\"", "filter = \"a/b/c/#\"", false),
+        ("filter = \"a/#\"\nprefix = \"up/\"", "filter = \"a/#\"", false),
+        ("filter = \"a/#\"\nprefix = \"up/\"", "filter = \"up/a/b\"", true),
+        ("filter = \"a/#\"\nremove-prefix = \"a/\"", "filter = \"x/y\"", true),
+        ("filter = \"a/#\"\ntopic = \"up/${topic[2]}-x/y\"", "filter = \"up/1/y\"", true),
+        ("filter = \"a/#\"\ntopic = \"up/${topic[2]}/y\"", "filter = \"up/1/z\"", false),
+    ])
+    func returning(forward: String, receive: String, isOdd: Bool) throws {
+        let found = try warnings(bridge("protocol = \"3.1.1\"\n", forward: forward, receive: receive))
+        #expect(found.count == (isOdd ? 1 : 0))
+        if isOdd { #expect(found[0].contains("goes round without end, which only protocol = \"5.0\" prevents")) }
+        #expect(try warnings(bridge(forward: forward, receive: receive)) == [])
+    }
+
+    @Test("without the bridge bit what goes up comes back")
+    func withoutBridgeBit() throws {
+        let keys = "protocol = \"3.1.1\"\nbridge-bit = false\n"
+        #expect(
+            try warnings(bridge(keys, forward: "filter = \"a\"", receive: "filter = \"a\""))
+                == ["m:10:10: warning: the bridge also sends what \"a\" matches, and with bridge-bit = false it comes back and is taken for "
+                    + "a new message: leave out bridge-bit, or keep the filters apart"])
+    }
 }

@@ -92,6 +92,19 @@ def test_two_boxes_bridged_both_ways_exchange_each_message_once(tmp_path, keep, 
     each_takes_once(nodes)
 
 
+def test_two_boxes_that_each_have_a_bridge_to_the_other_take_each_message_once(tmp_path, keep):
+    boxes = [box(keep, tmp_path, name, "", hops=0) for name in ("one", "other")]
+    for one, other in zip(boxes, reversed(boxes)):
+        # Both have the same name, as boxes that are copies of each other do.
+        text = one.base.replace('name = "other"', 'name = "one"', 1)
+        one.file.write_text(text + bridge("peer", other.port, identifier=f"to-{other.port}"))
+    for one in boxes:
+        one.start()
+    nodes = [Node(one, keep) for one in boxes]
+    connected(*boxes, bridges=1)
+    each_takes_once(nodes)
+
+
 @pytest.mark.parametrize("version", ["3.1.1", "5.0"])
 def test_a_box_and_mosquitto_bridged_both_ways_exchange_each_message_once(tmp_path, keep, mosquitto, version):
     far = mosquitto()
