@@ -44,6 +44,7 @@ public struct AppliancePlan: Sendable {
         board = configuration.boardProfile(&errors)
         listeners = configuration.serverListeners(&errors)
         var found: [ConfigurationWarning] = []
+        configuration.checkCacheFits(&found)
         configuration.checkConnections(board: board, &errors, &found)
         let described = configuration.busDescriptions(board: board)
         described.checkLines(&errors)

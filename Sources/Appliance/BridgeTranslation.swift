@@ -27,6 +27,13 @@ extension MartletConfiguration {
             made.usesBridgeBit = bridge.bridgeBit
             made.userName = bridge.userName
             made.passwordFile = bridge.passwordFile.map(resolve(path:))
+            if let file = made.passwordFile, bridge.source.isSound("password-file") {
+                do throws(SecretFile.Failure) {
+                    _ = try SecretFile.read(file)
+                } catch {
+                    errors.append(ConfigurationError(bridge.source["password-file"], error.description))
+                }
+            }
             made.keepAlive = UInt16(clamping: bridge.keepAlive.wholeMilliseconds / 1000)
             made.connectTimeout = bridge.connectTimeout
             made.reconnectInterval = bridge.reconnectInterval

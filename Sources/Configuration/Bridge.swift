@@ -160,8 +160,8 @@ extension MartletConfiguration.Bridge: ConfigurationTable {
             help: "The upstream topic of messages that waited, in place of backfill-prefix; ${…} is filled in from their live topic."
         )
         Key(
-            "mark-backfill", \.marksBackfill, .boolean, when: liveFirst,
-            help: "Whether messages that waited say so upstream, in user properties with MQTT 5.0 or as the bridge's form has it."
+            "mark-backfill", \.marksBackfill, .boolean,
+            help: "Whether messages tell the upstream their time and number, and that they waited, in user properties with MQTT 5.0 or as the bridge's form has it."
         )
         Subtable("tls", \.tls)
         Subtable("birth", \.birth)
@@ -193,6 +193,7 @@ extension MartletConfiguration.Bridge: ConfigurationTable {
         checkCacheRoutes(&findings)
         checkForms(&findings)
         checkLoops(&findings)
+        checkMarks(&findings)
         checkTLS(&findings)
         if forward.isEmpty, receive.isEmpty {
             findings.report(source.position, "[[bridge]] needs at least one [[bridge.forward]] or [[bridge.receive]]")

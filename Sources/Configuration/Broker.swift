@@ -150,7 +150,7 @@ extension MartletConfiguration.Broker: ConfigurationTable {
             help: "When they are told of it: as this server shuts down, or in place of every connection, for now or for good."
         )
         Key(
-            "max-hops", \.maxHops, .integer(0...16), example: 4,
+            "max-hops", \.maxHops, .integer(0...16), example: 0,
             help: "Boxes that a message may go through, this one included, where brokers are bridged in a ring: each message is marked with the names of the boxes that it has seen, and none takes it twice. 0 for no marks. When not set: 16, for what a bridge with MQTT 5.0 sends and also receives. Needs a name of its own in [appliance]."
         )
         Key(

@@ -15,6 +15,7 @@ extension MartletConfiguration {
                 "max-hops needs a name in [appliance] that no other box has: a box drops what carries its name already")
         }
         checkListeners(&findings)
+        checkBridgesAndCache(&findings)
         checkDevices(&findings)
         checkAccessRules(&findings)
     }

@@ -67,5 +67,6 @@ extension MartletConfiguration.Bridge.Route where Self: ConfigurationTable {
         if topic != nil, prefix != nil || removePrefix != nil {
             findings.report(source["topic"], "topic replaces the whole topic: leave out prefix and remove-prefix")
         }
+        checkLevels(source, &findings)
     }
 }

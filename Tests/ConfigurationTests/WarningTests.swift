@@ -139,4 +139,51 @@ struct WarningTests {
                 == ["m:10:10: warning: the bridge also sends what \"a\" matches, and with bridge-bit = false it comes back and is taken for "
                     + "a new message: leave out bridge-bit, or keep the filters apart"])
     }
+
+    private func forward(_ keys: String, _ bridge: String = "", cache: String = "") -> String {
+        "[[bridge]]\nname = \"b\"\nhost = \"h\"\nclient-identifier = \"c\"\n\(bridge)[[bridge.forward]]\n\(keys)\n\(cache)"
+    }
+
+    @Test("a template that names a level which no topic of the filter has", arguments: [
+        ("/y/+", "${topic[3]}", true), ("/y/+", "${topic[2]}", false), ("y/+", "a/${topic[-2]}/${topic[-3]}", true),
+        ("y/#", "${topic[9]}", false), ("y", "y/${topic[9]}", true),
+    ])
+    func missingLevel(filter: String, topic: String, isOdd: Bool) throws {
+        let found = try warnings(forward("filter = \"\(filter)\"\ntopic = \"\(topic)\""))
+        #expect(found.count == (isOdd ? 1 : 0))
+        if isOdd { #expect(found[0].hasPrefix("m:7:9: warning: topics of filter \"\(filter)\" have ")) }
+    }
+
+    @Test("two bridges that are one client for the upstream")
+    func sameClient() throws {
+        let one = forward("filter = \"a\"")
+        let other = one.replacing("\"b\"", with: "\"d\"")
+        #expect(
+            try warnings(one + other)
+                == ["m:10:21: warning: bridge \"b\" has this client-identifier at the same host and port: the upstream ends the one "
+                    + "connection when the other comes; give each its own"])
+        #expect(try warnings(one + other.replacing("\"c\"", with: "\"e\"")) == [])
+        #expect(try warnings(one + other.replacing("\"c\"", with: "\"c\"\nport = 1884")) == [])
+        #expect(try warnings(one + other.replacing("\"c\"", with: "\"c\"\nport = 1883")).count == 1)
+    }
+
+    @Test("a cache for longer than its messages may wait", arguments: [
+        ("size = \"90d\"", 1), ("size = \"90d\"\nmax-age = \"90d\"", 0), ("size = \"20d\"", 0), ("max-age = \"1d\"", 0),
+    ])
+    func cacheOfDays(keys: String, count: Int) throws {
+        #expect(try warnings("[cache]\n\(keys)\n").count == count)
+    }
+
+    @Test("a route that may use more than the cache has", arguments: [("512KiB", 0), ("2MiB", 1)])
+    func routeOfCache(size: String, count: Int) throws {
+        let found = try warnings(forward("filter = \"a\"\nmax-size = \"\(size)\"", cache: "[cache]\nsize = \"1MiB\"\n"))
+        #expect(found.count == count)
+    }
+
+    @Test("marks without user properties")
+    func marks() throws {
+        let found = try warnings(forward("filter = \"a\"", "protocol = \"3.1.1\"\nmark-backfill = true\n"))
+        #expect(found.count == 1 && found[0].hasPrefix("m:6:17: warning: MQTT 3.1.1 has no user properties"))
+        #expect(try warnings(forward("filter = \"a\"", "order = \"strict\"\nmark-backfill = true\n")) == [])
+    }
 }
