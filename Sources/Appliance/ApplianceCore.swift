@@ -321,6 +321,11 @@ final class ApplianceCore: @unchecked Sendable {
     /// A bridge that is gone keeps its place, without a connection, for what of it is not yet on disk.
     private func replaceBridges(_ configurations: [BridgeConfiguration], lanes: [LaneStatus]) {
         for bridge in loop.bridges where !configurations.contains(where: { $0.name == bridge.configuration.name }) {
+            if !bridge.hasStopped, bridge.status.messages > 0 {
+                loggers.bridge.warning(
+                    "the bridge is removed and what waits for its upstream stays in the cache, until a bridge of this name sends it or martlet cache purge --bridge gives it up",
+                    metadata: ["bridge": "\(bridge.configuration.name)", "messages": "\(bridge.status.messages)"])
+            }
             bridge.stop()
         }
         for configuration in configurations {
@@ -371,6 +376,9 @@ final class ApplianceCore: @unchecked Sendable {
 
     /// On the event loop: messages were taken out of the cache.
     func purged(_ losses: [CacheLoss], lanes: [LaneStatus]) { loop.purged(losses, lanes: lanes) }
+
+    /// On the event loop: names of the bridges, and of those that were removed in this run.
+    var bridgeNames: [String] { loop.bridges.map(\.configuration.name) }
 
     /// On the event loop.
     func report() -> ApplianceReport { reporter.report() }

@@ -58,6 +58,8 @@ public struct AppliancePlan: Sendable {
         warnings = all.list
     }
 
+    public var bridgeNames: [String] { bridges.map(\.name) }
+
     /// The Modbus lines, as their drivers get them.
     public var modbusBuses: [ModbusBus] { buses.compactMap { $0 as? ModbusBus } }
 

@@ -247,15 +247,17 @@ extension Bridge: UpstreamOwner {
 
     func upstreamClosed(_ failure: UpstreamFailure) {
         let failure = link == nil && connection?.version == .v5 ? failure.ofVersion5 : failure
+        let wasAccepted = link != nil
         let refused = searchAfterEnd(failure, now: environment.monotonicTime())
         connectionLost()
         if let refused { skip(refused) }
         guard !isStopped, !triesWithoutBridgeBit(after: failure) else { return }
+        let said = wasAccepted ? failure : failure.advised(server, hasForm: form != nil)
         // Each is said once, then quietly until there is a connection again.
-        let level: Logger.Level = upstream.isNew(failure) ? .warning : .debug
-        lastFailure = failure
+        let level: Logger.Level = upstream.isNew(said) ? .warning : .debug
+        lastFailure = said
         if failure != .returning {
-            logger.log(level: level, "not connected", metadata: ["server": "\(server.place)", "error": "\(failure)"])
+            logger.log(level: level, "not connected", metadata: ["server": "\(server.place)", "error": "\(said)"])
         }
         reconnect(after: failure, now: environment.monotonicTime())
     }

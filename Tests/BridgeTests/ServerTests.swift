@@ -1,5 +1,6 @@
 import Broker
 import Core
+import Glibc
 import MQTTClient
 import MQTTCodec
 import NIOCore
@@ -263,7 +264,19 @@ struct VersionTests {
     func otherReason() throws {
         let fixture = try fixture()
         try fixture.upstream(ByteBuffer(bytes: [0x20, 2, 0, 5]))
-        #expect(fixture.bridge.status.lastError == "refused: not authorized (0x87)")
+        #expect(
+            fixture.bridge.status.lastError
+                == "refused: not authorized (0x87): look at user-name and password-file in its [[bridge]]")
+    }
+
+    @Test("a connection that is reset before it was accepted says that something else may be spoken at the port")
+    func reset() throws {
+        let fixture = try fixture()
+        fixture.channel?.pipeline.fireErrorCaught(IOError(errnoCode: ECONNRESET, reason: "read"))
+        #expect(
+            fixture.bridge.status.lastError
+                == "no connection: Connection reset by peer: perhaps plain MQTT is not spoken at this port; look at port and "
+                + "transport in its [[bridge]]")
     }
 
     @Test("with MQTT 3.1.1 nobody is told to set it")

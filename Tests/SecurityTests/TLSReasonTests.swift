@@ -100,6 +100,9 @@ struct TLSReasonTests {
         var pair = try fixture.pair()
         try pair.exchange()
         #expect(pair.server.peer?.pskIdentity == "meter-2")
+        let other = fixture.folder.write("other", "meter-2:00000000000000000000000000000000\n")
+        fixture.client.preSharedKey = .init(identity: "meter-2", file: other)
+        #expect(try fixture.clientRefusal().hasSuffix("the server has another pre-shared key"))
         fixture.client.preSharedKey = .init(identity: "meter-3", file: file)
         #expect(throws: TLSError.configuration("\(file): holds no key of the identity \"meter-3\"")) { try fixture.clientContext() }
     }

@@ -4,6 +4,8 @@ import base64
 import csv
 import io
 import json
+import os
+import signal
 import stat
 
 import pytest
@@ -89,9 +91,24 @@ def test_what_is_selected_is_purged_and_the_rest_stays(cache):
     assert cache_command("purge", cache, "--older-than", "1d", "--yes") == "purged 0 messages\n"
     assert cache_command("purge", cache, "--route", "cloud/9", "--yes") == "purged 3 messages\n"
     assert {name: route["messages"] for name, route in shown(cache).items()} == {"cloud/9": 0, "cloud/5": 30}
-    assert cache_command("purge", cache, "--bridge", "other", "--yes") == "purged 0 messages\n"
+    assert cache_command("purge", cache, "--bridge", "cloud", "--older-than", "1d", "--yes") == "purged 0 messages\n"
     assert json.loads(cache_command("purge", cache, "--yes", "--json"))["messages"] == 30
     assert cache_command("export", cache) == ""
+
+
+def test_a_purge_of_a_bridge_that_is_not_there_is_refused(cache):
+    result = run_martlet("cache", "purge", cache, "--bridge", "other", "--yes")
+    assert result.returncode == 1 and 'there is no bridge "other" (cloud)' in result.stderr
+    assert shown(cache)["cloud/5"]["messages"] == 30
+
+
+def test_a_removed_bridge_leaves_its_backlog_which_the_log_tells_and_a_purge_gives_up(filled):
+    text = filled.file.read_text()
+    filled.file.write_text(text.split("[[bridge]]")[0])
+    os.kill(filled.pid, signal.SIGHUP)
+    eventually(lambda: "the bridge is removed and what waits for its upstream stays" in filled.log(), "the log to say it")
+    assert "messages=33" in filled.log()
+    assert cache_command("purge", filled.file, "--bridge", "cloud", "--yes") == "purged 33 messages\n"
 
 
 def test_a_purge_is_asked_about(cache):

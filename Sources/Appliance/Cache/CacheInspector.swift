@@ -116,6 +116,17 @@ public struct CacheInspector: Sendable {
 
     // MARK: Purge
 
+    /// What is wrong with the bridge that a selection names, in words; nil if there is such a bridge, or none is named.
+    ///
+    /// - Parameter configured: names of bridges. One that is not among them counts as long as something of it is in the cache.
+    public func problem(of selection: CacheSelection, configured: [String]) async throws(StoreError) -> String? {
+        guard let bridge = selection.bridge, !configured.contains(bridge) else { return nil }
+        let stored = try await storage.status().cache.lanes.compactMap { LaneName($0.lane)?.bridge }
+        guard !stored.contains(bridge) else { return nil }
+        let known = Set(configured + stored).sorted()
+        return "there is no bridge \"\(bridge)\"" + (known.isEmpty ? "" : " (\(known.joined(separator: ", ")))")
+    }
+
     /// Gives up what is selected, at once and as a whole. See ``Store/Storage/purge(_:publishedBefore:now:)``.
     ///
     /// - Returns: what was lost, and all lanes afterwards.

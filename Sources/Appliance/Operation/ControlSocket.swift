@@ -52,13 +52,19 @@ extension HTTPRouter {
         }
         post("/cache/purge") { request async throws(HTTPRefusal) in
             let query = try ExportQuery.of(request)
+            let configured = await core.eventLoop.run { core.bridgeNames }
+            let problem: String
             do throws(StoreError) {
-                let purged = try await inspector.purge(query.selection)
-                await core.eventLoop.run { core.purged(purged.losses, lanes: purged.lanes) }
-                return .json(PurgeResult(purged.losses).json)
+                guard let found = try await inspector.problem(of: query.selection, configured: configured) else {
+                    let purged = try await inspector.purge(query.selection)
+                    await core.eventLoop.run { core.purged(purged.losses, lanes: purged.lanes) }
+                    return .json(PurgeResult(purged.losses).json)
+                }
+                problem = found
             } catch {
                 throw HTTPRefusal.failed("\(error)")
             }
+            throw HTTPRefusal.badRequest(problem)
         }
     }
 }

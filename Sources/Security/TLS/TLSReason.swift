@@ -37,6 +37,8 @@ enum TLSReason {
         case SSL_AD_CERTIFICATE_EXPIRED: return "the server says that our certificate has expired"
         case SSL_AD_UNKNOWN_CA: return "the server does not trust the authority of our certificate"
         case SSL_AD_DECRYPT_ERROR where !engine.context.preSharedKeys.isEmpty: return "the server has another pre-shared key"
+        // RFC 8446 §4.2.11: what a server says that cannot verify the binder, which is made with the key.
+        case SSL_AD_ILLEGAL_PARAMETER where !engine.context.preSharedKeys.isEmpty: return "the server has another pre-shared key"
         case SSL_AD_UNKNOWN_PSK_IDENTITY: return "the server does not know our identity, or wants no pre-shared key"
         case SSL_AD_PROTOCOL_VERSION: return "the server speaks no version of TLS that we do"
         case SSL_AD_UNRECOGNIZED_NAME: return "the server has no certificate for \(engine.serverName ?? "no name")"

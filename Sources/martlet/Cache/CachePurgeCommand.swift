@@ -33,6 +33,11 @@ struct CachePurgeCommand: AsyncParsableCommand {
             let result: (messages: Int64, json: [UInt8])
             switch access {
             case .files(let inspector):
+                let configured = try AppliancePlan.load(path: file).bridgeNames
+                if let problem = try await inspector.problem(of: selection, configured: configured) {
+                    Console.error("martlet: \(problem)")
+                    throw ExitCode(1)
+                }
                 let purged = PurgeResult(try await inspector.purge(selection).losses)
                 result = (purged.messages, purged.json)
             case .box(let client):
