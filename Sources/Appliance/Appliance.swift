@@ -160,13 +160,13 @@ public final class Appliance: Sendable {
     private func resizeCache(_ core: ApplianceCore, storage: Storage, until stop: AsyncStream<Void>) async {
         if plan.configuration.cache.size.isFixed { return }
         let planner = CachePlanner(plan)
-        let rate = await planner.plannedRate()
+        let need = await planner.plannedNeed()
         await withTaskGroup(of: Void.self) { tasks in
             tasks.addTask {
                 var window = CacheSizeWindow()
                 _ = window.update(await core.eventLoop.run { core.cache.size }, now: SystemClock.monotonic())
                 while (try? await Task.sleep(for: .seconds(30))) != nil {
-                    let size = window.update(planner.cache(bytesPerSecond: rate).size, now: SystemClock.monotonic())
+                    let size = window.update(planner.cache(for: need).size, now: SystemClock.monotonic())
                     await storage.setMaximumBytes(size.bytes)
                     await core.eventLoop.run { core.cache.size = size }
                 }

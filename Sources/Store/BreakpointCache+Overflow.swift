@@ -37,8 +37,7 @@ extension BreakpointCache {
     func isFull(_ route: String, in change: CacheChange) -> Bool {
         let policy = limits.policy(ofRoute: route)
         guard !policy.gives else { return false }
-        let limit = min(policy.maximumBytes ?? limits.share(upTo: policy.priority), limits.maximumBytes)
-        return room(forRoute: route, in: change) < limits.margin(of: limit)
+        return room(forRoute: route, in: change) < limits.margin(of: limits.allowance(ofRoute: route).bytes)
     }
 
     /// Whether the file holds more than it may, over all or of a route that gives.

@@ -43,11 +43,36 @@ public struct CacheLimits: Sendable, Hashable {
     /// Bytes that the routes up to a priority may hold together which never give up what they have stored and have no limit of
     /// their own. Of n priorities that ``routes`` has, the k lowest may fill k/n of the cache, so that a route finds room that
     /// is more important than one that keeps everything.
-    func share(upTo priority: Int) -> Int64 {
+    public func share(upTo priority: Int) -> Int64 {
         let priorities = Set(routes.values.map(\.priority))
         let lower = priorities.filter { $0 <= priority }.count
         guard lower > 0, lower < priorities.count else { return maximumBytes }
         return maximumBytes / Int64(priorities.count) * Int64(lower)
+    }
+
+    /// Bytes that a route may hold at most, and why. Others may leave it less.
+    public func allowance(ofRoute route: String) -> Allowance {
+        let policy = policy(ofRoute: route)
+        if let own = policy.maximumBytes {
+            return own < maximumBytes ? Allowance(bytes: own, kind: .own) : Allowance(bytes: maximumBytes, kind: .whole)
+        }
+        let share = policy.gives ? maximumBytes : share(upTo: policy.priority)
+        return Allowance(bytes: share, kind: share < maximumBytes ? .share : .whole)
+    }
+
+    /// What a route may hold (``allowance(ofRoute:)``).
+    public struct Allowance: Sendable, Hashable {
+        public enum Kind: Sendable, Hashable {
+            /// The whole cache.
+            case whole
+            /// The route's own limit (``RoutePolicy/maximumBytes``).
+            case own
+            /// What it leaves free for more important routes (``CacheLimits/share(upTo:)``).
+            case share
+        }
+
+        public var bytes: Int64
+        public var kind: Kind
     }
 
     /// A limit counts as reached when less is left than this: the next commit's block may not fit.

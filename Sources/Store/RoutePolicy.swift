@@ -44,5 +44,5 @@ public struct RoutePolicy: Sendable, Hashable {
     }
 
     /// Whether what is stored may make room for other messages.
-    var gives: Bool { whenFull == .dropOldest || whenFull == .thin }
+    public var gives: Bool { whenFull == .dropOldest || whenFull == .thin }
 }

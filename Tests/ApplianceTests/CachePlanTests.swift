@@ -8,14 +8,14 @@ import Testing
 @Suite("The figures of a cache")
 struct CachePlanTests {
     /// 100 records a second, 25 bytes each in the cache and 50 upstream, 75 written.
-    private func plan(cache: Int64 = 216_000_000, age: Duration? = nil, uplink: Double? = nil, endurance: Double? = nil) -> CachePlan {
+    private func plan(cache: Int64 = 216_000_000, age: Duration? = nil, endurance: Double? = nil) -> CachePlan {
         var load = CachePlan.Load()
         load.recordsPerSecond = 100
         load.cachedBytesPerRecord = 25
         load.writtenBytesPerRecord = 75
         load.sentBytesPerRecord = 50
         return CachePlan(
-            load: load, cacheBytes: cache, maximumAge: age, uplinkBitsPerSecond: uplink, endurance: endurance, writeAmplification: 2)
+            load: load, cacheBytes: cache, maximumAge: age, endurance: endurance, writeAmplification: 2)
     }
 
     @Test("bytes a day and the time held follow from the rate, and max-age bounds the time")
@@ -25,15 +25,6 @@ struct CachePlanTests {
         #expect(plan(age: .seconds(3600)).secondsHeld == 3600)
     }
 
-    @Test("an outage drains with what the uplink takes beyond what comes, and no more than is held")
-    func drain() {
-        // 40,000 bits a second come.
-        #expect(plan(uplink: 50_000).drain(afterOutage: 3600) == .seconds(14_400))
-        #expect(plan(cache: 2500 * 60, uplink: 80_000).drain(afterOutage: 3600) == .seconds(60))
-        #expect(plan(uplink: 40_000).drain(afterOutage: 3600) == .never(needed: 40_000))
-        #expect(plan().drain(afterOutage: 3600) == .unknown)
-    }
-
     @Test("the medium's life is what its endurance lasts for at what is written, amplified")
     func endurance() {
         #expect(plan().writtenPerDay == 648_000_000)
@@ -41,12 +32,11 @@ struct CachePlanTests {
         #expect(plan().yearsOfEndurance == nil)
     }
 
-    @Test("a cache into which nothing comes holds for ever and drains at once")
+    @Test("a cache into which nothing comes holds for ever")
     func nothing() {
-        var plan = plan(uplink: 1)
+        var plan = plan()
         plan.load = CachePlan.Load()
         #expect(plan.secondsHeld == .infinity && plan.bytesPerDay == 0)
-        #expect(plan.drain(afterOutage: 3600) == .seconds(0))
     }
 
     @Test("quantities are written with three digits and the unit that suits them")
@@ -92,6 +82,7 @@ struct CachePlanTests {
         let traffic = PlannedTraffic(plan)
         // Two reads, because the points are far apart, each to two bridges, once for the two routes of the same name.
         #expect(traffic.streams.count == 2 && traffic.recordsPerSecond == 0.4)
+        #expect(traffic.recordsPerSecond(ofRoute: "c/5") == 0.2)
         let folder = try TemporaryDirectory()
         let measurement = try await CacheMeasurement.run(
             traffic, limits: plan.configuration.cacheLimits(maximumBytes: 1 << 30), commitInterval: .milliseconds(200),
@@ -100,6 +91,7 @@ struct CachePlanTests {
         // "quality":9}},"time":1767225600000}} and a topic of 34 or 31 bytes, once in a block.
         #expect(bytes.contains(measurement.load.cachedBytesPerRecord), "\(measurement.load)")
         #expect((150.0...220).contains(measurement.load.sentBytesPerRecord), "\(measurement.load)")
+        #expect(Set(measurement.routes.keys) == ["c/5", "d/5"] && measurement.routes["d/5"]?.recordsPerSecond == 0.2)
         #expect(measurement.load.writtenBytesPerRecord > measurement.load.cachedBytesPerRecord)
     }
 }

@@ -9,7 +9,7 @@ struct CacheSizeTests {
     private static let gibibyte: Int64 = 1 << 30
 
     private func bytes(_ size: MartletConfiguration.Cache.Size, _ disk: DiskSpace?, share: Double = 0.6, rate: Double = 0) -> Int64 {
-        CacheSize.of(size, on: disk, share: share, bytesPerSecond: rate).bytes
+        CacheSize.of(size, on: disk, share: share, need: .init(bytesPerSecond: rate)).bytes
     }
 
     /// As the blocks of a file of so many bytes.
@@ -38,14 +38,14 @@ struct CacheSizeTests {
     @Test("is the board's share to begin with on a disk that is full, and what is right once that has lasted ten minutes")
     func fullAtStart() {
         let full = DiskSpace(total: 100 << 20, used: 100 << 20, available: 0, own: 5 << 20)
-        let measured = CacheSize.of(.auto, on: full, share: 0.6, bytesPerSecond: 0)
+        let measured = CacheSize.of(.auto, on: full, share: 0.6, need: .init())
         var window = CacheSizeWindow()
         let start = MonotonicTime(nanoseconds: 1)
         #expect(window.update(measured.atStart(on: full, share: 0.6), now: start).bytes == blocks(60 * 1_048_576))
         #expect(window.update(measured, now: start + .seconds(599)).bytes == blocks(60 * 1_048_576))
         #expect(window.update(measured, now: start + .seconds(600)).bytes == 5 << 20)
         let free = DiskSpace(total: 100 << 20, used: 20 << 20, available: 80 << 20, own: 5 << 20)
-        let roomy = CacheSize.of(.auto, on: free, share: 0.6, bytesPerSecond: 0)
+        let roomy = CacheSize.of(.auto, on: free, share: 0.6, need: .init())
         #expect(roomy.atStart(on: free, share: 0.6) == roomy)
         #expect(window.update(roomy, now: start + .seconds(601)) == roomy)
     }

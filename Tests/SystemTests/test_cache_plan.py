@@ -56,6 +56,28 @@ def test_the_plan_says_days_drain_time_and_years(tmp_path):
     assert "at most 200 ms of polled values are lost; acknowledged publishes never" in text
 
 
+def test_the_plan_says_what_each_route_holds(tmp_path):
+    forwards = '[{ filter = "/sys/#", max-size = "1MiB" }, { filter = "alarms/#", priority = 9 }]'
+    box = Martlet(tmp_path / "box", POINTS.replace('[{ filter = "/sys/#" }]', forwards + "\nbackfill-rate = 1"))
+    figures = json.loads(plan(box, "--json", "--disk", "8", "--hours", "1"))
+    routes = {route["route"]: route for route in figures["routes"]}
+    held = (1 << 20) / figures["cachedBytesPerRecord"]
+    assert figures["secondsHeld"] == routes["cloud/5"]["secondsHeld"] == pytest.approx(held, rel=0.01)
+    assert routes["cloud/5"]["allowedBytes"] == 1 << 20
+    assert routes["cloud/9"]["allowedBytes"] == figures["cacheBytes"] and "secondsHeld" not in routes["cloud/9"]
+    assert figures["drainSeconds"] == pytest.approx(3600)
+    text = plan(box, "--disk", "8")
+    assert "1 MiB, its max-size;" in text and "all of the cache; nothing is planned for it" in text
+    assert "with the limits of the back-fill of cloud" in text
+
+
+def test_the_plan_says_what_it_assumes(tmp_path):
+    points = POINTS.replace('type = "REAL"', 'type = "REAL", report = "on-change"') + "[bridge.sparkplug]\ngroup = \"g\"\nedge-node = \"n\"\n"
+    text = plan(Martlet(tmp_path / "box", points), "--disk", "8")
+    assert "1 points that are published on change: say with --changing" in text
+    assert "those of the plain posts in JSON: cloud writes" in text
+
+
 def test_a_slower_commit_writes_less(tmp_path):
     """Ten devices a second share a commit, or not."""
     devices = "".join(f'[[device]]\nproduct = "meter"\nkey = "n{number}"\nbus = "line"\nunit-identifier = {number + 2}\n' for number in range(10))

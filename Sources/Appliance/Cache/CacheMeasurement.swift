@@ -27,6 +27,8 @@ struct CacheMeasurement {
     /// Bytes that the disk got, in whole blocks, for each that was written; nil if it was tried in memory.
     var diskRatio: Double?
     var load = CachePlan.Load()
+    /// By route, where it has any records; what is written to the disk for them is known over all only.
+    var routes: [String: CachePlan.Load] = [:]
 
     /// - Parameters:
     ///   - directory: one that is not there yet; the files stay in it.
@@ -51,12 +53,12 @@ struct CacheMeasurement {
         _ storage: Storage, _ traffic: PlannedTraffic, commitInterval: Duration, effort: Effort
     ) async throws(StoreError) -> CacheMeasurement {
         var simulation = TrafficSimulation(traffic, commitInterval: commitInterval)
-        var counts = (commits: 0, records: 0, sent: 0)
-        var cached = 0.0
+        var commits = 0
+        var routes: [String: (records: Int, sent: Int, cached: Int64)] = [:]
         var acknowledgements: [LaneAcknowledgement] = []
         let start = WrittenBytes.now
         let end = SystemClock.monotonic() + effort.time
-        while counts.commits < effort.commits, WrittenBytes.now.given - start.given < effort.writtenBytes, SystemClock.monotonic() < end {
+        while commits < effort.commits, WrittenBytes.now.given - start.given < effort.writtenBytes, SystemClock.monotonic() < end {
             let last = simulation.wall
             let appends = simulation.nextCommit()
             guard !appends.isEmpty else { break }
@@ -69,25 +71,35 @@ struct CacheMeasurement {
             }
             let report = try await storage.commit(CommitBatch(appends: appends, acknowledgements: acknowledgements), now: moment)
             // All that was there before is gone with this commit, so the blocks hold what it has brought.
-            cached += report.lanes.reduce(0) { $0 + Double($1.bytes) }
+            for lane in report.lanes {
+                routes[RoutePolicy.route(ofLane: lane.lane), default: (0, 0, 0)].cached += lane.bytes
+            }
             acknowledgements = appends.map { LaneAcknowledgement(lane: $0.lane, through: $0.firstSequence + Int64($0.messages.count) - 1) }
-            counts.commits += 1
+            commits += 1
             for append in appends {
-                counts.records += append.messages.count
-                counts.sent += append.messages.reduce(0) { $0 + $1.publishBytes }
+                let route = RoutePolicy.route(ofLane: append.lane)
+                routes[route, default: (0, 0, 0)].records += append.messages.count
+                routes[route, default: (0, 0, 0)].sent += append.messages.reduce(0) { $0 + $1.publishBytes }
             }
         }
         var measurement = CacheMeasurement()
-        guard counts.records > 0 else { return measurement }
-        let records = Double(counts.records)
-        measurement.recordsPerCommit = records / Double(counts.commits)
+        let records = Double(routes.values.reduce(0) { $0 + $1.records })
+        guard records > 0 else { return measurement }
+        measurement.recordsPerCommit = records / Double(commits)
         measurement.load.recordsPerSecond = traffic.recordsPerSecond
-        measurement.load.cachedBytesPerRecord = cached / records
+        measurement.load.cachedBytesPerRecord = routes.values.reduce(0) { $0 + Double($1.cached) } / records
         let written = WrittenBytes.now
         let given = Double(written.given - start.given)
         measurement.load.writtenBytesPerRecord = given / records
         if written.toDisk > start.toDisk, given > 0 { measurement.diskRatio = Double(written.toDisk - start.toDisk) / given }
-        measurement.load.sentBytesPerRecord = Double(counts.sent) / records
+        measurement.load.sentBytesPerRecord = routes.values.reduce(0) { $0 + Double($1.sent) } / records
+        for (name, route) in routes where route.records > 0 {
+            var load = CachePlan.Load()
+            load.recordsPerSecond = traffic.recordsPerSecond(ofRoute: name)
+            load.cachedBytesPerRecord = Double(route.cached) / Double(route.records)
+            load.sentBytesPerRecord = Double(route.sent) / Double(route.records)
+            measurement.routes[name] = load
+        }
         return measurement
     }
 }

@@ -4,8 +4,7 @@ import Core
 // of a box that runs.
 //
 //     bytes a day      B = 86,400 × r × b              r records a second, b bytes of a record in the cache's blocks
-//     time held        D = S ÷ (r × b), at most the maximum age
-//     time to drain    T = min(t, D) × r ÷ (R − r)     after an outage of t; R records a second that the uplink takes
+//     time held        D = S ÷ (r × b), at most the maximum age; of routes with limits of their own, CacheFilling
 //     medium's life    Y = E ÷ (365 × W × a)           W bytes written a day, a write amplification, E endurance
 
 /// The figures of a cache.
@@ -66,15 +65,6 @@ public struct CachePlan: Sendable, Equatable {
         let bySize = load.cachedBytesPerSecond > 0 ? Double(cacheBytes) / load.cachedBytesPerSecond : .infinity
         guard let maximumAge else { return bySize }
         return min(bySize, Double(maximumAge.wholeMilliseconds) / 1000)
-    }
-
-    /// After an outage of so many seconds.
-    public func drain(afterOutage seconds: Double) -> Drain {
-        guard let uplinkBitsPerSecond else { return .unknown }
-        let needed = load.recordsPerSecond * load.sentBytesPerRecord * 8
-        guard load.recordsPerSecond > 0, needed > 0 else { return .seconds(0) }
-        guard uplinkBitsPerSecond > needed else { return .never(needed: needed) }
-        return .seconds(min(seconds, secondsHeld) * needed / (uplinkBitsPerSecond - needed))
     }
 
     /// Bytes that the box writes to the disk each day.

@@ -5,12 +5,15 @@ import Payload
 /// The figures of a planned cache, for people and for machines.
 public struct CachePlanReport: Sendable {
     let plan: CachePlan
+    let routes: PlannedRoutes
     let size: CacheSize
     let disk: DiskSpace?
     let board: BoardProfile
     let outage: Duration
     let devices: Int
     let points: Int
+    /// Points on change of which every poll was taken to give a record.
+    private let pointsOnChange: Int
     let measurement: CacheMeasurement
     let commitInterval: Duration
     /// nil if the medium does not say.
@@ -27,16 +30,18 @@ public struct CachePlanReport: Sendable {
     }
 
     init(
-        plan: CachePlan, size: CacheSize, disk: DiskSpace?, board: BoardProfile, outage: Duration, traffic: PlannedTraffic,
+        plan: CachePlan, routes: PlannedRoutes, size: CacheSize, disk: DiskSpace?, board: BoardProfile, outage: Duration, traffic: PlannedTraffic,
         measurement: CacheMeasurement, commitInterval: Duration
     ) {
         self.plan = plan
+        self.routes = routes
         self.size = size
         self.disk = disk
         self.board = board
         self.outage = outage
         devices = traffic.devices
         points = traffic.points
+        pointsOnChange = traffic.changing == 1 ? traffic.pointsOnChange : 0
         self.measurement = measurement
         self.commitInterval = commitInterval
         wear = board.storage.dataDevice.flatMap { MediumWear.of(device: $0) }
@@ -66,12 +71,16 @@ public struct CachePlanReport: Sendable {
                         + "\(Quantity.number(plan.load.sentBytesPerRecord)) B upstream"
                 ),
                 ("into the cache", "\(Quantity.bytes(plan.bytesPerDay)) a day"),
+            ]
+            rows += routes.routes.map { ("route \($0.name)", $0.text) }
+            rows += [
                 ("held", held),
                 ("drain", drain),
                 ("written", written),
                 ("endurance", endurance),
             ]
             if let wear { rows.append(("wear", wear.text)) }
+            if let assumed { rows.append(("assumed", assumed)) }
         } else {
             rows.append(("records", "none: no point on a bus is forwarded; say with --rate what clients publish"))
         }
@@ -80,7 +89,7 @@ public struct CachePlanReport: Sendable {
             rows.append((
                 "measured now",
                 "\(Quantity.number(load.recordsPerSecond)) records a second, \(Quantity.number(load.cachedBytesPerRecord)) B each: "
-                    + "\(Quantity.bytes(measured.bytesPerDay)) a day, held \(Quantity.seconds(measured.secondsHeld))"
+                    + "\(Quantity.bytes(measured.bytesPerDay)) a day, held \(Quantity.seconds(secondsHeld(measured)))"
             ))
         }
         rows.append(("power cut", lossWindow))
@@ -88,19 +97,45 @@ public struct CachePlanReport: Sendable {
         return rows.map { $0 + String(repeating: " ", count: width - $0.count + 2) + $1 }.joined(separator: "\n")
     }
 
+    /// The least of the routes.
+    private func secondsHeld(_ plan: CachePlan) -> Double {
+        routes.secondsHeld(cachedBytesPerSecond: plan.load.cachedBytesPerSecond) ?? plan.secondsHeld
+    }
+
     private var held: String {
-        let time = Quantity.seconds(plan.secondsHeld)
-        guard let age = plan.maximumAge, plan.secondsHeld >= Double(age.wholeMilliseconds) / 1000 else { return time }
-        let needed = plan.load.cachedBytesPerSecond * Double(age.wholeMilliseconds) / 1000
-        return "\(time), which is max-age; they take \(Quantity.bytes(needed))"
+        guard let least = routes.least else { return Quantity.seconds(plan.secondsHeld) }
+        var text = Quantity.seconds(least.secondsHeld)
+        if least.isHeldForAge {
+            let needed = plan.load.cachedBytesPerSecond * least.secondsHeld
+            text += ", which is max-age; they take \(Quantity.bytes(needed))"
+        }
+        return text + (routes.routes.contains { $0.secondsHeld > least.secondsHeld + 1 && $0.secondsHeld.isFinite } ? ": as long as \(least.name)" : "")
+    }
+
+    /// What is not in the figures because only a box that runs would know it.
+    private var assumed: String? {
+        var parts: [String] = []
+        if pointsOnChange > 0 {
+            parts.append("every poll gives a record, also of the \(pointsOnChange) points that are published on change: say with --changing which share does")
+        }
+        let bridges = routes.bridgesWithForm
+        if !bridges.isEmpty {
+            parts.append(
+                "bytes upstream are those of the plain posts in JSON: \(bridges.joined(separator: ", ")) "
+                    + (bridges.count == 1 ? "writes" : "write") + " them in another form, whose batches and compression need less")
+        }
+        return parts.isEmpty ? nil : parts.joined(separator: "; ")
     }
 
     private var drain: String {
         let after = "after an outage of \(Quantity.time(outage))"
         let uplink = "\(Quantity.number((plan.uplinkBitsPerSecond ?? 0) / 1000)) kbit/s"
-        switch plan.drain(afterOutage: outageSeconds) {
+        let drain = routes.drain(afterOutage: outageSeconds, uplink: plan.uplinkBitsPerSecond)
+        switch drain.time {
         case .unknown: return "\(after): say with --uplink how much the uplink takes"
-        case .seconds(let seconds): return "\(after): \(Quantity.seconds(seconds)) at \(uplink), beside what comes meanwhile"
+        case .seconds(let seconds):
+            let limit = drain.slowest.map { "with the limits of the back-fill of \($0)" } ?? "at \(uplink)"
+            return "\(after): \(Quantity.seconds(seconds)) \(limit), beside what comes meanwhile"
         case .never(let needed):
             return "\(after): never; \(uplink) are less than what comes, \(Quantity.number(needed / 1000)) kbit/s"
         }
@@ -147,10 +182,10 @@ public struct CachePlanReport: Sendable {
         writer.member("sentBytesPerRecord", plan.load.sentBytesPerRecord)
         writer.member("writtenBytesPerRecord", plan.load.writtenBytesPerRecord)
         writer.member("cachedBytesPerDay", plan.bytesPerDay)
-        writer.member("secondsHeld", plan.secondsHeld)
+        writer.member("secondsHeld", secondsHeld(plan))
         writer.member("outageSeconds", outageSeconds)
         writer.member("uplinkBitsPerSecond", plan.uplinkBitsPerSecond)
-        switch plan.drain(afterOutage: outageSeconds) {
+        switch routes.drain(afterOutage: outageSeconds, uplink: plan.uplinkBitsPerSecond).time {
         case .unknown: break
         case .seconds(let seconds): writer.member("drainSeconds", seconds)
         case .never(let needed): writer.member("neededBitsPerSecond", needed)
@@ -167,8 +202,16 @@ public struct CachePlanReport: Sendable {
             writer.member("recordsPerSecond", measured.load.recordsPerSecond)
             writer.member("cachedBytesPerRecord", measured.load.cachedBytesPerRecord)
             writer.member("cachedBytesPerDay", measured.bytesPerDay)
-            writer.member("secondsHeld", measured.secondsHeld)
+            writer.member("secondsHeld", secondsHeld(measured))
             writer.endObject()
+        }
+        writer.name("routes")
+        writer.beginArray()
+        for route in routes.routes { route.write(to: &writer) }
+        writer.endArray()
+        if let assumed {
+            writer.name("assumed")
+            writer.string(assumed)
         }
         writer.endObject()
         return writer.finish()

@@ -37,10 +37,12 @@ public struct CachePlanner: Sendable {
         let disk = assumptions.diskBytes.map { DiskSpace(total: $0, used: 0, available: $0) } ?? DiskSpace.of(directory: configuration.dataDirectory)
         let storage = plan.board.storage
         let size = CacheSize.of(
-            configuration.cache.size, on: disk, share: storage.cacheShare, bytesPerSecond: measurement.load.cachedBytesPerSecond)
+            configuration.cache.size, on: disk, share: storage.cacheShare, need: need(of: measurement))
         let calculated = calculation(measurement.load, size: size, disk: disk, uplink: assumptions.uplinkBitsPerSecond)
+        let routes = PlannedRoutes(
+            limits: configuration.cacheLimits(maximumBytes: size.bytes), loads: measurement.routes, bridges: plan.bridges)
         return CachePlanReport(
-            plan: calculated, size: size, disk: disk, board: plan.board, outage: assumptions.outage, traffic: traffic,
+            plan: calculated, routes: routes, size: size, disk: disk, board: plan.board, outage: assumptions.outage, traffic: traffic,
             measurement: measurement, commitInterval: configuration.cache.commitInterval)
     }
 
@@ -56,22 +58,27 @@ public struct CachePlanner: Sendable {
 
     /// How large the cache may be on this disk, and the plan of that without a load.
     func cacheAtStart() async -> (size: CacheSize, base: CachePlan) {
-        cache(bytesPerSecond: await plannedRate(), isStart: true)
+        cache(for: await plannedNeed(), isStart: true)
     }
 
-    /// Bytes a second that the planned traffic adds to the cache, where its size depends on that; else 0.
-    func plannedRate() async -> Double {
-        guard case .duration = plan.configuration.cache.size else { return 0 }
+    /// What the planned traffic needs, where the cache's size depends on that; else nothing.
+    func plannedNeed() async -> CacheSize.Need {
+        guard case .duration = plan.configuration.cache.size else { return CacheSize.Need() }
         let measurement = try? await measure(PlannedTraffic(plan), in: { () throws(ScratchError) in try .inMemory() }, .quick)
-        return measurement?.load.cachedBytesPerSecond ?? 0
+        return measurement.map(need) ?? CacheSize.Need()
     }
 
-    /// The same while the box runs, at a known rate.
-    func cache(bytesPerSecond: Double, isStart: Bool = false) -> (size: CacheSize, base: CachePlan) {
+    private func need(of measurement: CacheMeasurement) -> CacheSize.Need {
+        CacheSize.Need(
+            rates: measurement.routes.mapValues(\.cachedBytesPerSecond), limits: plan.configuration.cacheLimits(maximumBytes: 1 << 40))
+    }
+
+    /// The same while the box runs, with a known need.
+    func cache(for need: CacheSize.Need, isStart: Bool = false) -> (size: CacheSize, base: CachePlan) {
         let configuration = plan.configuration
         let disk = DiskSpace.of(directory: configuration.dataDirectory)
         let storage = plan.board.storage
-        var size = CacheSize.of(configuration.cache.size, on: disk, share: storage.cacheShare, bytesPerSecond: bytesPerSecond)
+        var size = CacheSize.of(configuration.cache.size, on: disk, share: storage.cacheShare, need: need)
         if isStart, !configuration.cache.size.isFixed { size = size.atStart(on: disk, share: storage.cacheShare) }
         return (size, calculation(CachePlan.Load(), size: size, disk: disk, uplink: nil))
     }

@@ -1,5 +1,6 @@
 import Configuration
 import Core
+import Store
 
 /// How much the cache may hold: what `size` in `[cache]` comes to on this disk.
 struct CacheSize: Sendable, Equatable {
@@ -19,10 +20,9 @@ struct CacheSize: Sendable, Equatable {
     /// - Parameters:
     ///   - space: nil if the file system does not say.
     ///   - share: ``BoardProfile/Storage/cacheShare``.
-    ///   - bytesPerSecond: what the planned traffic adds to the cache's blocks while nothing leaves them; 0 if nothing is
-    ///     known of it.
+    ///   - need: of the planned traffic.
     static func of(
-        _ size: MartletConfiguration.Cache.Size, on space: DiskSpace?, share: Double, bytesPerSecond: Double
+        _ size: MartletConfiguration.Cache.Size, on space: DiskSpace?, share: Double, need: Need
     ) -> CacheSize {
         switch size {
         case .bytes(let bytes):
@@ -31,18 +31,50 @@ struct CacheSize: Sendable, Equatable {
             return auto(space, share: share)
         case .duration(let time):
             let auto = auto(space, share: share)
-            guard bytesPerSecond > 0 else {
+            guard need.bytesPerSecond > 0 else {
                 return CacheSize(
                     bytes: auto.bytes,
                     reason: "no point on a bus is forwarded, so it is not known what \(Quantity.time(time)) need; \(auto.reason)")
             }
-            let needed = Double(time.wholeMilliseconds) / 1000 * bytesPerSecond
+            let needed = Double(time.wholeMilliseconds) / 1000 * need.bytesPerSecond * need.sharing
             guard needed < Double(auto.bytes) else {
                 return CacheSize(
                     bytes: auto.bytes, reason: "\(Quantity.time(time)) need \(Quantity.bytes(needed)), the disk has less; \(auto.reason)")
             }
             return CacheSize(
-                bytes: max(minimum, Int64(needed)), reason: "\(Quantity.time(time)) at \(Quantity.bytes(bytesPerSecond * 86_400)) a day")
+                bytes: max(minimum, Int64(needed)), reason: "\(Quantity.time(time)) at \(need.text)")
+        }
+    }
+
+    /// What the planned traffic needs of the cache.
+    struct Need: Sendable, Equatable {
+        /// That it adds to the cache's blocks while nothing leaves them; 0 if nothing is known of it.
+        var bytesPerSecond = 0.0
+        /// How many times that it takes until every route has it, because some may fill only their share; at least 1.
+        var sharing = 1.0
+
+        /// A route that never gives has a part of the cache only, the others have what is left.
+        ///
+        /// - Parameter rates: bytes a second by route.
+        init(rates: [String: Double], limits: CacheLimits) {
+            bytesPerSecond = rates.values.reduce(0, +)
+            guard bytesPerSecond > 0 else { return }
+            let sharing = rates.keys.filter { limits.allowance(ofRoute: $0).kind == .share }.map { limits.policy(ofRoute: $0).priority }
+            for priority in sharing {
+                let together = rates.reduce(0.0) { sum, route in
+                    let policy = limits.policy(ofRoute: route.key)
+                    return !policy.gives && policy.maximumBytes == nil && policy.priority <= priority ? sum + route.value : sum
+                }
+                let part = Double(limits.share(upTo: priority)) / Double(limits.maximumBytes)
+                self.sharing = max(self.sharing, together / part / bytesPerSecond)
+            }
+        }
+
+        init(bytesPerSecond: Double = 0) { self.bytesPerSecond = bytesPerSecond }
+
+        fileprivate var text: String {
+            "\(Quantity.bytes(bytesPerSecond * 86_400)) a day"
+                + (sharing > 1 ? ", times \(Quantity.number(sharing)): a route that refuses or drops what is new may fill only its share" : "")
         }
     }
 

@@ -3,6 +3,7 @@ import Configuration
 import Core
 import FieldBus
 import Payload
+import Store
 
 /// What the configured points are going to publish, as far as it goes into the cache: a stream for each read of a device
 /// that is repeated, with made-up values that change as measurements do.
@@ -29,10 +30,19 @@ struct PlannedTraffic {
     /// What is in ``streams``, for people.
     private(set) var devices = 0
     private(set) var points = 0
+    /// Of ``points``, those that are published on change only.
+    private(set) var pointsOnChange = 0
 
     /// Records a second into the cache, over all routes.
-    var recordsPerSecond: Double {
-        changing * streams.reduce(0) { $0 + Double($1.routes.count) / max(1e-3, Double($1.interval.wholeMilliseconds) / 1000) }
+    var recordsPerSecond: Double { recordsPerSecond { $0.routes.count } }
+
+    /// Into one route of the cache.
+    func recordsPerSecond(ofRoute route: String) -> Double {
+        recordsPerSecond { $0.routes.count { RoutePolicy.route(ofLane: $0.lane) == route } }
+    }
+
+    private func recordsPerSecond(_ copies: (Stream) -> Int) -> Double {
+        changing * streams.reduce(0) { $0 + Double(copies($1)) / max(1e-3, Double($1.interval.wholeMilliseconds) / 1000) }
     }
 
     /// - Parameters:
@@ -70,6 +80,10 @@ struct PlannedTraffic {
         guard !routes.isEmpty else { return }
         if streams.last?.device != poll.device { devices += 1 }
         points += poll.points.count
+        if let product = plan.configuration.product(key: poll.device.productKey) {
+            let onChange = Set(product.points.filter { $0.report == .onChange }.map(\.identifier))
+            pointsOnChange += poll.points.count { onChange.contains("\($0.identifier)") }
+        }
         streams.append(
             Stream(
                 device: poll.device, interval: poll.interval, offset: offset, points: poll.points, routes: routes,
