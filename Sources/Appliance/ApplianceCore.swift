@@ -80,7 +80,7 @@ final class ApplianceCore: @unchecked Sendable {
         broker.observer = events
         loop.storageEvents = { events.observe($0) }
         let monitor = CacheMonitor(
-            size: cache.size, base: cache.base, lanes: lanes, logger: loggers.store, now: now,
+            size: cache.size, limits: plan.configuration.cacheLimits(maximumBytes: cache.size.bytes), base: cache.base, lanes: lanes, logger: loggers.store, now: now,
             events: { events.observe($0) })
         self.cache = monitor
         loop.cacheChanged = { monitor.changed(appended: $0, losses: $1, lanes: $2) }
@@ -279,6 +279,7 @@ final class ApplianceCore: @unchecked Sendable {
         let wall = SystemClock.wall()
         loop.broker.limits = new.settings.brokerLimits
         loop.broker.mark(new.settings, new.plan.bridges)
+        cache.replace(limits: new.settings.cacheLimits(maximumBytes: cache.size.bytes))
         systemTopics.interval = new.settings.systemTopicsInterval
         for listener in new.plan.listeners {
             context.listener(at: listener.place)?.replace(settings: listener.settings, tls: listener.tls)

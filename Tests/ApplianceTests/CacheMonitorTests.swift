@@ -1,5 +1,6 @@
 import Console
 import Core
+import Logging
 import Testing
 
 @testable import Appliance
@@ -70,6 +71,53 @@ struct CacheMonitorTests {
         #expect(CacheSelection(bridge: "a").lanes(all).map(\.lane) == ["a/9#1", "a/1#1"])
         #expect(CacheSelection(bridge: "b", priority: 5).lanes(all).count == 2)
         #expect(CacheSelection(priority: 9).lanes(all).map(\.lane) == ["a/9#1"])
+    }
+
+    private func lane(_ name: String, bytes: Int64) -> LaneStatus {
+        LaneStatus(
+            lane: name, firstSequence: 1, lastSequence: 10, acknowledgedSequence: 0, messages: 10, bytes: bytes, blocks: 1,
+            oldestPublishedAt: nil)
+    }
+
+    @Test("a route is as full as its own size is, or the share that less important ones fill too")
+    func routeFills() {
+        let limits = CacheLimits(
+            maximumBytes: 1000,
+            routes: [
+                "a/1": RoutePolicy(priority: 1, maximumBytes: 100), "a/2": RoutePolicy(priority: 2, whenFull: .refuse),
+                "a/3": RoutePolicy(priority: 3, whenFull: .dropNewest), "a/5": RoutePolicy(),
+            ])
+        let lanes = [lane("a/1#1", bytes: 30), lane("a/1#2", bytes: 40), lane("a/2#1", bytes: 100), lane("a/3#1", bytes: 50), lane("a/5#1", bytes: 500)]
+        #expect(
+            RouteFill.all(limits, lanes: lanes) == [
+                RouteFill(bridge: "a", priority: 3, usedBytes: 150, limitBytes: 750),
+                RouteFill(bridge: "a", priority: 2, usedBytes: 100, limitBytes: 500),
+                RouteFill(bridge: "a", priority: 1, usedBytes: 70, limitBytes: 100),
+            ])
+    }
+
+    @Test("a route that is nearly full is told of, though the cache has room")
+    func routeWarning() {
+        var told: [String] = []
+        let limits = CacheLimits(maximumBytes: 10_000, routes: ["a/5": RoutePolicy(maximumBytes: 1000), "a/9": RoutePolicy(priority: 9)])
+        let monitor = CacheMonitor(
+            size: CacheSize(bytes: 10_000, reason: ""), limits: limits, base: CachePlan(load: CachePlan.Load(), cacheBytes: 10_000), lanes: [],
+            logger: Logger(label: "t", factory: { _ in SwiftLogNoOpLogHandler() }), now: time(0)
+        ) { event in
+            switch event {
+            case .routeFilling(let percent, let fill): told.append("\(fill.name) above \(percent)")
+            case .routeEmptying(let percent, let fill): told.append("\(fill.name) below \(percent)")
+            default: told.append(event.topic)
+            }
+        }
+        for (second, bytes) in [(1, 700), (2, 820), (3, 960), (4, 900), (5, 100)] as [(Int64, Int64)] {
+            monitor.changed(appended: 1, losses: [], lanes: [lane("a/5#1", bytes: bytes)])
+            monitor.tick(now: time(second), bridges: [])
+        }
+        #expect(told == ["a/5 above 80", "a/5 above 95", "a/5 below 80"])
+        monitor.replace(limits: CacheLimits(maximumBytes: 10_000, routes: ["a/5": RoutePolicy(maximumBytes: 110)]))
+        monitor.tick(now: time(6), bridges: [])
+        #expect(told.last == "a/5 above 80", "a reload has made it smaller")
     }
 
     @Test("the query of a page leads to the next one", arguments: ["cloud/5#1", "a&b=c d/9#2", "ü%/0#3"])

@@ -8,12 +8,16 @@ enum CacheEvent: Sendable {
     case filling(percent: Int, CacheFigures)
     /// Well below so many percent again.
     case emptying(percent: Int, CacheFigures)
+    /// So many percent of what a route may hold are in use.
+    case routeFilling(percent: Int, RouteFill)
+    /// Well below so many percent of it again.
+    case routeEmptying(percent: Int, RouteFill)
     case lost(LossLedger.Report)
 
     var topic: String {
         switch self {
-        case .filling: "$events/cache/filling"
-        case .emptying: "$events/cache/emptying"
+        case .filling, .routeFilling: "$events/cache/filling"
+        case .emptying, .routeEmptying: "$events/cache/emptying"
         case .lost: "$events/cache/lost"
         }
     }
@@ -26,6 +30,13 @@ enum CacheEvent: Sendable {
             writer.member("bytes", figures.usedBytes)
             writer.member("limitBytes", figures.size.bytes)
             if figures.secondsUntilFull.isFinite { writer.member("secondsUntilFull", Int64(figures.secondsUntilFull)) }
+        case .routeFilling(let percent, let fill), .routeEmptying(let percent, let fill):
+            writer.name("bridge")
+            writer.string(fill.bridge)
+            writer.member("priority", Int64(fill.priority))
+            writer.member("percent", Int64(percent))
+            writer.member("bytes", fill.usedBytes)
+            writer.member("limitBytes", fill.limitBytes)
         case .lost(let report):
             if let bridge = report.bridge {
                 writer.name("bridge")

@@ -10,7 +10,9 @@ import Store
 /// Belongs to the broker's event loop.
 final class CacheMonitor {
     /// Whose figures the cache has.
-    var size: CacheSize
+    var size: CacheSize { didSet { limits.maximumBytes = size.bytes } }
+    /// What each route may hold.
+    private(set) var limits: CacheLimits
     private let base: CachePlan
     private let logger: Logger
     /// Told of what happens.
@@ -23,16 +25,20 @@ final class CacheMonitor {
     private var written = MeanRate(window: .seconds(300))
     private var bytesPerRecord = 0.0
     private var watch = FillWatch()
+    private var routeWatches: [String: FillWatch] = [:]
     private var bridgeRates: [String: (in: MeanRate, out: MeanRate)] = [:]
 
     /// - Parameters:
+    ///   - limits: what each route may hold; those of the whole come from `size`.
     ///   - base: the plan's limits and endurance; its load is measured here.
     ///   - lanes: what the cache holds.
     init(
-        size: CacheSize, base: CachePlan, lanes: [LaneStatus], logger: Logger, now: MonotonicTime,
+        size: CacheSize, limits: CacheLimits, base: CachePlan, lanes: [LaneStatus], logger: Logger, now: MonotonicTime,
         events: @escaping (CacheEvent) -> Void
     ) {
         self.size = size
+        self.limits = limits
+        self.limits.maximumBytes = size.bytes
         self.base = base
         self.lanes = lanes
         self.logger = logger
@@ -53,6 +59,12 @@ final class CacheMonitor {
         for loss in losses { self.losses.add(loss) }
     }
 
+    /// The limits of routes are others from now on; that of the whole stays.
+    func replace(limits: CacheLimits) {
+        self.limits = limits
+        self.limits.maximumBytes = size.bytes
+    }
+
     /// To be called about once a second.
     func tick(now: MonotonicTime, bridges: [Bridge]) {
         records.update(appended, at: now)
@@ -68,6 +80,7 @@ final class CacheMonitor {
             for (priority, messages) in bridge.takeSkipped() { losses.add(messages, bridge: bridge.configuration.name, priority: priority) }
         }
         warn()
+        warnOfRoutes()
         for report in losses.takeDue(now) { tell(report, bridges: bridges) }
     }
 
@@ -110,6 +123,28 @@ final class CacheMonitor {
             events(.emptying(percent: percent, figures))
         }
     }
+
+    private func warnOfRoutes() {
+        let fills = routeFills
+        routeWatches = routeWatches.filter { watch in fills.contains { $0.name == watch.key } }
+        for fill in fills {
+            guard let change = routeWatches[fill.name, default: FillWatch()].update(fill.fraction) else { continue }
+            let metadata: Logger.Metadata = [
+                "bridge": "\(fill.bridge)", "priority": "\(fill.priority)", "bytes": "\(fill.usedBytes)", "limit": "\(fill.limitBytes)",
+            ]
+            switch change {
+            case .above(let percent):
+                logger.warning("a route of the cache is nearly full", metadata: metadata.merging(["percent": "\(percent)"]) { $1 })
+                events(.routeFilling(percent: percent, fill))
+            case .below(let percent):
+                logger.notice("a route of the cache has room again", metadata: metadata.merging(["percent": "\(percent)"]) { $1 })
+                events(.routeEmptying(percent: percent, fill))
+            }
+        }
+    }
+
+    /// Of the routes that may not fill the whole cache.
+    var routeFills: [RouteFill] { RouteFill.all(limits, lanes: lanes) }
 
     /// In the log, as an event here, and upstream, so that it is known there what is missing.
     private func tell(_ report: LossLedger.Report, bridges: [Bridge]) {

@@ -8,6 +8,8 @@ struct BridgeReport: Sendable {
     /// Messages a second that come to wait, and that arrive upstream, over some seconds.
     var inPerSecond: Double
     var outPerSecond: Double
+    /// Of its routes that may not fill the whole cache.
+    var fills: [RouteFill] = []
 
     var name: String { status.name }
 
@@ -60,6 +62,10 @@ struct BridgeReport: Sendable {
             writer.member("bytes", route.bytes)
             writer.name("backfill")
             writer.bool(route.isBackfilling)
+            if let fill = fills.first(where: { $0.priority == route.priority }) {
+                writer.member("limitBytes", fill.limitBytes)
+                writer.member("percent", Int64((fill.fraction * 100).rounded()))
+            }
             writer.endObject()
         }
         writer.endArray()

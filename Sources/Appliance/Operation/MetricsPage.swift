@@ -159,6 +159,9 @@ struct MetricsPage {
             "martlet_bridge_drain_seconds", unit: "seconds", help: "How long what waits takes at these rates.",
             bridges.compactMap { bridge in bridge.drainSeconds.map { Sample([("bridge", bridge.name)], $0) } })
         writer.gauge(
+            "martlet_bridge_route_fill_ratio", unit: "ratio", help: "How much is used of what a priority may hold, where that is not the whole cache.",
+            bridges.flatMap { bridge in bridge.fills.map { Sample([("bridge", $0.bridge), ("priority", "\($0.priority)")], $0.fraction) } })
+        writer.gauge(
             "martlet_bridge_route_messages", help: "Messages of a priority that have not arrived upstream.",
             bridges.flatMap { bridge in
                 bridge.status.routes.map { Sample([("bridge", bridge.name), ("priority", "\($0.priority)")], UInt64(clamping: $0.messages)) }

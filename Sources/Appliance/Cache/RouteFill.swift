@@ -1,0 +1,34 @@
+import Bridge
+import Store
+
+/// How much of what it may hold a route of the cache has.
+struct RouteFill: Sendable, Equatable {
+    let bridge: String
+    let priority: Int
+    /// Of its blocks; where it has a share, with those of the less important routes that fill it too.
+    let usedBytes: Int64
+    let limitBytes: Int64
+
+    var name: String { BridgeRoute.name(bridge: bridge, priority: priority) }
+
+    var fraction: Double { limitBytes > 0 ? Double(usedBytes) / Double(limitBytes) : 0 }
+
+    /// Of all routes that may not fill the whole cache, the most important of each bridge first.
+    static func all(_ limits: CacheLimits, lanes: [LaneStatus]) -> [RouteFill] {
+        var fills: [RouteFill] = []
+        for (name, policy) in limits.routes {
+            let allowance = limits.allowance(ofRoute: name)
+            guard allowance.kind != .whole, let slash = name.lastIndex(of: "/") else { continue }
+            let used = lanes.reduce(Int64(0)) { sum, lane in
+                let route = RoutePolicy.route(ofLane: lane.lane)
+                if allowance.kind == .own { return route == name ? sum + lane.bytes : sum }
+                let other = limits.policy(ofRoute: route)
+                let shares = !other.gives && other.maximumBytes == nil && other.priority <= policy.priority
+                return shares ? sum + lane.bytes : sum
+            }
+            fills.append(
+                RouteFill(bridge: String(name[..<slash]), priority: policy.priority, usedBytes: used, limitBytes: allowance.bytes))
+        }
+        return fills.sorted { ($0.bridge, $1.priority) < ($1.bridge, $0.priority) }
+    }
+}
