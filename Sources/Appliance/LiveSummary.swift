@@ -88,11 +88,17 @@ struct LiveSummary {
             let oldest = bridge.oldestPublishedAt.map { age(.milliseconds(max(0, now.time.milliseconds - $0.milliseconds))) }
             lines.append(
                 "bridge \(bridge.name)   \(text(bridge.state, at: now.monotonic))   cache depth \(bridge.messages)"
-                    + (oldest.map { "   oldest \($0)" } ?? "") + drain(report) + (bridge.lastError.map { "   \($0)" } ?? ""))
+                    + (oldest.map { "   oldest \($0)" } ?? "") + drain(report) + error(bridge, at: now.monotonic))
         }
         if now.bridges.isEmpty { lines.append("bridge none   cache depth 0") }
         if !now.bridges.isEmpty { lines.append(text(now.cache)) }
         return lines + log.suffix(3)
+    }
+
+    private static func error(_ bridge: BridgeStatus, at now: MonotonicTime) -> String {
+        guard let error = bridge.lastError else { return "" }
+        guard bridge.state.isConnected, let at = bridge.lastErrorAt else { return "   \(error)" }
+        return "   \(age(now - at)) ago: \(error)"
     }
 
     private static func drain(_ report: BridgeReport) -> String {

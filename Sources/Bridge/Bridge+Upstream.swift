@@ -78,7 +78,6 @@ extension Bridge: UpstreamOwner {
     func upstreamConnected(_ packet: ConnackPacket) {
         let now = environment.monotonicTime()
         reconnection.connected(now: now)
-        lastFailure = nil
         upstream.forgetFailures()
         counts.connections &+= 1
         isRetainAvailable = packet.properties.retainAvailable ?? true
@@ -255,8 +254,8 @@ extension Bridge: UpstreamOwner {
         let said = wasAccepted ? failure : failure.advised(server, hasForm: form != nil)
         // Each is said once, then quietly until there is a connection again.
         let level: Logger.Level = upstream.isNew(said) ? .warning : .debug
-        lastFailure = said
         if failure != .returning {
+            lastFailure = (said, environment.monotonicTime())
             logger.log(level: level, "not connected", metadata: ["server": "\(server.place)", "error": "\(said)"])
         }
         reconnect(after: failure, now: environment.monotonicTime())

@@ -68,7 +68,7 @@ public final class Bridge {
     var isRetainAvailable = true
     /// The upstream has our subscriptions of this run.
     var isSubscribed = false
-    var lastFailure: UpstreamFailure?
+    var lastFailure: (failure: UpstreamFailure, at: MonotonicTime)?
     /// Makes a channel with the connection in its pipeline; tests put another in its place.
     var openChannel: (ClientConnection, ClientEndpoint) -> EventLoopFuture<any Channel>
     /// Whether a server's port takes a connection, which is closed again; for a bridge with a form.
@@ -93,8 +93,6 @@ public final class Bridge {
     var lastSkippedTopic = ""
     /// The lane's statistics as of the last lines about losses.
     var logged = BridgeLaneStatistics()
-    /// Lost by the cache since then.
-    var lostByCache: [CacheLoss.Reason: Int64] = [:]
     var nextLossLine = MonotonicTime.zero
 
     /// An acknowledgement owed upstream.
@@ -225,9 +223,6 @@ public final class Bridge {
     ///   - lanes: ``CommitReport/lanes``; nil if nothing had to be stored.
     public func committed(_ number: Int64, losses: [CacheLoss], lanes: [LaneStatus]?) {
         let now = environment.monotonicTime()
-        for loss in losses where LaneName(loss.lane)?.bridge == configuration.name {
-            lostByCache[loss.reason, default: 0] += loss.messages
-        }
         if let lanes { update(lanes) }
         let isTimeKnown = environment.isTimeKnown()
         for index in routes.indices {
@@ -259,7 +254,7 @@ public final class Bridge {
         let messages = waitingMessages
         let oldest = stored.filter { $0.messages > 0 }.compactMap(\.oldestPublishedAt).min()
         return BridgeStatus(
-            name: configuration.name, state: reconnection.state, lastError: lastFailure?.description,
+            name: configuration.name, state: reconnection.state, lastError: lastFailure?.failure.description, lastErrorAt: lastFailure?.at,
             messages: messages, bytes: stored.reduce(0) { $0 + $1.bytes }, oldestPublishedAt: messages > 0 ? oldest : nil,
             sentPerSecond: rates.sentPerSecond, receivedPerSecond: rates.receivedPerSecond, lane: statistics, counts: counts,
             routes: routes.map { route in
@@ -289,7 +284,7 @@ public final class Bridge {
         let skipped = logged.refused &- before.refused
         let tooLarge = logged.tooLarge &- before.tooLarge
         let overflowed = logged.overflowed &- before.overflowed
-        guard skipped > 0 || tooLarge > 0 || overflowed > 0 || !lostByCache.isEmpty else { return }
+        guard skipped > 0 || tooLarge > 0 || overflowed > 0 else { return }
         nextLossLine = now + .seconds(60)
         if skipped > 0 {
             logger.warning(
@@ -303,9 +298,5 @@ public final class Bridge {
         if overflowed > 0 {
             logger.error("the disk cannot keep up; messages are lost", metadata: ["messages": "\(overflowed)"])
         }
-        for (reason, messages) in lostByCache.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
-            logger.warning("cache lost messages", metadata: ["messages": "\(messages)", "reason": "\(reason.rawValue)"])
-        }
-        lostByCache.removeAll()
     }
 }

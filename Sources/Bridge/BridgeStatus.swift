@@ -4,8 +4,10 @@ public import Core
 public struct BridgeStatus: Sendable {
     public var name: String
     public var state: Reconnection.State
-    /// Why the last connection failed or ended; nil once there is a new one.
+    /// Why the last connection failed or ended; stays when there is a new one.
     public var lastError: String?
+    /// When that was; nil with ``lastError``.
+    public var lastErrorAt: MonotonicTime?
     /// Messages that have not arrived upstream.
     public var messages: Int64
     /// Bytes of their blocks on disk, as of the last commit.

@@ -11,8 +11,11 @@ struct BridgeReportTests {
             name: "cloud", state: state, lastError: "refused", messages: messages, bytes: 4000,
             oldestPublishedAt: Timestamp(milliseconds: 1_000_000), sentPerSecond: 0, receivedPerSecond: 0, lane: BridgeLaneStatistics(),
             counts: BridgeCounts())
+        status.lastErrorAt = MonotonicTime(nanoseconds: 500_000_000)
         status.routes = [BridgeStatus.Route(priority: 5, messages: messages, bytes: 4000, isBackfilling: true)]
-        return BridgeReport(status: status, inPerSecond: incoming, outPerSecond: out)
+        return BridgeReport(
+            status: status, inPerSecond: incoming, outPerSecond: out,
+            fills: [RouteFill(bridge: "cloud", priority: 5, usedBytes: 4000, limitBytes: 5000)])
     }
 
     private let connected = Reconnection.State.connected(since: MonotonicTime(nanoseconds: 1_000_000_000))
@@ -32,9 +35,9 @@ struct BridgeReportTests {
             as: UTF8.self)
         #expect(
             text == """
-                {"state":"connected","connectedSince":1057500,"error":"refused","messages":100,"bytes":4000,"oldest":1000000,\
+                {"state":"connected","connectedSince":1057500,"error":"refused","errorAt":1057000,"messages":100,"bytes":4000,"oldest":1000000,\
                 "oldestAgeSeconds":60,"inPerSecond":1.0,"outPerSecond":5.0,"drainSeconds":25,\
-                "routes":[{"priority":5,"messages":100,"bytes":4000,"backfill":true}]}
+                "routes":[{"priority":5,"messages":100,"bytes":4000,"backfill":true,"limitBytes":5000,"percent":80}]}
                 """)
     }
 }

@@ -87,7 +87,7 @@ def test_the_state_of_a_bridge_is_retained_and_changes_at_once(tmp_path, keep, c
     # Long before the next values of $SYS are due.
     eventually(lambda: value("state") == "0", "the state to change", 5)
     status = json.loads(value("status"))
-    assert status["state"] != "connected" and status["error"]
+    assert status["state"] != "connected" and status["error"] and status["errorAt"] >= 1_700_000_000_000
 
 
 def metrics(port):

@@ -14,6 +14,8 @@ struct ApplianceReport: Sendable {
     }
 
     var wall: Timestamp
+    /// At ``wall``.
+    var now: MonotonicTime
     var uptime: Duration
     var statistics: BrokerStatistics
     var census: BrokerCensus

@@ -41,6 +41,7 @@ struct BridgeReport: Sendable {
         if let error = status.lastError {
             writer.name("error")
             writer.string(error)
+            if let at = status.lastErrorAt { writer.member("errorAt", wall.milliseconds - (now - at).wholeMilliseconds) }
         }
         writer.member("messages", status.messages)
         writer.member("bytes", status.bytes)

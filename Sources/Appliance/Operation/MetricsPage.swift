@@ -19,7 +19,7 @@ struct MetricsPage {
         page.writeMessages(report.statistics, report.census)
         page.writeStore(report.commits, report.census)
         page.writeCache(report)
-        page.writeBridges(report.bridges.map(\.status), wall: report.wall)
+        page.writeBridges(report.bridges.map(\.status), now: report.now, wall: report.wall)
         page.writeRates(report.bridges)
         page.writeRules(report.rules)
         page.writeBuses(report.buses)
@@ -168,7 +168,7 @@ struct MetricsPage {
             })
     }
 
-    private mutating func writeBridges(_ bridges: [BridgeStatus], wall: Timestamp) {
+    private mutating func writeBridges(_ bridges: [BridgeStatus], now: MonotonicTime, wall: Timestamp) {
         guard !bridges.isEmpty else { return }
         func samples(_ value: (BridgeStatus) -> UInt64) -> [Sample] {
             bridges.map { Sample([("bridge", $0.name)], value($0)) }
@@ -176,6 +176,13 @@ struct MetricsPage {
         writer.gauge(
             "martlet_bridge_connected", help: "1 while the upstream broker is connected.",
             samples { $0.state.isConnected ? 1 : 0 })
+        writer.gauge(
+            "martlet_bridge_connected_since_seconds", unit: "seconds",
+            help: "Since when the upstream is connected, in seconds since 1970; absent while it is not.",
+            bridges.compactMap { bridge in
+                guard case .connected(let since) = bridge.state else { return nil }
+                return Sample([("bridge", bridge.name)], Double(wall.milliseconds - (now - since).wholeMilliseconds) / 1000)
+            })
         writer.counter("martlet_bridge_connections", help: "Connections that the upstream accepted.", samples { $0.counts.connections })
         writer.gauge(
             "martlet_bridge_cached_messages", help: "Messages that have not arrived upstream.",

@@ -34,7 +34,7 @@ final class Reporter {
 
     func report() -> ApplianceReport {
         ApplianceReport(
-            wall: SystemClock.wall(), uptime: SystemClock.monotonic() - startedAt, statistics: loop.broker.statistics,
+            wall: SystemClock.wall(), now: SystemClock.monotonic(), uptime: SystemClock.monotonic() - startedAt, statistics: loop.broker.statistics,
             census: loop.broker.census(), traffic: context.traffic,
             connections: listeners.map { ($0, context.connections[$0] ?? 0) }, commits: loop.commits,
             bridges: bridges(), cache: cache.figures, losses: cache.losses.totals,
