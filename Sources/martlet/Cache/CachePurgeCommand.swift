@@ -33,7 +33,8 @@ struct CachePurgeCommand: AsyncParsableCommand {
             let result: (messages: Int64, json: [UInt8])
             switch access {
             case .files(let inspector):
-                let configured = try AppliancePlan.load(path: file).bridgeNames
+                // A file with mistakes, or a directory, names none: those with messages in the cache are known all the same.
+                let configured = (try? AppliancePlan.load(path: box))?.bridgeNames ?? []
                 if let problem = try await inspector.problem(of: selection, configured: configured) {
                     Console.error("martlet: \(problem)")
                     throw ExitCode(1)
