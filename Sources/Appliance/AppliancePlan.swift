@@ -45,6 +45,7 @@ public struct AppliancePlan: Sendable {
         listeners = configuration.serverListeners(&errors)
         var found: [ConfigurationWarning] = []
         configuration.checkCacheFits(&found)
+        configuration.checkBridgePasswords(&found)
         configuration.checkConnections(board: board, &errors, &found)
         let described = configuration.busDescriptions(board: board)
         described.checkLines(&errors)

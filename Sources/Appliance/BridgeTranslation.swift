@@ -9,6 +9,19 @@ import Security
 // known at the start; each connection reads them anew.
 
 extension MartletConfiguration {
+    /// Warns of passwords of bridges that cannot be read. Each connection reads them anew, so they may come later, and nothing else
+    /// of the box needs them.
+    func checkBridgePasswords(_ warnings: inout [ConfigurationWarning]) {
+        for bridge in bridges where bridge.source.isSound("password-file") {
+            guard let file = bridge.passwordFile.map(resolve(path:)) else { continue }
+            do throws(SecretFile.Failure) {
+                _ = try SecretFile.read(file)
+            } catch {
+                warnings.append(ConfigurationWarning(bridge.source["password-file"], error.description))
+            }
+        }
+    }
+
     /// The bridges; what is wrong with their topics goes to `errors`.
     func bridgeConfigurations(_ errors: inout [ConfigurationError]) -> [BridgeConfiguration] {
         bridges.map { bridge in
@@ -27,13 +40,6 @@ extension MartletConfiguration {
             made.usesBridgeBit = bridge.bridgeBit
             made.userName = bridge.userName
             made.passwordFile = bridge.passwordFile.map(resolve(path:))
-            if let file = made.passwordFile, bridge.source.isSound("password-file") {
-                do throws(SecretFile.Failure) {
-                    _ = try SecretFile.read(file)
-                } catch {
-                    errors.append(ConfigurationError(bridge.source["password-file"], error.description))
-                }
-            }
             made.keepAlive = UInt16(clamping: bridge.keepAlive.wholeMilliseconds / 1000)
             made.connectTimeout = bridge.connectTimeout
             made.reconnectInterval = bridge.reconnectInterval

@@ -37,6 +37,13 @@ def test_an_example_of_the_readme_passes_check(tmp_path, text):
     assert result.returncode == 0, result.stderr
 
 
+def test_a_bridge_whose_password_is_not_there_yet_is_warned_of_and_passes_check(tmp_path):
+    text = '[[bridge]]\nname = "a"\nhost = "h"\nclient-identifier = "c"\nuser-name = "u"\npassword-file = "later"\n'
+    result, _ = check(tmp_path, text + '[[bridge.forward]]\nfilter = "a"\n')
+    assert result.returncode == 0
+    assert "6:17: warning: " in result.stdout + result.stderr and "later" in result.stdout + result.stderr
+
+
 def test_an_empty_file_passes_check(tmp_path):
     assert check(tmp_path, "")[0].returncode == 0
 
