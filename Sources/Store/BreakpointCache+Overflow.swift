@@ -28,7 +28,7 @@ extension BreakpointCache {
         var held: Int64 = 0
         for lane in change.lanes {
             let other = limits.policy(ofRoute: lane.route)
-            if !other.gives, other.maximumBytes == nil, other.priority <= policy.priority { held += lane.bytes }
+            if other.takesShare, other.priority <= policy.priority { held += lane.bytes }
         }
         return limits.share(upTo: policy.priority) - held
     }

@@ -45,4 +45,7 @@ public struct RoutePolicy: Sendable, Hashable {
 
     /// Whether what is stored may make room for other messages.
     public var gives: Bool { whenFull == .dropOldest || whenFull == .thin }
+
+    /// Whether it takes its room from what routes share that never give and have no limit of their own (``CacheLimits/share(upTo:)``).
+    public var takesShare: Bool { !gives && maximumBytes == nil }
 }

@@ -75,14 +75,14 @@ struct CacheFilling {
     private func shared(upTo priority: Int) -> [Int] {
         routes.indices.filter {
             let policy = routes[$0].policy
-            return !policy.gives && policy.maximumBytes == nil && policy.priority <= priority
+            return policy.takesShare && policy.priority <= priority
         }
     }
 
     /// Bytes until a route meets a limit of its own or of its share; the growth that leads there.
     private func headroom(_ index: Int) -> (bytes: Double, rate: Double) {
         let route = routes[index]
-        guard !route.policy.gives, route.policy.maximumBytes == nil else { return (route.allowed - route.bytes, route.rate) }
+        guard route.policy.takesShare else { return (route.allowed - route.bytes, route.rate) }
         let together = shared(upTo: route.policy.priority)
         return (
             route.allowed - together.reduce(0) { $0 + routes[$1].bytes }, together.reduce(0) { $0 + (routes[$1].grows ? routes[$1].rate : 0) }
@@ -97,7 +97,7 @@ struct CacheFilling {
         for index in full where routes[index].grows {
             routes[index].stop(time)
             // Those that share with it find no more room either, if they are less important.
-            guard !routes[index].policy.gives, routes[index].policy.maximumBytes == nil, routes[index].age - time > 1e-6 else { continue }
+            guard routes[index].policy.takesShare, routes[index].age - time > 1e-6 else { continue }
             for other in shared(upTo: routes[index].policy.priority) where routes[other].grows { routes[other].stop(time) }
         }
     }

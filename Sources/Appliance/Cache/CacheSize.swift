@@ -63,7 +63,7 @@ struct CacheSize: Sendable, Equatable {
             for priority in sharing {
                 let together = rates.reduce(0.0) { sum, route in
                     let policy = limits.policy(ofRoute: route.key)
-                    return !policy.gives && policy.maximumBytes == nil && policy.priority <= priority ? sum + route.value : sum
+                    return policy.takesShare && policy.priority <= priority ? sum + route.value : sum
                 }
                 let part = Double(limits.share(upTo: priority)) / Double(limits.maximumBytes)
                 self.sharing = max(self.sharing, together / part / bytesPerSecond)

@@ -23,8 +23,7 @@ struct RouteFill: Sendable, Equatable {
                 let route = RoutePolicy.route(ofLane: lane.lane)
                 if allowance.kind == .own { return route == name ? sum + lane.bytes : sum }
                 let other = limits.policy(ofRoute: route)
-                let shares = !other.gives && other.maximumBytes == nil && other.priority <= policy.priority
-                return shares ? sum + lane.bytes : sum
+                return other.takesShare && other.priority <= policy.priority ? sum + lane.bytes : sum
             }
             fills.append(
                 RouteFill(bridge: String(name[..<slash]), priority: policy.priority, usedBytes: used, limitBytes: allowance.bytes))
