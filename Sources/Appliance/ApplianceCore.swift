@@ -322,10 +322,11 @@ final class ApplianceCore: @unchecked Sendable {
     /// A bridge that is gone keeps its place, without a connection, for what of it is not yet on disk.
     private func replaceBridges(_ configurations: [BridgeConfiguration], lanes: [LaneStatus]) {
         for bridge in loop.bridges where !configurations.contains(where: { $0.name == bridge.configuration.name }) {
-            if !bridge.hasStopped, bridge.status.messages > 0 {
+            let waiting = bridge.hasStopped ? 0 : bridge.status.messages
+            if waiting > 0 {
                 loggers.bridge.warning(
                     "the bridge is removed and what waits for its upstream stays in the cache, until a bridge of this name sends it or martlet cache purge --bridge gives it up",
-                    metadata: ["bridge": "\(bridge.configuration.name)", "messages": "\(bridge.status.messages)"])
+                    metadata: ["bridge": "\(bridge.configuration.name)", "messages": "\(waiting)"])
             }
             bridge.stop()
         }

@@ -93,9 +93,7 @@ extension Bridge {
         // Who can be refused has been. What comes nevertheless, of QoS 0 or from a part of this program, finds no room.
         guard !fullPriorities.contains(priority) else {
             counts.refused &+= 1
-            if environment.reportTopic.map({ topic in !message.withTopic { $0.elementsEqual(topic.utf8) } }) ?? true {
-                pastSkipped[priority, default: SkippedMessages()].add(message, .noRoom)
-            }
+            pastSkipped[priority, default: SkippedMessages()].add(message, .noRoom, unless: environment.reportTopic)
             return
         }
         if routes[routeIndex(priority)].append(message) { broker.touchBatch() }

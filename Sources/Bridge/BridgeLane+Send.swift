@@ -287,8 +287,7 @@ extension BridgeLane {
     }
 
     private mutating func note(_ message: Message, _ reason: SkippedMessages.Reason) {
-        if let report = limits.reportTopic, message.withTopic({ $0.elementsEqual(report.utf8) }) { return }
-        skipped.add(message, reason)
+        skipped.add(message, reason, unless: limits.reportTopic)
     }
 
     /// What was skipped since the last call.

@@ -25,7 +25,9 @@ public struct SkippedMessages: Sendable, Equatable {
 
     public var isEmpty: Bool { spans.isEmpty }
 
-    mutating func add(_ message: Message, _ reason: Reason) {
+    /// - Parameter reportTopic: of what the box itself reports of losses: that one of these was skipped is not told again.
+    mutating func add(_ message: Message, _ reason: Reason, unless reportTopic: String?) {
+        if let reportTopic, message.withTopic({ $0.elementsEqual(reportTopic.utf8) }) { return }
         add(Span(messages: 1, oldest: message.publishedAt, newest: message.publishedAt), reason)
     }
 
