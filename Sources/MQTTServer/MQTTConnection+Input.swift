@@ -3,6 +3,7 @@ import Core
 import Logging
 import MQTTCodec
 import NIOCore
+import Security
 
 /// From the bytes of a client to the broker.
 extension MQTTConnection {

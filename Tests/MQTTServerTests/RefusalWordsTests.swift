@@ -106,7 +106,7 @@ struct RefusalWordsTests {
         ([0x17, 3, 3, 0], nil), ([], nil),
     ] as [([UInt8], String?)])
     func atTLSPort(bytes: [UInt8], words: String?) {
-        #expect(bytes.withUnsafeBytes { TLSReason.words(ofPlaintext: $0) } == words)
+        #expect(bytes.withUnsafeBytes { ForeignProtocol($0)?.atTLSPort } == words)
     }
 
     @Test("addresses and what is banned are written as people write them")

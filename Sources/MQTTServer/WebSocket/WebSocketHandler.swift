@@ -2,6 +2,7 @@ import Broker
 import Core
 import Logging
 import NIOCore
+import Security
 
 // MQTT over WebSocket (MQTT 5.0 §6), between the socket or TLS and the connection:
 //

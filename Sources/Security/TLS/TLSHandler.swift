@@ -117,7 +117,7 @@ public final class TLSHandler: ChannelDuplexHandler {
             failure = error
         }
         if failure != nil, wasHandshaking, !hasReceived, tlsContext.isServer,
-            let words = ciphertext.withUnsafeReadableBytes({ TLSReason.words(ofPlaintext: $0) })
+            let words = ciphertext.withUnsafeReadableBytes({ ForeignProtocol($0)?.atTLSPort })
         {
             failure = .handshake(words)
         }

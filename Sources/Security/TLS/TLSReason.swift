@@ -14,14 +14,6 @@ enum TLSReason {
         return OpenSSLLibrary.reason(code)
     }
 
-    /// What a client speaks that begins with these bytes instead of TLS; nil if it is not known.
-    static func words(ofPlaintext bytes: UnsafeRawBufferPointer) -> String? {
-        // An MQTT CONNECT has type 1 and no flags (MQTT 5.0 §3.1.1); TLS begins with the type of a record.
-        if bytes.first == 0x10 { return "the client speaks MQTT without TLS: let it use TLS, or another port" }
-        guard ["GET ", "POST ", "PUT ", "HEAD ", "OPTIONS "].contains(where: { bytes.starts(with: $0.utf8) }) else { return nil }
-        return "the client speaks HTTP or WebSocket without TLS: let it use https or wss, or another port"
-    }
-
     private static func words(_ code: UInt, _ engine: TLSEngine) -> String? {
         let reason = ERR_GET_REASON(code)
         if reason == SSL_R_WRONG_VERSION_NUMBER || reason == SSL_R_PACKET_LENGTH_TOO_LONG {

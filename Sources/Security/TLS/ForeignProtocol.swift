@@ -1,14 +1,14 @@
 /// Another protocol than the one of the port, known by the first bytes of a connection: somebody has configured a client for
 /// another port.
-enum ForeignProtocol: Equatable {
+public enum ForeignProtocol: Sendable, Equatable {
     /// A TLS client hello (RFC 8446 §4.1.2).
     case tls
     case http
-    /// MQTT: CONNECT.
+    /// MQTT: CONNECT, which has type 1 and no flags (MQTT 5.0 §3.1.1).
     case mqtt
 
     /// nil if it is none of them, or too little has come.
-    init?(_ bytes: UnsafeRawBufferPointer) {
+    public init?(_ bytes: UnsafeRawBufferPointer) {
         if bytes.count >= 3, bytes[0] == 0x16, bytes[1] == 3, bytes[2] <= 4 {
             self = .tls
         } else if bytes.first == 0x10 {
@@ -23,7 +23,7 @@ enum ForeignProtocol: Equatable {
     private static let methods = ["GET ", "POST ", "PUT ", "HEAD ", "OPTIONS ", "CONNECT "]
 
     /// What is wrong at a port for MQTT over TCP, and what to do; nil if nothing is.
-    var atMQTTPort: String? {
+    public var atMQTTPort: String? {
         switch self {
         case .tls: "the client speaks TLS, and this port has none: give the listener a certificate-file, or the client another port"
         case .http: "the client speaks HTTP or WebSocket, and this port MQTT: a listener for it has transport = \"websocket\""
@@ -31,8 +31,17 @@ enum ForeignProtocol: Equatable {
         }
     }
 
+    /// What is wrong at a port for TLS; nil if nothing is.
+    var atTLSPort: String? {
+        switch self {
+        case .tls: nil
+        case .http: "the client speaks HTTP or WebSocket without TLS: let it use https or wss, or another port"
+        case .mqtt: "the client speaks MQTT without TLS: let it use TLS, or another port"
+        }
+    }
+
     /// What is wrong at a port for WebSocket; nil if nothing is.
-    var atWebSocketPort: String? {
+    public var atWebSocketPort: String? {
         switch self {
         case .tls: "the client speaks TLS, and this port has none: give the listener a certificate-file, or the client another port"
         case .http: nil
