@@ -14,7 +14,8 @@ from .ledger import Pair
 
 
 def broker_for_soak(directory):
-    """Martlet with a listener of each kind that needs no certificate, not yet started."""
+    """Martlet with a listener of each kind that needs no certificate, not yet started. Damaged packets make sessions that would
+    stay for ever, with queues that fill: what they hold is theirs, so no session outlives its client for long."""
     port, path = free_port(), str(directory / "socket")
     broker = Martlet(
         directory,
@@ -31,6 +32,7 @@ transport = "unix"
 path = "{path}"
 ''',
         log_level="warning",
+        broker='max-session-expiry = "30s"',
     )
     broker.websocket_port, broker.socket_path = port, path
     return broker
