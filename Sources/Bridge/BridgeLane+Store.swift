@@ -3,9 +3,10 @@ import DequeModule
 public import Store
 
 extension BridgeLane {
-    /// Whether an acknowledgement has waited long enough to be worth a commit of its own.
+    /// Whether acknowledgements are worth a commit of their own: one has waited long enough, or they are many.
     public func acknowledgementIsDue(now: MonotonicTime) -> Bool {
-        acknowledgedThrough > offeredThrough && now - offeredAt >= limits.acknowledgementInterval
+        let waiting = acknowledgedThrough - offeredThrough
+        return waiting > 0 && (waiting >= limits.acknowledgementCount || now - offeredAt >= limits.acknowledgementInterval)
     }
 
     /// What the lane puts into a batch that is closed now; nil for nothing.

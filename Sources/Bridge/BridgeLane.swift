@@ -35,6 +35,9 @@ public struct BridgeLane {
         public var pageCount = 2_000
         /// How long an acknowledgement may wait to be written when nothing else is.
         public var acknowledgementInterval = Duration.seconds(1)
+        /// Messages acknowledged that may wait so long. As many are worth a commit of their own: a box that is killed before it
+        /// sends them again.
+        public var acknowledgementCount: Int64 = 500
         /// With messages in flight and no PUBACK for this long, the connection is of no use.
         public var stallTimeout = Duration.seconds(60)
         /// Messages that may wait when a connection comes back without becoming a back-fill of their own: they are away in a moment.

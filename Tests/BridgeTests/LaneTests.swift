@@ -169,6 +169,24 @@ struct LaneTests {
         #expect(second.allSatisfy { $0.duplicate == resumed } && first.allSatisfy { !$0.duplicate })
     }
 
+    @Test("many acknowledgements are due at once, whenever the last were written")
+    func manyAcknowledgements() {
+        var limits = BridgeLane.Limits()
+        limits.acknowledgementCount = 3
+        var fixture = LaneFixture(limits: limits)
+        fixture.connect()
+        fixture.append("a", "b", "c", "d")
+        fixture.commit()
+        let sent = fixture.send()
+        for publish in sent.prefix(2) { _ = fixture.puback(publish) }
+        #expect(!fixture.lane.acknowledgementIsDue(now: fixture.now))
+        _ = fixture.puback(sent[2])
+        #expect(fixture.lane.acknowledgementIsDue(now: fixture.now))
+        #expect(fixture.lane.takeBatch(9, now: fixture.now)?.acknowledgement?.through == 3)
+        _ = fixture.puback(sent[3])
+        #expect(!fixture.lane.acknowledgementIsDue(now: fixture.now))
+    }
+
     @Test("a message is acknowledged to the store when all before it have arrived")
     func acknowledgement() {
         var fixture = LaneFixture()

@@ -10,6 +10,10 @@ import pytest
 from harness.bridge_faults import cuts, full_disk, kills, outage
 from harness.bridges import martlet_bridge
 from harness.broker import REPOSITORY, martlet_binary
+from harness.crashes import Session
+from harness.ledger import Subscriber
+from harness.tcp_proxy import TcpProxy
+from harness.waiting import eventually
 
 pytestmark = pytest.mark.martlet_only
 
@@ -49,6 +53,53 @@ def test_what_the_box_acknowledged_arrives_upstream_also_live_first(tmp_path, sc
     assert tally.sent > 500
     assert tally.lost == 0, tally
     assert tally.duplicated <= tally.repeated + 100 * (sum(options.values()) + 1), tally
+
+
+def test_a_kill_in_the_middle_of_a_drain_repeats_no_more_than_what_arrived_just_before(mosquitto, tmp_path, keep):
+    """Acknowledgements come on disk with a commit of their own as soon as 500 wait, not only with the next message's."""
+    upstream = mosquitto(options="max_inflight_messages 1000")
+    line = keep(TcpProxy(upstream.port))
+    cloud = keep(Subscriber(upstream.port, "cloud", "site/7/#", 1))
+    cloud.start()
+    assert cloud.is_subscribed.wait(20)
+    rate, window, count = 3000, 0.05, 16_000
+    box = keep(
+        martlet_bridge(
+            tmp_path / "box",
+            line.port,
+            order="live-first",
+            keys=f"backfill-rate = {rate}",
+            cache=f'commit-interval = "{int(window * 1000)}ms"',
+        )
+    ).start()
+    with Session(box.port, "plant") as session:
+        session.publish([("plant/a", str(number).encode()) for number in range(count)])
+    line.open()
+    repeats = []
+    for number in range(1, 5):
+        eventually(lambda: len(cloud.received) > number * count // 5, f"part {number} of the backlog", 60)
+        box.crash()
+        before = quiet(cloud)
+        box.start()
+        eventually(lambda: len(cloud.received) > before, "the box to go on", 30)
+        repeats.append(int(cloud.received[before - 1]) + 1 - int(cloud.received[before]))
+    eventually(lambda: cloud.received[-1] == str(count - 1), "the end of the backlog", 60)
+    assert list(dict.fromkeys(cloud.received)) == [str(number) for number in range(count)]
+    # As many as may wait, a window and its commit, for which a fifth of a second is a lot; and what was on its way.
+    assert max(repeats) <= 500 + rate * (window + 0.2) + 100, repeats
+
+
+def quiet(cloud):
+    """How many messages have arrived, once no more do."""
+    count = 0
+
+    def has_settled():
+        nonlocal count
+        before, count = count, len(cloud.received)
+        return before == count
+
+    eventually(has_settled, "the last arrivals", interval=0.2)
+    return count
 
 
 @pytest.mark.timeout(300)

@@ -56,6 +56,9 @@ struct CacheMeasurement {
         var commits = 0
         var routes: [String: (records: Int, sent: Int, cached: Int64)] = [:]
         var acknowledgements: [LaneAcknowledgement] = []
+        /// Messages of a lane in those.
+        var mostAcknowledged: Int64 = 0
+        let lane = BridgeLane.Limits()
         let start = WrittenBytes.now
         let end = SystemClock.monotonic() + effort.time
         while commits < effort.commits, WrittenBytes.now.given - start.given < effort.writtenBytes, SystemClock.monotonic() < end {
@@ -64,7 +67,8 @@ struct CacheMeasurement {
             guard !appends.isEmpty else { break }
             let moment = Moment(wall: simulation.wall, monotonic: SystemClock.monotonic())
             // An acknowledgement that nothing else is written beside has a commit of its own in the end.
-            let pause = (commitInterval + BridgeLane.Limits().acknowledgementInterval).wholeMilliseconds
+            let wait = mostAcknowledged < lane.acknowledgementCount ? lane.acknowledgementInterval : .zero
+            let pause = (commitInterval + wait).wholeMilliseconds
             if simulation.wall.milliseconds - last.milliseconds > pause, !acknowledgements.isEmpty {
                 _ = try await storage.commit(CommitBatch(acknowledgements: acknowledgements), now: moment)
                 acknowledgements = []
@@ -75,6 +79,7 @@ struct CacheMeasurement {
                 routes[RoutePolicy.route(ofLane: lane.lane), default: (0, 0, 0)].cached += lane.bytes
             }
             acknowledgements = appends.map { LaneAcknowledgement(lane: $0.lane, through: $0.firstSequence + Int64($0.messages.count) - 1) }
+            mostAcknowledged = appends.reduce(0) { max($0, Int64($1.messages.count)) }
             commits += 1
             for append in appends {
                 let route = RoutePolicy.route(ofLane: append.lane)
