@@ -50,7 +50,7 @@ extension MartletConfiguration {
         var routes: [String: RoutePolicy] = [:]
         for bridge in bridges {
             for route in bridge.cacheRoutes {
-                routes[BridgeRoute.name(bridge: bridge.name, priority: route.priority)] = RoutePolicy(
+                routes["\(RouteName(bridge: bridge.name, priority: route.priority))"] = RoutePolicy(
                     priority: route.priority, whenFull: .init(route.whenFull ?? cache.whenFull),
                     maximumBytes: route.maxSize.map(Int64.init), maximumAge: route.maxAge)
             }

@@ -14,11 +14,11 @@ extension Bridge {
         for status in stored {
             if let name = LaneName(status.lane), status.messages > 0 || name.generation > 0 { priorities.insert(name.priority) }
         }
-        if priorities.isEmpty { priorities = [LaneName.defaultPriority] }
+        if priorities.isEmpty { priorities = [RouteName.defaultPriority] }
         for priority in priorities where !routes.contains(where: { $0.priority == priority }) {
             // The index chooses the packet identifiers, so it stays the route's as long as the bridge lives. Those of the
             // usual route begin at 1.
-            let index = (priority + 10 - LaneName.defaultPriority) % 10
+            let index = (priority + 10 - RouteName.defaultPriority) % 10
             routes.append(
                 returning(priority)
                     ?? BridgeRoute(

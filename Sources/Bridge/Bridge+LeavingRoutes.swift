@@ -43,10 +43,12 @@ extension Bridge {
 
     /// The batch with this number, and all before it, are on disk.
     func removed(_ number: Int64) {
-        for index in leaving.indices where leaving[index].batch.map({ $0 <= number }) ?? false {
-            pastStatistics += leaving[index].route.statistics
-            pastSkipped[leaving[index].route.priority, default: SkippedMessages()] += leaving[index].route.takeSkipped()
+        leaving.removeAll { one in
+            guard let batch = one.batch, batch <= number else { return false }
+            var route = one.route
+            pastStatistics += route.statistics
+            pastSkipped[route.priority, default: SkippedMessages()] += route.takeSkipped()
+            return true
         }
-        leaving.removeAll { $0.batch.map { $0 <= number } ?? false }
     }
 }

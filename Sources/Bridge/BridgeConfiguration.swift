@@ -21,7 +21,7 @@ public struct BridgeConfiguration: Sendable, Equatable {
 
         public init(
             filter: TopicFilter, mapping: TopicMapping = .same, qos: QoS = .atLeastOnce, keepsRetain: Bool = true,
-            priority: Int = LaneName.defaultPriority
+            priority: Int = RouteName.defaultPriority
         ) {
             self.filter = filter
             self.mapping = mapping

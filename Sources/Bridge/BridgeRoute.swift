@@ -35,7 +35,7 @@ public struct BridgeRoute {
         public var isEmpty: Bool { appends.isEmpty && acknowledgements.isEmpty && removals.isEmpty }
     }
 
-    /// `BRIDGE/PRIORITY`.
+    /// As ``RouteName`` writes it.
     public let name: String
     /// 0…9; the greater is sent first.
     public let priority: Int
@@ -61,7 +61,8 @@ public struct BridgeRoute {
     public init(
         bridge: String, priority: Int, index: Int, order: Order, limits: BridgeLane.Limits, stored: [LaneStatus]
     ) {
-        name = BridgeRoute.name(bridge: bridge, priority: priority)
+        let route = RouteName(bridge: bridge, priority: priority)
+        name = "\(route)"
         self.priority = priority
         self.order = order
         self.limits = limits
@@ -69,7 +70,7 @@ public struct BridgeRoute {
         lanes = []
         generation = 0
         let mine = stored.compactMap { status in
-            LaneName(status.lane).flatMap { $0.bridge == bridge && $0.priority == priority ? ($0.generation, status) : nil }
+            LaneName(status.lane).flatMap { $0.route == route ? ($0.generation, status) : nil }
         }
         for (number, status) in mine.sorted(by: { $0.0 < $1.0 }) {
             generation = number
@@ -83,8 +84,6 @@ public struct BridgeRoute {
         if lanes.isEmpty { addLane(after: 0) }
         assignSlots()
     }
-
-    public static func name(bridge: String, priority: Int) -> String { "\(bridge)/\(priority)" }
 
     var live: BridgeLane {
         get { lanes[lanes.count - 1] }

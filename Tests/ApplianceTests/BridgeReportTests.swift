@@ -15,7 +15,7 @@ struct BridgeReportTests {
         status.routes = [BridgeStatus.Route(priority: 5, messages: messages, bytes: 4000, isBackfilling: true)]
         return BridgeReport(
             status: status, inPerSecond: incoming, outPerSecond: out,
-            fills: [RouteFill(bridge: "cloud", priority: 5, usedBytes: 4000, limitBytes: 5000)])
+            fills: [RouteFill(route: RouteName(bridge: "cloud", priority: 5), usedBytes: 4000, limitBytes: 5000)])
     }
 
     private let connected = Reconnection.State.connected(since: MonotonicTime(nanoseconds: 1_000_000_000))

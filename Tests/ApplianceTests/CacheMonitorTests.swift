@@ -4,6 +4,7 @@ import Logging
 import Testing
 
 @testable import Appliance
+@testable import Bridge
 @testable import Store
 
 @Suite("Watching the cache")
@@ -90,9 +91,9 @@ struct CacheMonitorTests {
         let lanes = [lane("a/1#1", bytes: 30), lane("a/1#2", bytes: 40), lane("a/2#1", bytes: 100), lane("a/3#1", bytes: 50), lane("a/5#1", bytes: 500)]
         #expect(
             RouteFill.all(limits, lanes: lanes) == [
-                RouteFill(bridge: "a", priority: 3, usedBytes: 150, limitBytes: 750),
-                RouteFill(bridge: "a", priority: 2, usedBytes: 100, limitBytes: 500),
-                RouteFill(bridge: "a", priority: 1, usedBytes: 70, limitBytes: 100),
+                RouteFill(route: RouteName(bridge: "a", priority: 3), usedBytes: 150, limitBytes: 750),
+                RouteFill(route: RouteName(bridge: "a", priority: 2), usedBytes: 100, limitBytes: 500),
+                RouteFill(route: RouteName(bridge: "a", priority: 1), usedBytes: 70, limitBytes: 100),
             ])
     }
 
@@ -105,8 +106,8 @@ struct CacheMonitorTests {
             logger: Logger(label: "t", factory: { _ in SwiftLogNoOpLogHandler() }), now: time(0)
         ) { event in
             switch event {
-            case .routeFilling(let percent, let fill): told.append("\(fill.name) above \(percent)")
-            case .routeEmptying(let percent, let fill): told.append("\(fill.name) below \(percent)")
+            case .routeFilling(let percent, let fill): told.append("\(fill.route) above \(percent)")
+            case .routeEmptying(let percent, let fill): told.append("\(fill.route) below \(percent)")
             default: told.append(event.topic)
             }
         }

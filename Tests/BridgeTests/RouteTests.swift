@@ -227,6 +227,15 @@ struct RouteTests {
     func names(text: String, expected: String?) {
         #expect(LaneName(text).map { "\($0.bridge) \($0.priority) \($0.generation)" } == expected)
     }
+
+    @Test("a route's name is a bridge's with a priority behind the last stroke", arguments: [
+        ("cloud/5", "cloud 5"), ("a/b/9", "a/b 9"), ("a#b/0", "a#b 0"), ("cloud", nil), ("cloud/10", nil), ("/5", nil), ("cloud/", nil),
+    ] as [(String, String?)])
+    func routeNames(text: String, expected: String?) {
+        let name = RouteName(text)
+        #expect(name.map { "\($0.bridge) \($0.priority)" } == expected)
+        #expect(name.map { "\($0)" } ?? text == text)
+    }
 }
 
 extension LaneStatus {

@@ -1,3 +1,4 @@
+import Bridge
 import Core
 import Payload
 import Store
@@ -32,8 +33,8 @@ enum CacheEvent: Sendable {
             if figures.secondsUntilFull.isFinite { writer.member("secondsUntilFull", Int64(figures.secondsUntilFull)) }
         case .routeFilling(let percent, let fill), .routeEmptying(let percent, let fill):
             writer.name("bridge")
-            writer.string(fill.bridge)
-            writer.member("priority", Int64(fill.priority))
+            writer.string(fill.route.bridge)
+            writer.member("priority", Int64(fill.route.priority))
             writer.member("percent", Int64(percent))
             writer.member("bytes", fill.usedBytes)
             writer.member("limitBytes", fill.limitBytes)

@@ -103,7 +103,7 @@ public struct CacheInspector: Sendable {
     private static func isBackfill(_ lane: LaneStatus, among all: [LaneStatus]) -> Bool {
         guard let name = LaneName(lane.lane) else { return false }
         return all.contains { other in
-            LaneName(other.lane).map { $0.bridge == name.bridge && $0.priority == name.priority && $0.generation > name.generation } ?? false
+            LaneName(other.lane).map { $0.route == name.route && $0.generation > name.generation } ?? false
         }
     }
 

@@ -25,7 +25,7 @@ final class CacheMonitor {
     private var written = MeanRate(window: .seconds(300))
     private var bytesPerRecord = 0.0
     private var watch = FillWatch()
-    private var routeWatches: [String: FillWatch] = [:]
+    private var routeWatches: [RouteName: FillWatch] = [:]
     private var bridgeRates: [String: (in: MeanRate, out: MeanRate)] = [:]
 
     /// - Parameters:
@@ -126,11 +126,11 @@ final class CacheMonitor {
 
     private func warnOfRoutes() {
         let fills = routeFills
-        routeWatches = routeWatches.filter { watch in fills.contains { $0.name == watch.key } }
+        routeWatches = routeWatches.filter { watch in fills.contains { $0.route == watch.key } }
         for fill in fills {
-            guard let change = routeWatches[fill.name, default: FillWatch()].update(fill.fraction) else { continue }
+            guard let change = routeWatches[fill.route, default: FillWatch()].update(fill.fraction) else { continue }
             let metadata: Logger.Metadata = [
-                "bridge": "\(fill.bridge)", "priority": "\(fill.priority)", "bytes": "\(fill.usedBytes)", "limit": "\(fill.limitBytes)",
+                "bridge": "\(fill.route.bridge)", "priority": "\(fill.route.priority)", "bytes": "\(fill.usedBytes)", "limit": "\(fill.limitBytes)",
             ]
             switch change {
             case .above(let percent):

@@ -26,7 +26,7 @@ struct CacheOverview {
         self.now = now
         var routes: [Route] = []
         for lane in CacheSelection().lanes(status.lanes) {
-            let name = String(lane.lane.prefix { $0 != "#" })
+            let name = RoutePolicy.route(ofLane: lane.lane)
             if routes.last?.name == name {
                 routes[routes.count - 1].lanes.append(lane)
             } else {

@@ -17,6 +17,14 @@ public struct CacheSelection: Sendable, Equatable {
         self.olderThan = olderThan
     }
 
+    /// Of one route.
+    ///
+    /// - Parameter route: `BRIDGE/PRIORITY`; nil comes of what is none.
+    public init?(route: String) {
+        guard let name = RouteName(route) else { return nil }
+        self.init(bridge: name.bridge, priority: name.priority)
+    }
+
     /// The times before which messages are meant; nil for all.
     func limit(now: Timestamp) -> Timestamp? {
         olderThan.map { Timestamp(milliseconds: now.milliseconds - $0.wholeMilliseconds) }

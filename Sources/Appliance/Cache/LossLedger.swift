@@ -46,7 +46,7 @@ struct LossLedger {
 
     mutating func add(_ loss: CacheLoss) {
         let name = LaneName(loss.lane)
-        let priority = name?.priority ?? LaneName.defaultPriority
+        let priority = name?.priority ?? RouteName.defaultPriority
         add(
             Report(
                 bridge: name?.bridge, priority: priority, reason: .cache(loss.reason), messages: loss.messages, from: loss.oldest,

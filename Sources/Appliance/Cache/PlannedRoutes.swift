@@ -30,7 +30,7 @@ struct PlannedRoutes: Sendable {
         self.limits = limits
         routes = bridges.flatMap { bridge in
             Set(bridge.forwards.map(\.priority)).sorted(by: >).map { priority in
-                let name = BridgeRoute.name(bridge: bridge.name, priority: priority)
+                let name = "\(RouteName(bridge: bridge.name, priority: priority))"
                 return Route(
                     name: name, bridge: bridge.name, allowance: limits.allowance(ofRoute: name),
                     maximumAge: limits.policy(ofRoute: name).maximumAge ?? limits.maximumAge, load: loads[name] ?? CachePlan.Load(),

@@ -91,7 +91,7 @@ struct PlannedTraffic {
     }
 
     private static func lane(_ bridge: BridgeConfiguration, _ forward: BridgeConfiguration.Forward) -> String {
-        BridgeRoute.name(bridge: bridge.name, priority: forward.priority) + "#1"
+        "\(RouteName(bridge: bridge.name, priority: forward.priority))#1"
     }
 
     /// Where a topic goes, and what it is called there.

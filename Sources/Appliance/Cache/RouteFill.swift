@@ -3,13 +3,10 @@ import Store
 
 /// How much of what it may hold a route of the cache has.
 struct RouteFill: Sendable, Equatable {
-    let bridge: String
-    let priority: Int
+    let route: RouteName
     /// Of its blocks; where it has a share, with those of the less important routes that fill it too.
     let usedBytes: Int64
     let limitBytes: Int64
-
-    var name: String { BridgeRoute.name(bridge: bridge, priority: priority) }
 
     var fraction: Double { limitBytes > 0 ? Double(usedBytes) / Double(limitBytes) : 0 }
 
@@ -18,16 +15,15 @@ struct RouteFill: Sendable, Equatable {
         var fills: [RouteFill] = []
         for (name, policy) in limits.routes {
             let allowance = limits.allowance(ofRoute: name)
-            guard allowance.kind != .whole, let slash = name.lastIndex(of: "/") else { continue }
+            guard allowance.kind != .whole, let route = RouteName(name) else { continue }
             let used = lanes.reduce(Int64(0)) { sum, lane in
-                let route = RoutePolicy.route(ofLane: lane.lane)
-                if allowance.kind == .own { return route == name ? sum + lane.bytes : sum }
-                let other = limits.policy(ofRoute: route)
+                let lanesRoute = RoutePolicy.route(ofLane: lane.lane)
+                if allowance.kind == .own { return lanesRoute == name ? sum + lane.bytes : sum }
+                let other = limits.policy(ofRoute: lanesRoute)
                 return other.takesShare && other.priority <= policy.priority ? sum + lane.bytes : sum
             }
-            fills.append(
-                RouteFill(bridge: String(name[..<slash]), priority: policy.priority, usedBytes: used, limitBytes: allowance.bytes))
+            fills.append(RouteFill(route: route, usedBytes: used, limitBytes: allowance.bytes))
         }
-        return fills.sorted { ($0.bridge, $1.priority) < ($1.bridge, $0.priority) }
+        return fills.sorted { RouteName.isBefore($0.route, $1.route) }
     }
 }

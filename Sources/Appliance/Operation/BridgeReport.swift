@@ -63,7 +63,7 @@ struct BridgeReport: Sendable {
             writer.member("bytes", route.bytes)
             writer.name("backfill")
             writer.bool(route.isBackfilling)
-            if let fill = fills.first(where: { $0.priority == route.priority }) {
+            if let fill = fills.first(where: { $0.route.priority == route.priority }) {
                 writer.member("limitBytes", fill.limitBytes)
                 writer.member("percent", Int64((fill.fraction * 100).rounded()))
             }

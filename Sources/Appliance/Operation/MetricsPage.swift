@@ -160,7 +160,7 @@ struct MetricsPage {
             bridges.compactMap { bridge in bridge.drainSeconds.map { Sample([("bridge", bridge.name)], $0) } })
         writer.gauge(
             "martlet_bridge_route_fill_ratio", unit: "ratio", help: "How much is used of what a priority may hold, where that is not the whole cache.",
-            bridges.flatMap { bridge in bridge.fills.map { Sample([("bridge", $0.bridge), ("priority", "\($0.priority)")], $0.fraction) } })
+            bridges.flatMap { bridge in bridge.fills.map { Sample([("bridge", $0.route.bridge), ("priority", "\($0.route.priority)")], $0.fraction) } })
         writer.gauge(
             "martlet_bridge_route_messages", help: "Messages of a priority that have not arrived upstream.",
             bridges.flatMap { bridge in

@@ -46,7 +46,7 @@ final class Reporter {
         let fills = cache.routeFills
         return loop.bridges.filter { !$0.hasStopped }.map { bridge in
             let rates = cache.rates(of: bridge.configuration.name)
-            return BridgeReport(status: bridge.status, inPerSecond: rates.in, outPerSecond: rates.out, fills: fills.filter { $0.bridge == bridge.configuration.name })
+            return BridgeReport(status: bridge.status, inPerSecond: rates.in, outPerSecond: rates.out, fills: fills.filter { $0.route.bridge == bridge.configuration.name })
         }
     }
 }

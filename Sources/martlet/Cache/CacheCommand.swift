@@ -29,11 +29,8 @@ struct CacheSelectionOptions: ParsableArguments {
     func selection() throws -> CacheSelection {
         var selection = CacheSelection(bridge: bridge)
         if let route {
-            guard let slash = route.lastIndex(of: "/"), slash > route.startIndex, let priority = Int(route[route.index(after: slash)...]),
-                (0...9).contains(priority)
-            else { throw ValidationError("--route is BRIDGE/PRIORITY, such as cloud/5") }
-            selection.bridge = String(route[..<slash])
-            selection.priority = priority
+            guard let named = CacheSelection(route: route) else { throw ValidationError("--route is BRIDGE/PRIORITY, such as cloud/5") }
+            selection = named
         }
         if let olderThan {
             let units: [Character: Int64] = ["s": 1, "m": 60, "h": 3600, "d": 86_400]
