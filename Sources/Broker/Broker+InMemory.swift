@@ -13,16 +13,10 @@ extension Broker {
     /// Keeps a message as its topic's retained one until the program ends. The limits do not count here: only the program
     /// itself publishes such topics.
     func retainInMemory(_ message: Message) {
-        if let old = message.withTopic({ retained.message(of: $0) }) {
-            inMemoryRetained.count -= 1
-            inMemoryRetained.byteCount -= old.byteCount
-        }
         if message.payloadLength == 0 {
             _ = message.withTopic { retained.remove($0) }
         } else {
-            retained.put(message)
-            inMemoryRetained.count += 1
-            inMemoryRetained.byteCount += message.byteCount
+            retained.put(message, isLimited: false)
         }
     }
 

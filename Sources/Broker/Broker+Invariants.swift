@@ -108,15 +108,14 @@ extension Broker {
 
     private func brokenRetained() -> [String] {
         var broken: [String] = []
-        let all = retained.all
-        let bytes = all.reduce(0) { $0 + $1.byteCount }
-        if retained.count != all.count || retained.byteCount != bytes {
-            broken.append("\(all.count) retained messages of \(bytes) bytes, counted \(retained.count) of \(retained.byteCount)")
+        let (all, limited) = retained.recount
+        if retained.all != all || retained.limited != limited {
+            broken.append("retained: \(all), of those limited: \(limited), counted \(retained.all) and \(retained.limited)")
         }
-        if all.count > limits.maximumRetainedMessages || bytes > limits.maximumRetainedBytes {
-            broken.append("\(all.count) retained messages of \(bytes) bytes")
+        if limited.count > limits.maximumRetainedMessages || limited.byteCount > limits.maximumRetainedBytes {
+            broken.append("retained and limited: \(limited)")
         }
-        if all.contains(where: { $0.payloadLength == 0 }) { broken.append("an empty message is retained") }
+        if retained.contents.contains(where: { $0.message.payloadLength == 0 }) { broken.append("an empty message is retained") }
         if retained.hasDeadNodes { broken.append("the retained messages' tree has nodes that hold nothing") }
         return broken
     }

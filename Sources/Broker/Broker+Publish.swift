@@ -503,9 +503,8 @@ extension Broker {
             return
         }
         let old = message.withTopic { retained.message(of: $0) }
-        let others = (count: retained.count - inMemoryRetained.count, byteCount: retained.byteCount - inMemoryRetained.byteCount)
-        guard old != nil || others.count < limits.maximumRetainedMessages,
-            others.byteCount - (old?.byteCount ?? 0) + message.byteCount <= limits.maximumRetainedBytes,
+        guard old != nil || retained.limited.count < limits.maximumRetainedMessages,
+            retained.limited.byteCount - (old?.byteCount ?? 0) + message.byteCount <= limits.maximumRetainedBytes,
             // QoS 0 messages are not refused when the disk does not keep up, but they cannot be kept.
             !isBacklogged || message.qos != .atMostOnce
         else {

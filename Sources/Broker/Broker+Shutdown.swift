@@ -56,7 +56,7 @@ extension Broker {
                 if entry.state == .released { all.append(.setReleased(session: session.number, sequence: sequence)) }
             }
         }
-        for message in retained.all where !message.withTopic({ Broker.isInMemoryOnly($0) }) {
+        for (message, _) in retained.contents where !message.withTopic({ Broker.isInMemoryOnly($0) }) {
             all.append(.putRetained(message, expiresAt: expiry(of: message, now: now, wall: wall)))
         }
         return all

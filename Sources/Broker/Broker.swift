@@ -33,8 +33,6 @@ public final class Broker {
     var sessions = ExactDictionary<Session>()
     var subscriptions = SubscriptionTree()
     var retained = RetainedMessages()
-    /// Of those, what the program itself keeps there and the limits do not count.
-    var inMemoryRetained = (count: 0, byteCount: 0)
     var connected = 0
     /// Clients connected now, parts of this program not counted.
     public var clientCount: Int { connected - internalClients }

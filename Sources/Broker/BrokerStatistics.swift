@@ -87,8 +87,8 @@ extension Broker {
             census.queuedBytes += session.queue.byteCount
             census.inFlight += session.queue.inFlight
         }
-        census.retainedMessages = retained.count
-        census.retainedBytes = retained.byteCount
+        census.retainedMessages = retained.all.count
+        census.retainedBytes = retained.all.byteCount
         census.pendingOperations = operations.count
         census.pendingBytes = operationBytes
         return census

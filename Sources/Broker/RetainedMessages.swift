@@ -6,6 +6,7 @@ struct RetainedMessages {
         var message: Message?
         /// Greater than that of every message retained before it.
         var number: Int64 = 0
+        var isLimited = true
 
         var isEmpty: Bool { message == nil }
     }
@@ -13,8 +14,10 @@ struct RetainedMessages {
     private typealias Node = TopicNode<Content>
 
     private let root = Node()
-    private(set) var count = 0
-    private(set) var byteCount = 0
+    /// How many there are, and their bytes.
+    private(set) var all = Tally()
+    /// Of those, what the limits count.
+    private(set) var limited = Tally()
     /// Number of the message that was retained last.
     private(set) var newestNumber: Int64 = 0
     /// No message expires before this: until then nobody has to look.
@@ -28,6 +31,22 @@ struct RetainedMessages {
         return Numbered(message: message, number: content.number)
     }
 
+    /// Messages and their bytes.
+    struct Tally: Equatable {
+        private(set) var count = 0
+        private(set) var byteCount = 0
+
+        fileprivate mutating func add(_ message: Message) {
+            count += 1
+            byteCount += message.byteCount
+        }
+
+        fileprivate mutating func subtract(_ message: Message) {
+            count -= 1
+            byteCount -= message.byteCount
+        }
+    }
+
     /// A retained message and its place in the order in which all were retained.
     struct Numbered {
         let message: Message
@@ -35,29 +54,32 @@ struct RetainedMessages {
     }
 
     /// Puts a message in, in place of an older one of its topic.
-    mutating func put(_ message: Message) {
+    ///
+    /// - Parameter isLimited: whether it counts in ``limited``.
+    mutating func put(_ message: Message, isLimited: Bool = true) {
         earliestExpiry = min(earliestExpiry, message.expiresAt)
         let node = message.withTopic { root.make(TopicPath($0)) }
-        if let old = node.content.message {
-            byteCount -= old.byteCount
-        } else {
-            count += 1
-        }
-        byteCount += message.byteCount
+        if let old = node.content.message { forget(old, isLimited: node.content.isLimited) }
+        all.add(message)
+        if isLimited { limited.add(message) }
         newestNumber += 1
-        node.content.message = message
-        node.content.number = newestNumber
+        node.content = Content(message: message, number: newestNumber, isLimited: isLimited)
+    }
+
+    private mutating func forget(_ message: Message, isLimited: Bool) {
+        all.subtract(message)
+        if isLimited { limited.subtract(message) }
     }
 
     /// Removes the message of a topic; false if there was none.
     mutating func remove(_ topic: UnsafeRawBufferPointer) -> Bool {
-        let old = root.take(TopicPath(topic)) { content in
-            defer { content.message = nil }
-            return content.message
+        let old = root.take(TopicPath(topic)) { content -> (message: Message, isLimited: Bool)? in
+            guard let message = content.message else { return nil }
+            content.message = nil
+            return (message, content.isLimited)
         }
         guard let old else { return false }
-        count -= 1
-        byteCount -= old.byteCount
+        forget(old.message, isLimited: old.isLimited)
         return true
     }
 
@@ -118,17 +140,28 @@ struct RetainedMessages {
         }
     }
 
-    /// Every message.
-    var all: [Message] {
-        var found: [Message] = []
-        RetainedMessages.forEach(root) { found.append($0) }
+    /// Every message, and whether it counts in ``limited``.
+    var contents: [(message: Message, isLimited: Bool)] {
+        var found: [(message: Message, isLimited: Bool)] = []
+        RetainedMessages.forEach(root) { found.append(($0, $1)) }
         return found
+    }
+
+    /// ``all`` and ``limited``, counted anew.
+    var recount: (all: Tally, limited: Tally) {
+        var all = Tally()
+        var limited = Tally()
+        for (message, isLimited) in contents {
+            all.add(message)
+            if isLimited { limited.add(message) }
+        }
+        return (all, limited)
     }
 
     var hasDeadNodes: Bool { root.hasDeadNodes }
 
-    private static func forEach(_ node: Node, _ body: (Message) -> Void) {
-        if let message = node.content.message { body(message) }
+    private static func forEach(_ node: Node, _ body: (Message, _ isLimited: Bool) -> Void) {
+        if let message = node.content.message { body(message, node.content.isLimited) }
         node.children.forEach { forEach($0, body) }
     }
 
@@ -137,7 +170,7 @@ struct RetainedMessages {
         guard earliestExpiry <= now else { return [] }
         var gone: [Message] = []
         var earliest = MonotonicTime.distantFuture
-        RetainedMessages.forEach(root) { message in
+        RetainedMessages.forEach(root) { message, _ in
             if message.expiresAt <= now { gone.append(message) } else { earliest = min(earliest, message.expiresAt) }
         }
         earliestExpiry = earliest

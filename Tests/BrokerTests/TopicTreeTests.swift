@@ -60,7 +60,7 @@ struct TopicTreeTests {
         for number in 0..<3_000 {
             retained.put(Message.create(topic: "a/\(number)", payload: [1], qos: .atMostOnce, retain: true, publishedAt: time))
         }
-        #expect(retained.count == 3_000)
+        #expect(retained.all.count == 3_000)
         #expect(retained.matching("a/+", now: .zero).count == 3_000)
         for number in stride(from: 0, to: 3_000, by: 2) {
             let isRemoved = "a/\(number)".withTopicBytes { retained.remove($0) }
@@ -70,9 +70,28 @@ struct TopicTreeTests {
             #expect(("a/\(number)".withTopicBytes { retained.message(of: $0) } != nil) == (number % 2 == 1))
         }
         for number in stride(from: 1, to: 3_000, by: 2) { _ = "a/\(number)".withTopicBytes { retained.remove($0) } }
-        #expect(retained.count == 0)
-        #expect(retained.byteCount == 0)
+        #expect(retained.all == RetainedMessages.Tally() && retained.limited == retained.all)
         #expect(retained.matching("#", now: .zero).isEmpty)
+    }
+
+    @Test("what the limits do not count stays out of their tally, whatever takes its place")
+    func limited() {
+        func message(_ topic: String, _ size: Int) -> Message {
+            let payload = [UInt8](repeating: 1, count: size)
+            return Message.create(topic: topic, payload: payload, qos: .atMostOnce, retain: true, publishedAt: Timestamp(milliseconds: 0))
+        }
+        var retained = RetainedMessages()
+        retained.put(message("a", 9))
+        retained.put(message("b", 19), isLimited: false)
+        #expect(retained.limited.count == 1 && retained.limited.byteCount == 10)
+        #expect(retained.all.count == 2 && retained.all.byteCount == 30)
+        retained.put(message("b", 29), isLimited: false)
+        retained.put(message("a", 4), isLimited: false)
+        #expect(retained.limited == RetainedMessages.Tally() && retained.all.byteCount == 35)
+        retained.put(message("b", 1))
+        #expect(retained.limited.count == 1 && retained.limited.byteCount == 2)
+        for topic in ["a", "b"] { _ = topic.withTopicBytes { retained.remove($0) } }
+        #expect(retained.all == RetainedMessages.Tally() && retained.limited == retained.all)
     }
 
     @Test("a set of packet identifiers is one, few or many", arguments: [10, 60, 70, 1_000, 65_535])
