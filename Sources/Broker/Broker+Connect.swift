@@ -63,7 +63,7 @@ extension Broker {
         guard old != nil || sessions.count < limits.maximumSessions else {
             return refuse(client, packet, .quotaExceeded, "the server has as many sessions as it keeps")
         }
-        guard !refusesToStore(packet, old: old) else { return refuse(client, packet, .quotaExceeded, Broker.fullDisk) }
+        guard !refusesToStore(packet, old: old) else { return refuse(client, packet, .quotaExceeded, QuotaCause.diskFull.explanation) }
         guard old != nil || !isOutOfMemory else {
             return refuse(client, packet, .serverBusy, "the server uses as much memory as it may")
         }

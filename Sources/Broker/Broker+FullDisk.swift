@@ -1,6 +1,6 @@
 import Core
 import DequeModule
-public import MQTTCodec
+import MQTTCodec
 import Store
 
 // While the disk is full and the configuration says so, what would have to wait for it is refused at once.
@@ -31,6 +31,7 @@ extension Broker {
         for (batch, outbound) in waiting {
             if case .puback(var packet) = outbound {
                 packet.reasonCode = .quotaExceeded
+                packet.quotaCause = .diskFull
                 client.gatedPubacks -= 1
                 append(.puback(packet), to: client)
             } else {
@@ -42,20 +43,13 @@ extension Broker {
     /// Refuses a QoS 1 message in its turn among the PUBACKs [MQTT-4.6.0-2], which need not wait for other acknowledgements.
     func refuseToStore(_ packetIdentifier: UInt16, from client: Client) {
         refuseWaiting(client)
-        let packet = AcknowledgementPacket(packetIdentifier: packetIdentifier, reasonCode: .quotaExceeded)
+        let packet = AcknowledgementPacket(
+            packetIdentifier: packetIdentifier, reasonCode: .quotaExceeded, quotaCause: .diskFull)
         if client.awaitsConnack {
             acknowledge(.puback(packet), to: client, after: 0)
         } else {
             append(.puback(packet), to: client)
         }
-    }
-
-    static let fullDisk = "the server's disk is full"
-
-    /// What a reason means now, in one line for people (see ``ReasonCode/explanation``): while the disk is full and what needs
-    /// it is refused, Quota exceeded is said because of that.
-    public func explanation(of reason: ReasonCode) -> String? {
-        reason == .quotaExceeded && refusesToStore ? Broker.fullDisk : reason.explanation
     }
 
     /// Whether what needs the disk is refused now.

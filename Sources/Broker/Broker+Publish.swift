@@ -72,17 +72,12 @@ extension Broker {
                 if publish.qos == .atLeastOnce {
                     refuseToStore(publish.packetIdentifier, from: client)
                 } else {
-                    refuse(publish, from: client, .quotaExceeded, now: now, wall: wall)
+                    refuse(publish, from: client, .quotaExceeded, .diskFull, now: now, wall: wall)
                 }
                 return
             }
-            if hasFullClients, !client.isInternal, isRefused(publish.topic, along: route) {
-                refuse(publish, from: client, .quotaExceeded, now: now, wall: wall)
-                return
-            }
-            // Before MQTT 5.0 the only refusal is the end of the connection, too much for what no other client notices.
-            if isBacklogged || isMemoryShort && client.version == .v5 && findsNoRoom(publish, along: route) {
-                refuse(publish, from: client, .quotaExceeded, now: now, wall: wall)
+            if let cause = exceededQuota(publish, along: route, from: client) {
+                refuse(publish, from: client, .quotaExceeded, cause, now: now, wall: wall)
                 return
             }
         }
@@ -128,6 +123,16 @@ extension Broker {
         } else {
             acknowledge(.pubrec(acknowledgement), to: client, after: leftSomething || session.isPersistent ? batch : 0)
         }
+    }
+
+    /// The limit that keeps a message of QoS 1 or 2 from being taken; nil if there is none.
+    @inline(__always)
+    private func exceededQuota(_ publish: Publish, along route: Route, from client: Client) -> QuotaCause? {
+        if hasFullClients, !client.isInternal, isRefused(publish.topic, along: route) { return .cacheFull }
+        if isBacklogged { return isDiskFull ? .diskFull : .diskBehind }
+        // Before MQTT 5.0 the only refusal is the end of the connection, too much for what no other client notices.
+        if isMemoryShort, client.version == .v5, findsNoRoom(publish, along: route) { return .memory }
+        return nil
     }
 
     @inline(__always)
@@ -483,15 +488,17 @@ extension Broker {
     }
 
     private func refuse(
-        _ publish: Publish, from client: Client, _ reason: ReasonCode, now: MonotonicTime, wall: Timestamp
+        _ publish: Publish, from client: Client, _ reason: ReasonCode, _ cause: QuotaCause? = nil, now: MonotonicTime,
+        wall: Timestamp
     ) {
         guard client.version == .v5, publish.qos != .atMostOnce else {
             // Before MQTT 5.0 there is no way to say no but to end the connection.
-            close(client, reason: reason, now: now, wall: wall)
+            close(client, reason: reason, detail: cause?.explanation, now: now, wall: wall)
             return
         }
         // [MQTT-4.3.3-9] the packet identifier is not remembered.
-        let packet = AcknowledgementPacket(packetIdentifier: publish.packetIdentifier, reasonCode: reason)
+        let packet = AcknowledgementPacket(
+            packetIdentifier: publish.packetIdentifier, reasonCode: reason, quotaCause: cause)
         acknowledge(publish.qos == .atLeastOnce ? .puback(packet) : .pubrec(packet), to: client, after: 0)
     }
 

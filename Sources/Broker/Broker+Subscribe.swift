@@ -11,6 +11,7 @@ extension Broker {
             return
         }
         var codes: [ReasonCode] = []
+        var causes: QuotaCauses = []
         var wanted: [(filter: String, subscription: Subscription)] = []
         // [MQTT-3.8.4-5] one after the other; [MQTT-3.8.4-6], [MQTT-3.9.3-1] a code for each, in their order.
         for var request in packet.requests {
@@ -18,19 +19,17 @@ extension Broker {
             request.options.qos = min(request.options.qos, limits.maximumQoS)
             var code = ReasonCode.wildcardSubscriptionsNotSupported
             if limits.wildcardSubscriptionAvailable || !request.hasWildcard {
-                code = add(request, identifier: packet.subscriptionIdentifier ?? 0, to: session, wanted: &wanted)
+                code = add(
+                    request, identifier: packet.subscriptionIdentifier ?? 0, to: session, wanted: &wanted, causes: &causes)
             }
-            switch client.version {
-            case .v5: codes.append(code)
-            case .v311: codes.append(code.isError ? .unspecifiedError : code)
             // MQTT 3.1 §3.8: it has no way of saying no, and a subscription that fails is acknowledged like any other.
-            case .v31: codes.append(code.isError ? ReasonCode(rawValue: request.options.qos.rawValue) : code)
-            }
+            if client.version == .v31, code.isError { code = ReasonCode(rawValue: request.options.qos.rawValue) }
+            codes.append(code)
         }
         // [MQTT-3.8.4-1] SUBACK, [MQTT-3.8.4-2], [MQTT-2.2.1-6] with the identifier of SUBSCRIBE; what it promises is on disk.
         acknowledge(
-            .suback(SubackPacket(packetIdentifier: packet.packetIdentifier, reasonCodes: codes)), to: client,
-            after: session.isPersistent ? session.batch : 0)
+            .suback(SubackPacket(packetIdentifier: packet.packetIdentifier, reasonCodes: codes, quotaCauses: causes)),
+            to: client, after: session.isPersistent ? session.batch : 0)
         for (filter, subscription) in wanted {
             sendRetained(filter, subscription, to: session, now: now, wall: wall)
         }
@@ -54,7 +53,10 @@ extension Broker {
     ) {
         guard let session = client.session else { return }
         var wanted: [(filter: String, subscription: Subscription)] = []
-        _ = add(SubscribePacket.Request(filter: filter.text, options: options), identifier: 0, to: session, wanted: &wanted)
+        var causes: QuotaCauses = []
+        _ = add(
+            SubscribePacket.Request(filter: filter.text, options: options), identifier: 0, to: session, wanted: &wanted,
+            causes: &causes)
         for (filter, subscription) in wanted {
             sendRetained(filter, subscription, to: session, now: now, wall: wall)
         }
@@ -62,7 +64,7 @@ extension Broker {
 
     private func add(
         _ request: SubscribePacket.Request, identifier: UInt32, to session: Session,
-        wanted: inout [(filter: String, subscription: Subscription)]
+        wanted: inout [(filter: String, subscription: Subscription)], causes: inout QuotaCauses
     ) -> ReasonCode {
         let isShared = request.filter.hasPrefix(SharedFilter.prefix)
         guard isShared ? SharedFilter(request.filter) != nil : TopicFilter(request.filter) != nil,
@@ -78,12 +80,18 @@ extension Broker {
         }
         let old = session.subscriptions[request.filter]
         let isNew = old == nil
-        guard !isNew || session.subscriptions.count < limits.maximumSubscriptions else { return .quotaExceeded }
+        guard !isNew || session.subscriptions.count < limits.maximumSubscriptions else {
+            causes.insert(QuotaCauses(.subscriptions))
+            return .quotaExceeded
+        }
 
         // [MQTT-3.8.4-3] a subscription of the same filter is replaced.
         let subscription = Subscription(options: request.options, identifier: identifier)
         if subscription != old {
-            if refusesToStore, session.isPersistent { return .quotaExceeded }
+            if refusesToStore, session.isPersistent {
+                causes.insert(QuotaCauses(.diskFull))
+                return .quotaExceeded
+            }
             session.subscriptions[request.filter] = subscription
             subscriptions.insert(request.filter, subscription, session: session)
             if session.isPersistent {

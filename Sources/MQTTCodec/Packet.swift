@@ -89,10 +89,13 @@ public struct ConnackPacket: Sendable, Equatable {
 public struct AcknowledgementPacket: Sendable, Equatable {
     public var packetIdentifier: UInt16
     public var reasonCode: ReasonCode
+    /// Why, of one that is written with Quota exceeded.
+    public var quotaCause: QuotaCause?
 
-    public init(packetIdentifier: UInt16, reasonCode: ReasonCode = .success) {
+    public init(packetIdentifier: UInt16, reasonCode: ReasonCode = .success, quotaCause: QuotaCause? = nil) {
         self.packetIdentifier = packetIdentifier
         self.reasonCode = reasonCode
+        self.quotaCause = quotaCause
     }
 }
 
@@ -147,11 +150,14 @@ public struct SubscribePacket: Sendable, Equatable {
 /// SUBACK (MQTT 5.0 §3.9) or, for MQTT 5.0, UNSUBACK (§3.11): a reason code for each request.
 public struct SubackPacket: Sendable, Equatable {
     public var packetIdentifier: UInt16
+    /// Why, of one that is written with Quota exceeded among its reason codes.
+    public var quotaCauses: QuotaCauses
     public var reasonCodes: [ReasonCode]
 
-    public init(packetIdentifier: UInt16, reasonCodes: [ReasonCode]) {
+    public init(packetIdentifier: UInt16, reasonCodes: [ReasonCode], quotaCauses: QuotaCauses = []) {
         self.packetIdentifier = packetIdentifier
         self.reasonCodes = reasonCodes
+        self.quotaCauses = quotaCauses
     }
 }
 

@@ -27,8 +27,9 @@ extension MQTTConnection {
 
     @inline(never)
     private func encodeCarefully(_ packet: AcknowledgementPacket, _ type: PacketType, into buffer: inout ByteBuffer) -> Bool {
+        if let cause = packet.quotaCause { log(.notice, "refused a message", cause.explanation) }
         // [MQTT-3.4.2-2], [MQTT-3.5.2-2], [MQTT-3.6.2-2], [MQTT-3.7.2-2] left out where it does not fit.
-        if let reason = explanation(of: packet.reasonCode),
+        if wantsReasonString, let reason = packet.reasonString,
             packet.write(type: type, reasonString: reason, maximumPacketSize: maximumPacketSize, into: &buffer)
         {
             return false
@@ -41,8 +42,10 @@ extension MQTTConnection {
 
     /// SUBACK or UNSUBACK.
     func encode(_ packet: SubackPacket, _ type: PacketType, into buffer: inout ByteBuffer) -> Bool {
+        let reason = packet.reasonString
+        if let reason { log(.notice, "refused a subscription", reason) }
         // [MQTT-3.9.2-1], [MQTT-3.11.2-1] left out where it does not fit.
-        if let first = packet.reasonCodes.first(where: \.isError), let reason = explanation(of: first),
+        if wantsReasonString, let reason,
             packet.write(type: type, reasonString: reason, maximumPacketSize: maximumPacketSize, into: &buffer)
         {
             return false
@@ -92,9 +95,7 @@ extension MQTTConnection {
     }
 
     /// [MQTT-3.1.2-29] no Reason String to a client that does not want one, other than in CONNACK and DISCONNECT.
-    private func explanation(of reason: ReasonCode) -> String? {
-        version == .v5 && wantsProblemInformation ? shared.broker.explanation(of: reason) : nil
-    }
+    private var wantsReasonString: Bool { version == .v5 && wantsProblemInformation }
 
     /// Takes a packet back that the client does not take, and gives the connection up; false if it is not too large.
     @discardableResult

@@ -105,7 +105,7 @@ extension MQTTConnection {
         case .pingresp: Ping.writeResponse(into: &output)
         case .disconnect(let reason):
             encodeDisconnect(reason, into: &output)
-            log(.info, "closed", reason: reason)
+            log(.info, "closed", closingDetail ?? "", reason: reason)
             return true
         }
         return false

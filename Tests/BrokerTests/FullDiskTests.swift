@@ -135,7 +135,7 @@ struct FullDiskTests {
         #expect(answers(harness, client) == ["CONNACK 1 0", "SUBACK [151]", "SUBACK [2]"])
         let older = harness.connect("stored", version: .v311, cleanStart: false)
         harness.subscribe(older, "other")
-        #expect(answers(harness, older) == ["CONNACK 1 0", "SUBACK [128]"])
+        #expect(answers(harness, older) == ["CONNACK 1 0", "SUBACK [151]"])
     }
 
     @Test("what a bridge would have to store is refused, what a rule hears is not")

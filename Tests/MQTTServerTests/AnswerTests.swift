@@ -19,7 +19,7 @@ struct AnswerTests {
     }
 
     /// The Reason String of a packet that is an answer; nil if it has none.
-    private static func reasonString(_ packet: ReceivedPacket) -> String? {
+    static func reasonString(_ packet: ReceivedPacket) -> String? {
         let body = packet.body
         let offset: Int
         switch packet.type {

@@ -59,17 +59,43 @@ struct RefusalWordsTests {
         ])
     }
 
-    @Test("while the disk is full, and what needs it is refused, that is what Quota exceeded means")
-    func fullDisk() {
-        for (policy, words) in [(DiskFullPolicy.refuse, "the server's disk is full"), (.hold, "a limit of the server is reached")] {
-            var limits = BrokerLimits()
-            limits.whenDiskFull = policy
-            let server = ServerHarness(limits: limits)
-            #expect(server.broker.explanation(of: .quotaExceeded) == "a limit of the server is reached")
-            server.broker.setDiskFull(true)
-            #expect(server.broker.explanation(of: .quotaExceeded) == words)
-            #expect(server.broker.explanation(of: .notAuthorized) == "not allowed")
-        }
+    private static let diskFull = "the server's disk is full"
+    private static let tooManySubscriptions = "the client has as many subscriptions as it may"
+
+    /// The Reason String of the answer to a packet.
+    private static func reason(_ peer: Peer, _ bytes: [UInt8]) throws -> String? {
+        try peer.send(bytes)
+        return try AnswerTests.reasonString(#require(try peer.takePackets().last))
+    }
+
+    @Test("while the disk is full each refusal says its own cause")
+    func fullDisk() throws {
+        var limits = BrokerLimits()
+        limits.maximumSubscriptions = 1
+        let server = ServerHarness(limits: limits)
+        let stored = try server.open().connect("stored", expiry: 60)
+        let other = try server.open().connect("other")
+        let older = try server.open().connect("older", version: .v311)
+        for peer in [stored, other, older] { try peer.subscribe("a") }
+        server.broker.setDiskFull(true)
+        #expect(try Self.reason(other, Packets.subscribe("b", version: .v5)) == Self.tooManySubscriptions)
+        #expect(try Self.reason(stored, Packets.subscribe("a", qos: .atLeastOnce, version: .v5)) == Self.diskFull)
+        let both = SubscribePacket(
+            packetIdentifier: 1,
+            requests: ["a", "b"].map { SubscribePacket.Request(filter: $0, options: SubscriptionOptions(qos: .atLeastOnce)) })
+        var buffer = ByteBuffer()
+        try both.write(version: .v5, into: &buffer)
+        let words = "\(Self.diskFull); \(Self.tooManySubscriptions)"
+        #expect(try Self.reason(stored, Array(buffer.readableBytesView)) == words)
+        let retained = Packets.packet(0x33, Packets.field("r") + [0, 7, 0, 1])
+        #expect(try Self.reason(other, retained) == Self.diskFull)
+        try older.send(Packets.subscribe("b", version: .v311))
+        #expect(try older.take() == ["SUBACK 1 128"])
+        // The last is the same line as the first, and so left out.
+        #expect(server.log == [
+            "refused a subscription: \(Self.tooManySubscriptions)", "refused a subscription: \(Self.diskFull)",
+            "refused a subscription: \(words)", "refused a message: \(Self.diskFull)",
+        ])
     }
 
     // MARK: Another protocol than the port's
