@@ -75,7 +75,8 @@ final class ApplianceCore: @unchecked Sendable {
             plan: plan, broker: broker, eventLoop: eventLoop, logger: loggers.broker, now: now, wall: wall)
         context.access = access.control
 
-        let events = EventPublisher(broker: broker, eventLoop: eventLoop, scheduleTurn: { loop.scheduleTurn() })
+        let events = EventPublisher(
+            broker: broker, eventLoop: eventLoop, logger: loggers.broker, scheduleTurn: { loop.scheduleTurn() })
         self.events = events
         broker.observer = events
         loop.storageEvents = { events.observe($0) }

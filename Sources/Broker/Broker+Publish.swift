@@ -77,6 +77,9 @@ extension Broker {
                 return
             }
             if let cause = exceededQuota(publish, along: route, from: client) {
+                if cause == .retainedMessages {
+                    drop(.retainedFull, for: nil, topic: String(decoding: publish.topic, as: UTF8.self))
+                }
                 refuse(publish, from: client, .quotaExceeded, cause, now: now, wall: wall)
                 return
             }
@@ -131,8 +134,23 @@ extension Broker {
         if hasFullClients, !client.isInternal, isRefused(publish.topic, along: route) { return .cacheFull }
         if isBacklogged { return isDiskFull ? .diskFull : .diskBehind }
         // Before MQTT 5.0 the only refusal is the end of the connection, too much for what no other client notices.
-        if isMemoryShort, client.version == .v5, findsNoRoom(publish, along: route) { return .memory }
+        guard client.version == .v5 else { return nil }
+        if isMemoryShort, findsNoRoom(publish, along: route) { return .memory }
+        // Success would promise that it is retained [MQTT-3.3.1-5]. What comes through a part of this program, as from an
+        // upstream, is delivered all the same.
+        if publish.retain, !client.isInternal, !publish.payload.isEmpty {
+            let growth = trail?.maximumGrowth ?? 0
+            let byteCount = publish.topic.count + publish.properties.count + publish.payload.count + growth
+            if !mayRetain(publish.topic, byteCount: byteCount) { return .retainedMessages }
+        }
         return nil
+    }
+
+    /// Whether the limits let a message of a topic be retained, in place of the one that is.
+    private func mayRetain(_ topic: UnsafeRawBufferPointer, byteCount: Int) -> Bool {
+        let old = retained.message(of: topic)
+        return (old != nil || retained.limited.count < limits.maximumRetainedMessages)
+            && retained.limited.byteCount - (old?.byteCount ?? 0) + byteCount <= limits.maximumRetainedBytes
     }
 
     @inline(__always)
@@ -509,18 +527,13 @@ extension Broker {
             if message.withTopic({ retained.remove($0) }) { operations.append(.deleteRetained(topic: message.topic)) }
             return
         }
-        let old = message.withTopic { retained.message(of: $0) }
-        guard old != nil || retained.limited.count < limits.maximumRetainedMessages,
-            retained.limited.byteCount - (old?.byteCount ?? 0) + message.byteCount <= limits.maximumRetainedBytes,
+        guard message.withTopic({ mayRetain($0, byteCount: message.byteCount) }),
             // QoS 0 messages are not refused when the disk does not keep up, but they cannot be kept.
             !isBacklogged || message.qos != .atMostOnce
         else {
             drop(.retainedFull, for: nil, topic: message.topic)
             // What was kept before is not true any more.
-            if old != nil {
-                _ = message.withTopic { retained.remove($0) }
-                operations.append(.deleteRetained(topic: message.topic))
-            }
+            if message.withTopic({ retained.remove($0) }) { operations.append(.deleteRetained(topic: message.topic)) }
             return
         }
         retained.put(message)

@@ -88,7 +88,7 @@ public enum DropReason: Int, Sendable, CaseIterable {
     case ruleChain
     /// It has been here before, on its way between bridged boxes.
     case returned
-    /// Delivered, but not retained: the retained messages are full.
+    /// Not retained: the retained messages are full. It was delivered, or refused if the publisher could be told.
     case retainedFull
 
     /// As in events and metrics: `queue-full`.

@@ -23,7 +23,8 @@ public struct BrokerLimits: Sendable {
     public var maximumSessions = 50_000
     /// Subscriptions of one session; one more is answered with Quota exceeded.
     public var maximumSubscriptions = 1_000
-    /// Retained messages; one more is delivered but not kept, and counted.
+    /// Retained messages; one more is refused with Quota exceeded where MQTT can say so, else delivered but not kept, and
+    /// counted.
     public var maximumRetainedMessages = 100_000
     /// Bytes of those; as above.
     public var maximumRetainedBytes = 64 << 20

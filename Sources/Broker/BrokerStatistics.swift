@@ -29,7 +29,7 @@ public struct BrokerStatistics: Sendable, Equatable {
     public var dropped: UInt64 { drops.total &- drops[.expired] &- drops[.retainedFull] &- drops[.returned] }
     /// Not delivered because their time had passed.
     public var expired: UInt64 { drops[.expired] }
-    /// Delivered, but not retained for want of room.
+    /// Not retained for want of room: delivered all the same, or refused if the publisher could be told.
     public var retainedRefused: UInt64 { drops[.retainedFull] }
 }
 

@@ -57,6 +57,12 @@ public struct MessageTrail {
         prefix = Array("\(name).\(String(run, radix: 36)).".utf8)
     }
 
+    /// The most bytes by which the properties of a message grow here.
+    var maximumGrowth: Int {
+        // The property's identifier and two lengths; a UInt64 has up to 13 digits to the base 36.
+        5 + MessageTrail.property.utf8.count + prefix.count + 13 + 1 + nameBytes.count
+    }
+
     /// A message is about to be delivered here.
     ///
     /// - Parameter properties: those that travel with it, encoded.

@@ -107,7 +107,7 @@ extension MartletConfiguration.Broker: ConfigurationTable {
         Key("max-subscriptions", \.maxSubscriptions, .integer(1...1_000_000), help: "Subscriptions of one client.")
         Key(
             "max-retained-messages", \.maxRetainedMessages, .integer(0...10_000_000),
-            help: "Retained messages of all topics together; more are delivered but not kept."
+            help: "Retained messages of all topics together; more are refused (MQTT 5.0), or delivered but not kept."
         )
         Key(
             "max-retained-bytes", \.maxRetainedBytes, .size(0...(.gibibytes(16))), help: "Bytes of retained messages."

@@ -121,6 +121,102 @@ struct BoundTests {
         #expect(subscriber.takeTexts() == [String(repeating: "2", count: 90)])
     }
 
+    private static func full() -> BrokerHarness {
+        var limits = BrokerLimits()
+        limits.maximumRetainedMessages = 2
+        limits.maximumRetainedBytes = 30
+        let harness = BrokerHarness(limits: limits)
+        let publisher = harness.connect("first")
+        harness.publish(publisher, "a", "old", retain: true)
+        harness.publish(publisher, "b", "old", retain: true)
+        return harness
+    }
+
+    /// What is retained, as `topic payload`.
+    private static func retained(_ harness: BrokerHarness) -> [String] {
+        harness.broker.retained.contents.map { "\($0.message.topic) \(String(decoding: $0.message.payload, as: UTF8.self))" }.sorted()
+    }
+
+    @Test("a message that cannot be retained is refused where MQTT has a way to say so, and changes nothing", arguments: [
+        QoS.atLeastOnce, .exactlyOnce,
+    ])
+    func unretained(qos: QoS) {
+        let harness = Self.full()
+        let subscriber = harness.connect("s")
+        harness.subscribe(subscriber, "#", handling: .doNotSend)
+        let publisher = harness.connect("p")
+        harness.settle()
+        _ = (publisher.take(), subscriber.take())
+        harness.publish(publisher, "c", "new", qos: qos, retain: true, packetIdentifier: 1)
+        harness.publish(publisher, "a", String(repeating: "x", count: 30), qos: qos, retain: true, packetIdentifier: 2)
+        harness.settle()
+        let answer = qos == .atLeastOnce ? "PUBACK" : "PUBREC"
+        #expect(publisher.take().map(\.text) == ["\(answer) 1 151", "\(answer) 2 151"])
+        #expect(subscriber.takePublishes().isEmpty)
+        #expect(Self.retained(harness) == ["a old", "b old"])
+        #expect(harness.broker.statistics.retainedRefused == 2)
+        // Another of its topic, an end of a topic, and what is not to be retained.
+        harness.publish(publisher, "a", "new", qos: qos, retain: true, packetIdentifier: 3)
+        harness.publish(publisher, "b", "", qos: qos, retain: true, packetIdentifier: 4)
+        harness.publish(publisher, "d", "d", qos: qos, packetIdentifier: 5)
+        harness.publish(publisher, "c", "new", qos: qos, retain: true, packetIdentifier: 6)
+        harness.settle()
+        #expect(publisher.take().map(\.text) == (3...6).map { "\(answer) \($0) 0" })
+        #expect(Self.retained(harness) == ["a new", "c new"])
+        #expect(harness.broker.statistics.retainedRefused == 2)
+    }
+
+    @Test("a publisher that cannot be told has its message delivered, and the loss is counted", arguments: [
+        (ProtocolVersion.v311, QoS.atLeastOnce), (.v5, .atMostOnce),
+    ])
+    func unretainedUntold(version: ProtocolVersion, qos: QoS) {
+        let harness = Self.full()
+        let subscriber = harness.connect("s")
+        harness.subscribe(subscriber, "#", handling: .doNotSend)
+        let publisher = harness.connect("p", version: version)
+        harness.settle()
+        _ = (publisher.take(), subscriber.take())
+        harness.publish(publisher, "c", "new", qos: qos, retain: true)
+        // What was retained of the topic is not true any more.
+        harness.publish(publisher, "a", String(repeating: "x", count: 30), qos: qos, retain: true)
+        harness.settle()
+        #expect(publisher.take().map(\.text) == (qos == .atMostOnce ? [] : ["PUBACK 1 0", "PUBACK 1 0"]))
+        #expect(subscriber.takePublishes().map(\.message.topic) == ["c", "a"])
+        #expect(Self.retained(harness) == ["b old"])
+        #expect(harness.broker.statistics.retainedRefused == 2)
+    }
+
+    @Test("what comes from an upstream is delivered though it cannot be retained")
+    func unretainedUpstream() {
+        let harness = Self.full()
+        let subscriber = harness.connect("s")
+        harness.subscribe(subscriber, "c")
+        let bridge = RecordingClient()
+        harness.broker.attach(bridge, identifier: "$bridge")
+        harness.settle()
+        _ = subscriber.take()
+        harness.publish(bridge, "c", "new", qos: .atLeastOnce, retain: true)
+        harness.settle()
+        #expect(bridge.take().map(\.text) == ["PUBACK 1 0"] && subscriber.takeTexts() == ["new"])
+        #expect(harness.broker.statistics.retainedRefused == 1)
+    }
+
+    @Test("a trail that the message gets here counts before it is refused or taken")
+    func unretainedTrail() {
+        for limit in 60...110 {
+            var limits = BrokerLimits()
+            limits.maximumRetainedBytes = limit
+            let harness = BrokerHarness(limits: limits)
+            harness.broker.trail = MessageTrail(name: "box", maximumHops: 4, run: 1)
+            let publisher = harness.connect("p")
+            _ = publisher.take()
+            harness.publish(publisher, "a", String(repeating: "x", count: 30), qos: .atLeastOnce, retain: true)
+            harness.settle()
+            let isRefused = publisher.take().map(\.text).contains("PUBACK 1 151")
+            #expect(isRefused == Self.retained(harness).isEmpty, "\(limit) bytes")
+        }
+    }
+
     @Test("the limits of clients' topics and retained messages are not used up by the broker's own, nor bind them")
     func ownTopics() {
         var limits = BrokerLimits()

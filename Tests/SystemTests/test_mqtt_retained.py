@@ -1,6 +1,12 @@
 """Retained messages."""
 
+import json
+
 import pytest
+
+from harness.broker import Martlet
+
+QUOTA_EXCEEDED = 0x97
 
 
 def test_a_retained_message_reaches_a_later_subscriber_marked_as_retained(connect, version, root):
@@ -114,3 +120,42 @@ def test_more_retained_messages_than_a_queue_takes_all_reach_a_new_subscriber(ma
     received = subscriber.receive_many(count + 1, timeout=60)
     assert [message.text for message in received] == [str(n) for n in range(count)] + ["last"]
     assert all(message.retain for message in received)
+
+
+@pytest.fixture
+def full_box(tmp_path, keep, connect):
+    """A box that retains as many messages as it may: that of `a`."""
+    box = keep(Martlet(tmp_path / "full", broker="max-retained-messages = 1")).start()
+    connect("first", at=box).publish("a", b"first", 1, retain=True)
+    return box
+
+
+@pytest.mark.martlet_only
+@pytest.mark.parametrize("qos", [1, 2])
+def test_a_message_that_cannot_be_retained_is_refused_by_version_5(full_box, connect, qos):
+    subscriber = connect("sub", at=full_box)
+    subscriber.subscribe("#", 1)
+    assert subscriber.receive().topic == "a"
+    publisher = connect("pub", "5.0", at=full_box)
+    # With QoS 2 paho sends PUBREL all the same, and shows the answer to that.
+    assert publisher.publish("b", b"x", qos, retain=True).value in ([QUOTA_EXCEEDED] if qos == 1 else [QUOTA_EXCEEDED, 0x92])
+    assert subscriber.everything_before_a_marker() == []
+    assert publisher.publish("a", b"second", qos, retain=True).value == 0
+    assert subscriber.receive().payload == b"second"
+    assert "refused a message" in full_box.log() and "retains as many messages as it may" in full_box.log()
+
+
+@pytest.mark.martlet_only
+def test_a_message_that_cannot_be_retained_is_delivered_and_told_of_before_version_5(full_box, connect):
+    watcher = connect("watcher", at=full_box)
+    watcher.subscribe("$events/message/dropped")
+    subscriber = connect("sub", at=full_box)
+    subscriber.subscribe("#", 1)
+    connect("pub", "3.1.1", at=full_box).publish("b", b"x", 1, retain=True)
+    assert subscriber.receive_where(lambda message: message.topic == "b").payload == b"x"
+    event = json.loads(watcher.receive().payload)
+    assert (event["reason"], event["topic"], event["count"]) == ("retained-full", "b", 1)
+    late = connect("late", at=full_box)
+    late.subscribe("#", 1)
+    assert [message.topic for message in late.everything_before_a_marker()] == ["a"]
+    assert "messages are not retained" in full_box.log()

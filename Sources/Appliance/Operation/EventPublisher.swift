@@ -1,11 +1,12 @@
 import Broker
 import Core
+import Logging
 import MQTTCodec
 import NIOCore
 import Payload
 
 /// Publishes what happens to clients and to the store on `$events/…`, as JSON. Nothing is stored, and nothing is written
-/// that nobody has subscribed to.
+/// that nobody has subscribed to. What an operator has to know at any rate is in the log too.
 ///
 /// Belongs to the broker's event loop.
 final class EventPublisher: BrokerObserver {
@@ -14,20 +15,32 @@ final class EventPublisher: BrokerObserver {
 
     private let broker: Broker
     private let eventLoop: any EventLoop
+    private let logger: Logger
     private let scheduleTurn: () -> Void
+    private let unretained = LossLog()
     private var waiting: [(topic: String, payload: [UInt8], wall: Timestamp)] = []
     private(set) var lost: UInt64 = 0
 
-    init(broker: Broker, eventLoop: any EventLoop, scheduleTurn: @escaping () -> Void) {
+    init(broker: Broker, eventLoop: any EventLoop, logger: Logger, scheduleTurn: @escaping () -> Void) {
         self.broker = broker
         self.eventLoop = eventLoop
+        self.logger = logger
         self.scheduleTurn = scheduleTurn
     }
 
     func wants(_ kind: BrokerEvent.Kind) -> Bool { broker.hasSubscribers(kind.topic) }
 
     func observe(_ event: BrokerEvent) {
+        if case .dropped(_, .retainedFull, let topic, let count) = event { logUnretained(Int(clamping: count), topic) }
         publish(event.topic) { event.write(to: &$0) }
+    }
+
+    /// Not every publisher could be told.
+    private func logUnretained(_ count: Int, _ topic: String) {
+        guard let count = unretained.count(count, now: SystemClock.monotonic()) else { return }
+        logger.warning(
+            "messages are not retained: there are as many as max-retained-messages or max-retained-bytes allow",
+            metadata: ["messages": "\(count)", "topic": "\(topic)"])
     }
 
     func observe(_ event: StorageEvent) {
