@@ -45,12 +45,16 @@ extension Broker {
         // For the next restart: when the interval and the delay began.
         if kept.session.disconnectedAt != session.disconnectedAt { operations.append(.putSession(record(of: session))) }
         for subscription in kept.subscriptions {
-            let held = Subscription(
+            var held = Subscription(
                 options: SubscriptionOptions(encoded: subscription.options), identifier: subscription.identifier)
+            if subscription.options & StoredSubscription.isWildcardBelowPrefix != 0 {
+                held.hiddenLevel = HiddenLevel(behindPrefixOf: subscription.filter)
+            }
             session.subscriptions[subscription.filter] = held
             subscriptions.insert(subscription.filter, held, session: session)
             if subscription.options & StoredSubscription.isFed != 0 {
-                session.feeds.append(RetainedFeed(filter: subscription.filter, limit: retained.newestNumber))
+                session.feeds.append(
+                    RetainedFeed(filter: subscription.filter, hiding: held.hiddenLevel, limit: retained.newestNumber))
             }
         }
         // Whether what is queued may be delivered is only known when somebody comes for it.

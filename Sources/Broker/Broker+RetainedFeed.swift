@@ -15,7 +15,7 @@ extension Broker {
         session.feeds.removeAll { $0.isOf(filter) }
         let beginsAnew = session.feeds.count < feedCount
         if session.feeds.isEmpty {
-            let messages = retained.matching(filter, now: now)
+            let messages = retained.matching(filter, hiding: subscription.hiddenLevel, now: now)
             if hasRoom(for: messages, qos: subscription.options.qos, session) {
                 let target = Target(Subscriber(session: session, subscription: subscription))
                 for message in messages where mayReceive(message, session) {
@@ -25,7 +25,7 @@ extension Broker {
                 return
             }
         }
-        session.feeds.append(RetainedFeed(filter: filter, limit: retained.newestNumber))
+        session.feeds.append(RetainedFeed(filter: filter, hiding: subscription.hiddenLevel, limit: retained.newestNumber))
         store(filter, of: session)
         feed(session, now: now, wall: wall)
     }
@@ -46,9 +46,10 @@ extension Broker {
 
     func record(of subscription: Subscription, _ filter: String, _ session: Session) -> StoredSubscription {
         let isFed = session.feeds.contains { $0.isOf(filter) }
-        return StoredSubscription(
-            filter: filter, options: subscription.options.encoded | (isFed ? StoredSubscription.isFed : 0),
-            identifier: subscription.identifier)
+        var options = subscription.options.encoded
+        if isFed { options |= StoredSubscription.isFed }
+        if !subscription.hiddenLevel.isNone { options |= StoredSubscription.isWildcardBelowPrefix }
+        return StoredSubscription(filter: filter, options: options, identifier: subscription.identifier)
     }
 
     // MARK: Room
@@ -130,6 +131,10 @@ extension Broker {
 }
 
 extension StoredSubscription {
-    /// A bit of ``options`` that MQTT leaves free: retained messages are still to be sent.
+    // Bits of ``options`` that MQTT leaves free.
+
+    /// Retained messages are still to be sent.
     static let isFed: UInt8 = 0x80
+    /// The filter begins with a wildcard behind a prefix (``HiddenLevel``).
+    static let isWildcardBelowPrefix: UInt8 = 0x40
 }

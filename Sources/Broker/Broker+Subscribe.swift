@@ -86,7 +86,8 @@ extension Broker {
         }
 
         // [MQTT-3.8.4-3] a subscription of the same filter is replaced.
-        let subscription = Subscription(options: request.options, identifier: identifier)
+        var subscription = Subscription(options: request.options, identifier: identifier)
+        if request.isWildcardBelowPrefix { subscription.hiddenLevel = HiddenLevel(behindPrefixOf: request.filter) }
         if subscription != old {
             if refusesToStore, session.isPersistent {
                 causes.insert(QuotaCauses(.diskFull))

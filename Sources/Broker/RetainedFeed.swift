@@ -13,6 +13,7 @@ import Core
 /// What of the retained messages is still to be sent for one subscription.
 final class RetainedFeed {
     let filter: String
+    private let hiddenLevel: HiddenLevel
     /// Number of the newest message that was retained when the subscription was made.
     private let limit: Int64
     /// All up to this number have been sent.
@@ -29,8 +30,9 @@ final class RetainedFeed {
     /// Messages that are sent before their turn at the most.
     static let maximumAhead = 4_096
 
-    init(filter: String, limit: Int64) {
+    init(filter: String, hiding hiddenLevel: HiddenLevel, limit: Int64) {
         self.filter = filter
+        self.hiddenLevel = hiddenLevel
         self.limit = limit
     }
 
@@ -45,7 +47,8 @@ final class RetainedFeed {
                 advance()
             }
             guard position < limit else { return nil }
-            let found = retained.first(RetainedFeed.pageCount, matching: filter, numbers: position + 1...limit, now: now)
+            let found = retained.first(
+                RetainedFeed.pageCount, matching: filter, hiding: hiddenLevel, numbers: position + 1...limit, now: now)
             if found.isEmpty { position = limit }
             var bytes = 0
             next = found.prefix { candidate in
@@ -66,7 +69,7 @@ final class RetainedFeed {
     ///
     /// - Returns: what has to be sent before it, and counts as sent by this; nil if there is nothing.
     func takeAhead(_ topic: UnsafeRawBufferPointer, _ retained: RetainedMessages, now: MonotonicTime) -> Message? {
-        guard ahead.count < RetainedFeed.maximumAhead,
+        guard ahead.count < RetainedFeed.maximumAhead, !hiddenLevel.hides(topic),
             filter.withTopicBytes({ TopicFilter.matches(filter: $0, topic: topic) }),
             let due = retained.numbered(topic), due.number > position, due.number <= limit, due.message.expiresAt > now,
             ahead.insert(due.number).inserted

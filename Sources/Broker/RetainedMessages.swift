@@ -84,9 +84,9 @@ struct RetainedMessages {
     }
 
     /// The messages of the topics that a filter matches and that have not expired.
-    func matching(_ filter: String, now: MonotonicTime) -> [Message] {
+    func matching(_ filter: String, hiding hidden: HiddenLevel = .none, now: MonotonicTime) -> [Message] {
         var found: [Message] = []
-        visit(filter, now: now) { message, _ in found.append(message) }
+        visit(filter, hiding: hidden, now: now) { message, _ in found.append(message) }
         return found
     }
 
@@ -94,10 +94,13 @@ struct RetainedMessages {
     /// whose numbers are in a range.
     ///
     /// - Parameter count: the most that are returned; all that the call needs memory for is twice as many.
-    func first(_ count: Int, matching filter: String, numbers: ClosedRange<Int64>, now: MonotonicTime) -> [Numbered] {
+    func first(
+        _ count: Int, matching filter: String, hiding hidden: HiddenLevel = .none, numbers: ClosedRange<Int64>,
+        now: MonotonicTime
+    ) -> [Numbered] {
         var found: [Numbered] = []
         var last = numbers.upperBound
-        visit(filter, now: now) { message, number in
+        visit(filter, hiding: hidden, now: now) { message, number in
             guard number >= numbers.lowerBound, number <= last else { return }
             found.append(Numbered(message: message, number: number))
             if found.count == 2 * count {
@@ -110,8 +113,15 @@ struct RetainedMessages {
         return found.count > count ? Array(found[..<count]) : found
     }
 
-    private func visit(_ filter: String, now: MonotonicTime, _ body: (Message, Int64) -> Void) {
-        filter.withTopicBytes { RetainedMessages.visit(root, TopicPath($0), isRoot: true, now: now, body) }
+    private func visit(
+        _ filter: String, hiding hidden: HiddenLevel, now: MonotonicTime, _ body: (Message, Int64) -> Void
+    ) {
+        filter.withTopicBytes { filter in
+            guard !hidden.isNone else { return RetainedMessages.visit(root, TopicPath(filter), isRoot: true, now: now, body) }
+            RetainedMessages.visit(root, TopicPath(filter), isRoot: true, now: now) { message, number in
+                if !message.withTopic({ hidden.hides($0) }) { body(message, number) }
+            }
+        }
     }
 
     private static func visit(

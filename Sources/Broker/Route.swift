@@ -29,6 +29,8 @@ struct Target {
     var retainAsPublished: Bool
     /// Every matching subscription has No Local.
     var noLocal: Bool
+    /// Of the member of a shared subscription; other subscriptions have been asked when the route was made.
+    let hiddenLevel: HiddenLevel
     var origin: DeliveryOrigin?
 
     init(_ subscriber: Subscriber, group: SharedGroup? = nil) {
@@ -37,6 +39,7 @@ struct Target {
         qos = subscription.options.qos
         retainAsPublished = subscription.options.retainAsPublished
         noLocal = subscription.options.noLocal
+        hiddenLevel = subscription.hiddenLevel
         origin = DeliveryOrigin.make(subscriptionIdentifiers: subscription.identifiers, group: group)
     }
 

@@ -80,6 +80,7 @@ struct Subscription: Equatable {
     var options: SubscriptionOptions
     /// 0 if it has none.
     var identifier: UInt32
+    var hiddenLevel = HiddenLevel.none
 
     var identifiers: [UInt32]? { identifier > 0 ? [identifier] : nil }
 }

@@ -41,7 +41,7 @@ final class SharedGroup {
         for step in 0..<members.count {
             let index = (next + step) % members.count
             let session = members[index].session
-            if session.permissions?.mayReceive(topic) == false { continue }
+            if session.permissions?.mayReceive(topic) == false || members[index].hiddenLevel.hides(topic) { continue }
             if let client = session.client, !client.isClosing {
                 if session.takesAtOnce(qos: min(qos, members[index].qos)) {
                     next = index + 1

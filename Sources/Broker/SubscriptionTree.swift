@@ -137,8 +137,8 @@ struct SubscriptionTree {
             groups.removeAll()
         }
 
-        mutating func add(_ subscribers: [Int64: Subscriber]) {
-            for subscriber in subscribers.values {
+        mutating func add(_ subscribers: [Int64: Subscriber], of topic: UnsafeRawBufferPointer) {
+            for subscriber in subscribers.values where !subscriber.subscription.hiddenLevel.hides(topic) {
                 let session = subscriber.session
                 if session.lastWalk == walk {
                     targets[session.indexInWalk].merge(subscriber.subscription)
@@ -153,12 +153,12 @@ struct SubscriptionTree {
 
     private static func collect(_ node: Node, _ path: TopicPath, isReserved: Bool, into found: inout Match) {
         if !isReserved {
-            if !node.content.anyBelow.isEmpty { found.add(node.content.anyBelow) }
+            if !node.content.anyBelow.isEmpty { found.add(node.content.anyBelow, of: path.whole) }
             if !node.content.groupsBelow.isEmpty { found.groups += node.content.groupsBelow.values }
         }
         var rest = path
         guard let level = rest.next() else {
-            if !node.content.subscribers.isEmpty { found.add(node.content.subscribers) }
+            if !node.content.subscribers.isEmpty { found.add(node.content.subscribers, of: path.whole) }
             if !node.content.groups.isEmpty { found.groups += node.content.groups.values }
             return
         }

@@ -108,6 +108,9 @@ struct TopicPath {
         return path
     }
 
+    /// All that the levels were taken from.
+    var whole: UnsafeRawBufferPointer { bytes }
+
     /// All levels have been taken.
     var isAtEnd: Bool { at > bytes.count }
 

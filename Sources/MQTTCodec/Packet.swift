@@ -128,10 +128,13 @@ public struct SubscribePacket: Sendable, Equatable {
     public struct Request: Sendable, Equatable {
         public var filter: String
         public var options: SubscriptionOptions
+        /// Whether a server has put levels before a filter that begins with a wildcard. Not on the wire.
+        public var isWildcardBelowPrefix: Bool
 
-        public init(filter: String, options: SubscriptionOptions) {
+        public init(filter: String, options: SubscriptionOptions, isWildcardBelowPrefix: Bool = false) {
             self.filter = filter
             self.options = options
+            self.isWildcardBelowPrefix = isWildcardBelowPrefix
         }
     }
 

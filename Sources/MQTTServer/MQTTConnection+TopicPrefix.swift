@@ -28,7 +28,9 @@ extension MQTTConnection {
 extension TopicPrefix {
     func add(to packet: inout SubscribePacket) {
         for index in packet.requests.indices {
-            packet.requests[index].filter = added(toFilter: packet.requests[index].filter)
+            let filter = packet.requests[index].filter
+            packet.requests[index].filter = added(toFilter: filter)
+            packet.requests[index].isWildcardBelowPrefix = TopicPrefix.beginsWithWildcard(filter)
         }
     }
 

@@ -54,6 +54,16 @@ public struct TopicPrefix: Sendable, Equatable {
         return String(filter[..<start]) + added(to: String(filter[start...]))
     }
 
+    /// Whether a client's filter, or the filter within its shared subscription, begins with a wildcard.
+    static func beginsWithWildcard(_ filter: String) -> Bool {
+        var rest = Substring(filter).utf8
+        if filter.hasPrefix(shared) {
+            guard let slash = rest.dropFirst(shared.utf8.count).firstIndex(of: UInt8(ascii: "/")) else { return false }
+            rest = rest[slash...].dropFirst()
+        }
+        return rest.first == UInt8(ascii: "+") || rest.first == UInt8(ascii: "#")
+    }
+
     // MARK: To a client
 
     /// The message as the client names it; nil for one from beyond the prefix, which the client has no name for: it is in the

@@ -46,6 +46,25 @@ struct TopicPrefixTests {
         #expect(try inside.take() == [])
     }
 
+    @Test("[MQTT-4.7.2-1] a filter that begins with a wildcard does not match a topic that begins with $, as the client sees both", arguments: [
+        ("#", ["a/b", "a/$x"]), ("+/b", ["a/b"]), ("$share/g/#", ["a/b", "a/$x"]), ("$share/g/+/b", ["a/b"]), ("$x/#", ["$x/b"]), ("$x/+", ["$x/b"]),
+        ("a/+", ["a/b", "a/$x"]), ("a/#", ["a/b", "a/$x"]),
+    ])
+    func reserved(filter: String, expected: [String]) throws {
+        let server = Self.harness()
+        let inside = try server.open().connect("inside")
+        let outside = try Self.outsider(server).connect("outside")
+        let topics = ["a/b", "$x/b", "a/$x"]
+        let all = topics.map { "PUBLISH \($0) 1" }
+        let wanted = expected.map { "PUBLISH \($0) 1" }
+        for topic in topics { try outside.send(Packets.packet(0x31, Packets.field("site/7/\(topic)") + [0] + Array("1".utf8))) }
+        try inside.send(Packets.subscribe(filter, version: .v5))
+        let isShared = filter.hasPrefix("$share")
+        #expect(try inside.take() == ["SUBACK 1 0"] + all.filter { wanted.contains($0) && !isShared })
+        for topic in topics { try inside.publish(topic, "1") }
+        #expect(try inside.take() == all.filter { wanted.contains($0) })
+    }
+
     @Test("UNSUBSCRIBE ends what SUBSCRIBE began")
     func unsubscribe() throws {
         let server = Self.harness()
