@@ -86,7 +86,8 @@ public final class Appliance: Sendable {
                 metadata: ["bridge": "\(lane.lane)", "messages": "\(lane.messages)", "bytes": "\(lane.bytes)"])
         }
         let core = await makeCore(group.next(), snapshot: snapshot, lanes: lanes, cache: cache, clock: clock)
-        var open = try await open(plan.configuration, plan.listeners, core, group: group, beside: OpenPorts())
+        var open = OpenPorts()
+        _ = try await change(&open, to: plan.configuration, plan.listeners, core, group: group)
         open.control = await openControl(core, storage: storage, group: group, log)
         let ports = open.listeners.compactMap { $0.channel.localAddress?.port }
         log.notice(

@@ -173,9 +173,16 @@ final class ApplianceCore: @unchecked Sendable {
         loop.scheduleTurn()
     }
 
+    /// On the event loop: see ``MQTTServer/Listener/open(group:shared:inPlaceOf:)``.
+    func open(
+        _ listener: MQTTServer.Listener, group: any EventLoopGroup, inPlaceOf port: (any Channel)?
+    ) -> EventLoopFuture<any Channel> {
+        listener.open(group: group, shared: context, inPlaceOf: port)
+    }
+
     /// On the event loop.
-    func open(_ listener: MQTTServer.Listener, group: any EventLoopGroup) -> EventLoopFuture<any Channel> {
-        listener.open(group: group, shared: context)
+    func closeConnections(acceptedBy port: any Channel) {
+        context.closeConnections(acceptedBy: port, now: SystemClock.monotonic(), wall: SystemClock.wall())
     }
 
     // MARK: Storage
@@ -282,8 +289,11 @@ final class ApplianceCore: @unchecked Sendable {
         loop.broker.mark(new.settings, new.plan.bridges)
         cache.replace(limits: new.settings.cacheLimits(maximumBytes: cache.size.bytes))
         systemTopics.interval = new.settings.systemTopicsInterval
-        for listener in new.plan.listeners {
-            context.listener(at: listener.place)?.replace(settings: listener.settings, tls: listener.tls)
+        for (table, listener) in zip(new.settings.listeners, new.plan.listeners) {
+            let isAsBefore =
+                configuration.listeners.contains(table)
+                && configuration.settings(of: table).allowsAnonymous == listener.settings.allowsAnonymous
+            context.listener(at: listener.place)?.replace(settings: listener.settings, tls: listener.tls, keepsUnconnected: isAsBefore)
         }
         let isPostingOtherwise =
             configuration.products != new.settings.products || configuration.devices != new.settings.devices

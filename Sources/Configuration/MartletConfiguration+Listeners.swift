@@ -84,7 +84,7 @@ extension MartletConfiguration.Listener {
             other.source.isSound("transport", "path", "address", "port")
         else { return false }
         if transport == .unix || other.transport == .unix { return path != nil && path == other.path }
-        guard port == other.port, let address = IPAddress(address), let taken = IPAddress(other.address) else { return false }
-        return taken == address || ((taken.isAny || address.isAny) && taken.bytes.count == address.bytes.count)
+        guard let place = networkPlace, let taken = other.networkPlace else { return false }
+        return place.overlaps(taken)
     }
 }

@@ -33,9 +33,16 @@ public struct Listener: Sendable {
 
     /// Opens it. To be called on the shared event loop, on whose group; connections belong to that loop.
     ///
+    /// - Parameter port: the channel of a listener that was closed and goes on here: its connections are this one's from now
+    ///   on. Also after a failure: what cannot be opened here can then be opened where it was.
     /// - Throws: the system's error if the address or the file cannot be bound; ``UnixSocketError``.
-    public func open(group: any EventLoopGroup, shared: ServerContext) -> EventLoopFuture<any Channel> {
-        let listener = OpenListener(place: place, settings: settings, tls: tls, shared: shared)
+    public func open(
+        group: any EventLoopGroup, shared: ServerContext, inPlaceOf port: (any Channel)? = nil
+    ) -> EventLoopFuture<any Channel> {
+        let before = port.flatMap { port in shared.listeners.first { $0.channel === port } }
+        let listener = before ?? OpenListener(place: place, settings: settings, tls: tls, shared: shared)
+        // Before the first connection can come: it must not find the settings that hold elsewhere.
+        listener.move(to: self)
         let bound = NIOLoopBound(listener, eventLoop: shared.eventLoop)
         let bootstrap = ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: 1024)

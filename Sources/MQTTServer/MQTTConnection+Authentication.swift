@@ -90,6 +90,8 @@ extension MQTTConnection {
     private func take(_ answer: AuthenticationAnswer, of authentication: Authentication) {
         let now = SystemClock.monotonic()
         switch answer {
+        case .accepted where listener.isGone:
+            refuseLogin(authentication, .serverUnavailable, "the listener was removed meanwhile", now: now)
         case .accepted(let principal, let data):
             settle(authentication, principal, data: data, now: now)
         case .continues(let data):

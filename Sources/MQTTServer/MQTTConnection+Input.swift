@@ -137,6 +137,7 @@ extension MQTTConnection {
             return
         }
         connectIsSettled()
+        if listener.isGone { return end() }
         if let access = shared.access {
             authenticate(packet, access, now: now, wall: wall)
         } else {

@@ -7,7 +7,7 @@ public import Security
 ///
 /// Belongs to the server's event loop.
 public final class OpenListener {
-    public let place: Listener.Place
+    public private(set) var place: Listener.Place
     /// The port, or the socket; nil before it is there.
     var channel: (any Channel)?
     /// What the next connections get; those that are there keep what they came with.
@@ -28,6 +28,8 @@ public final class OpenListener {
 
     /// Whether new connections can come.
     var isOpen: Bool { channel?.isActive ?? true }
+    /// Its clients were sent away, and nobody who is still on the way to CONNACK is let in.
+    private(set) var isGone = false
 
     init(place: Listener.Place, settings: ListenerSettings, tls: TLSContext? = nil, shared: ServerContext) {
         self.place = place
@@ -38,11 +40,23 @@ public final class OpenListener {
 
     /// Gives the next connections other settings, and other certificates: those that are there go on with theirs. The place
     /// stays.
-    public func replace(settings: ListenerSettings, tls: TLSContext?) {
+    ///
+    /// - Parameter keepsUnconnected: false if whoever is not connected yet has to come again, because the settings that it came
+    ///   with let in somebody who may not come in any more.
+    public func replace(settings: ListenerSettings, tls: TLSContext?, keepsUnconnected: Bool = true) {
         let isNew = tls !== self.tls
         self.settings = settings
         self.tls = tls
+        if !keepsUnconnected { dropUnconnected() }
         if isNew { warn() }
+    }
+
+    /// It will be opened somewhere else, with other settings. Whoever is not connected yet has to come again.
+    func move(to listener: Listener) {
+        dropUnconnected()
+        place = listener.place
+        settings = listener.settings
+        tls = listener.tls
     }
 
     /// What should be mended about the certificates.
@@ -90,6 +104,12 @@ public final class OpenListener {
     func tick(now: MonotonicTime) {
         while let oldest = unconnected.oldest, oldest.deadline <= now { drop(oldest.connection) }
         lastWithoutPrefix = nil
+    }
+
+    /// Lets nobody in any more.
+    func leave() {
+        isGone = true
+        dropUnconnected()
     }
 
     func dropUnconnected() {

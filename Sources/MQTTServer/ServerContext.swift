@@ -86,7 +86,9 @@ public final class ServerContext {
 
     // MARK: Listeners
 
-    func add(_ listener: OpenListener) { listeners.append(listener) }
+    func add(_ listener: OpenListener) {
+        if !listeners.contains(where: { $0 === listener }) { listeners.append(listener) }
+    }
 
     public func listener(at place: Listener.Place) -> OpenListener? {
         listeners.first { $0.isOpen && $0.place.description == place.description }
@@ -119,10 +121,5 @@ public final class ServerContext {
         if let cause = line.cause, !cause.isEmpty { metadata["detail"] = "\(cause)" }
         if let site = line.site { metadata["from"] = "\(site)" }
         logger.notice("the same again", metadata: metadata)
-    }
-
-    /// Closes those of a port that is gone.
-    func dropUnconnected(of port: any Channel) {
-        for listener in listeners where listener.channel === port { listener.dropUnconnected() }
     }
 }

@@ -52,6 +52,11 @@ struct ListenerTests {
             messages("[[listener]]\n[[listener]]\nname = \"b\"\naddress = \"0.0.0.0\"\nallow-anonymous = true\n" + Self.rights)
                 == ["m:2:1: port 1883 of 0.0.0.0 is taken by the listener at line 1"]
         )
+        // :: has the addresses of IPv4 too.
+        #expect(
+            messages("[[listener]]\n[[listener]]\nname = \"b\"\naddress = \"::\"\nallow-anonymous = true\n" + Self.rights)
+                == ["m:2:1: port 1883 of :: is taken by the listener at line 1"]
+        )
         #expect(messages("[[listener]]\n[[listener]]\nname = \"b\"\naddress = \"::1\"\n") == [])
         let unix = "transport = \"unix\"\npath = \"s\"\n"
         #expect(

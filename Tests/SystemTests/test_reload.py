@@ -7,9 +7,11 @@ import subprocess
 
 import pytest
 
+from harness import raw_mqtt
 from harness.broker import Martlet, answers_mqtt
 from harness.mqtt_client import Client
 from harness.ports import free_port
+from harness.proc import open_sockets
 from harness.waiting import eventually
 
 pytestmark = pytest.mark.martlet_only
@@ -116,6 +118,105 @@ def test_a_port_that_is_taken_leaves_everything_as_it_was(box, connect):
     client.receive()
 
 
+def widen(box, address="0.0.0.0"):
+    box.write('address = "127.0.0.1"', f'address = "{address}"\nallow-anonymous = true')
+    box.add('[authentication]\ndefault-access = "allow"\n')
+
+
+def takes(address, port):
+    try:
+        with socket.create_connection((address, port), timeout=10):
+            return True
+    except OSError:
+        return False
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0", "::"])
+def test_a_listener_is_opened_to_all_addresses_and_keeps_its_clients(box, connect, address):
+    client = connect("stays", "5.0", at=box, keep_alive=60)
+    assert not takes("127.0.0.2", box.port)
+    widen(box, address)
+    assert "changed=[[listener]]" in box.reload().replace('"', "")
+    assert takes("127.0.0.2", box.port)
+    client.subscribe("a", 1)
+    client.publish("a", b"x", 1)
+    assert client.receive().payload == b"x"
+    # It belongs to the listener that is there now: with that, it goes.
+    other = free_port()
+    box.write(f"port = {box.port}", f"port = {other}")
+    box.reload()
+    assert client.wait_until_disconnected() == 0x98
+    assert not takes("127.0.0.1", box.port) and takes("127.0.0.2", other)
+
+
+def test_a_listener_that_cannot_be_opened_to_all_addresses_stays_where_it_was(box, connect):
+    client = connect("stays", "5.0", at=box, keep_alive=60)
+    descriptors = open_sockets(box.pid)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.2", box.port))
+        taken.listen()
+        widen(box)
+        box.write('"100KiB"', '"20KiB"')
+        log = box.reload("the configuration stays as it was")
+        assert f"0.0.0.0:{box.port}" in log
+        assert answers_mqtt(box.port)
+        client.subscribe("a", 1)
+        client.publish("a", bytes(50_000), 1)
+        assert client.receive().payload == bytes(50_000)
+        eventually(lambda: open_sockets(box.pid) == descriptors, "no descriptor to be left")
+    box.reload()
+    assert takes("127.0.0.3", box.port) and client.is_connected
+
+
+def test_a_listener_that_was_opened_to_all_addresses_goes_back_when_another_cannot_be_opened(box, connect):
+    client = connect("stays", "5.0", at=box, keep_alive=60)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        widen(box)
+        box.add(f'[[listener]]\nname = "taken"\nport = {taken.getsockname()[1]}\n')
+        box.reload("the configuration stays as it was")
+        assert answers_mqtt(box.port) and not takes("127.0.0.2", box.port)
+        client.subscribe("a", 1)
+        client.publish("a", b"x", 1)
+        assert client.receive().payload == b"x"
+
+
+def test_a_listener_that_is_closed_to_other_addresses_sends_its_clients_away(box, connect):
+    widen(box)
+    box.reload()
+    client = connect("goes", "5.0", at=box, keep_alive=60)
+    box.write('address = "0.0.0.0"', 'address = "127.0.0.1"')
+    box.reload()
+    assert client.wait_until_disconnected() == 0x98
+    assert answers_mqtt(box.port) and not takes("127.0.0.2", box.port)
+
+
+def test_whoever_has_sent_no_connect_to_a_listener_that_changes_has_to_come_again(box):
+    with socket.create_connection(("127.0.0.1", box.port), timeout=10) as silent:
+        # Another connection has been accepted after it.
+        assert answers_mqtt(box.port)
+        box.write('name = "local"', 'name = "local"\nallow-anonymous = false')
+        box.reload()
+        assert silent.recv(1) == b""
+
+
+def test_a_socket_gets_another_mode_and_keeps_its_clients(box, tmp_path):
+    path = tmp_path / "box" / "mqtt.sock"
+    box.add(f'[[listener]]\nname = "programs"\ntransport = "unix"\npath = "{path}"\nsocket-mode = "0660"\n')
+    box.reload()
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(10)
+        connection.connect(str(path))
+        connection.sendall(raw_mqtt.connect_packet("3.1.1", "programs"))
+        assert connection.recv(4) == b"\x20\x02\x00\x00"
+        box.write('"0660"', '"0600"')
+        box.reload()
+        assert path.stat().st_mode & 0o777 == 0o600
+        connection.sendall(b"\xc0\x00")
+        assert connection.recv(2) == b"\xd0\x00"
+
+
 def test_the_log_level_changes_at_once(box, connect):
     box.write('log-level = "info"', 'log-level = "debug"')
     box.reload()
@@ -196,6 +297,20 @@ def test_what_needs_a_restart_is_said(box):
     log = box.reload("changes that wait for the next start")
     assert "tables=[cache]" in log.replace('"', "")
     assert "changes that wait" in box.reload("changes that wait for the next start")
+
+
+def test_metrics_are_opened_to_all_addresses_or_stay_where_they_were(box):
+    port = free_port()
+    box.add(f'[metrics]\nport = {port}\naddress = "127.0.0.1"\n# end\n')
+    box.reload()
+    box.write('address = "127.0.0.1"\n# end', 'address = "0.0.0.0"\nallow-anonymous = true\n# end')
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.2", port))
+        taken.listen()
+        box.reload("the configuration stays as it was")
+        assert b"200 OK" in get(port, "/metrics")
+    box.reload()
+    assert takes("127.0.0.3", port) and b"200 OK" in get(port, "/metrics")
 
 
 def test_metrics_come_and_go(box):
