@@ -76,7 +76,7 @@ extension MartletConfiguration.Listener {
             allowsAnonymous: allowsAnonymous, maximumConnections: maxConnections ?? .max,
             maximumPacketSize: maxPacketSize ?? .max, connectTimeout: connectTimeout, maximumUnconnected: maxUnconnected,
             userFromCertificate: tls.userFromCertificate.serverValue, userFromPSK: tls.userFromPSK,
-            hasProxy: proxyProtocol)
+            requiresPassword: tls.requirePassword, hasProxy: proxyProtocol)
     }
 
     private var serverTransport: ListenerSettings.Transport {

@@ -12,6 +12,8 @@ extension MartletConfiguration.Listener {
         public var userFromCertificate = CertificateUser.no
         public var pskFile: String?
         public var userFromPSK = false
+        /// Whether a certificate or a shared key is not enough.
+        public var requirePassword = false
         public var minVersion = TLSVersion.v12
         /// nil for OpenSSL's own choice, as ``cipherSuites``.
         public var ciphers: String?
@@ -62,6 +64,10 @@ extension MartletConfiguration.Listener {
             findings.report(
                 first.source.position,
                 "a server-name has a meaning only beside a certificate-file, which is for clients that ask for none of them")
+        }
+        if tls.requirePassword, allowAnonymous == true, source.isSound("require-password", "allow-anonymous") {
+            findings.report(
+                source["allow-anonymous"], "allow-anonymous = true and require-password = true exclude each other: remove one of them")
         }
         if tls.pskFile != nil, tls.clientCertificate == .required, source.isSound("psk-file", "client-certificate") {
             findings.report(

@@ -64,6 +64,10 @@ extension MartletConfiguration.Listener: ConfigurationTable {
         "client-certificate", text: "client-certificate is \"optional\" or \"required\""
     ) { $0.tls.clientCertificate != .none }
 
+    private static let knowsClients = Key<Self>.Condition(
+        "client-certificate", "psk-file", text: "client-certificate is \"optional\" or \"required\", or there is a psk-file"
+    ) { $0.tls.clientCertificate != .none || $0.tls.pskFile != nil }
+
     package static let schema = Schema<Self>("A place where MQTT clients connect. Without any there is one on 127.0.0.1:1883.") {
         Key("name", \.name, .name, help: "The listener's name in logs.")
         Key(
@@ -150,6 +154,11 @@ extension MartletConfiguration.Listener: ConfigurationTable {
             help: "Makes it a TLS listener for clients that share a key with it: identity:key in hexadecimal, one a line."
         )
         Key("user-from-psk", \.tls.userFromPSK, .boolean, when: hasPSK, help: "Whether the identity is the user name.")
+        Key(
+            "require-password", \.tls.requirePassword, .boolean, when: knowsClients,
+            help: "Whether clients have to know a password too, beside their certificate or shared key. The user is the one of the "
+                + "CONNECT; with user-from-certificate or user-from-psk it has to be the same."
+        )
         Key("min-tls-version", \.tls.minVersion, .choice(TLSVersion.self), when: hasTLS, help: "The oldest version of TLS.")
         Key(
             "ciphers", \.tls.ciphers, .line(bytes: 4096), when: hasTLS, example: "ECDHE+AESGCM:ECDHE+CHACHA20",

@@ -4,6 +4,7 @@ extension MartletConfiguration {
         checkAddresses(&findings)
         for listener in listeners {
             checkAccess(to: listener, &findings)
+            checkPasswords(at: listener, &findings)
             if listener.allowAnonymous != nil || authenticates(listener) { checkRights(at: listener, &findings) }
             if listener.source.isSound("max-packet-size"), broker.source.isSound("max-packet-size"),
                 let size = listener.maxPacketSize, size > broker.maxPacketSize
@@ -35,6 +36,14 @@ extension MartletConfiguration {
                 + "name a password-file here or in [authentication], ask for client certificates or shared keys, write "
                 + "allow-anonymous = true if anyone may connect there, or use 127.0.0.1"
         )
+    }
+
+    private func checkPasswords(at listener: Listener, _ findings: inout Findings) {
+        guard listener.tls.requirePassword, !takesPasswords(listener), listener.source.isSound("require-password", "password-file"),
+            authentication.source.isSound("password-file")
+        else { return }
+        findings.report(
+            listener.source["require-password"], "require-password needs a password-file, here or in [authentication]")
     }
 
     /// A listener whose clients may do nothing is a mistake.

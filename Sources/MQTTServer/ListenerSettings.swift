@@ -31,7 +31,9 @@ public final class ListenerSettings: Sendable {
     public let userFromCertificate: CertificateUser
     /// Whether the identity of a shared key is the user name.
     public let userFromPSK: Bool
-
+    /// Whether clients have to know a password too, whatever TLS says of them. The user is the one whose password it is; a name
+    /// that is taken from TLS has to be the same.
+    public let requiresPassword: Bool
     /// Whether each connection begins with what a proxy says of its client.
     public let hasProxy: Bool
 
@@ -39,7 +41,7 @@ public final class ListenerSettings: Sendable {
         name: String, transport: Transport = .tcp, topicPrefix: TopicPrefix? = nil, allowsAnonymous: Bool = true,
         maximumConnections: Int = .max, maximumPacketSize: Int = .max, connectTimeout: Duration = .seconds(10),
         maximumUnconnected: Int = 2_000, userFromCertificate: CertificateUser = .none, userFromPSK: Bool = false,
-        hasProxy: Bool = false
+        requiresPassword: Bool = false, hasProxy: Bool = false
     ) {
         self.name = name
         self.transport = transport
@@ -51,6 +53,7 @@ public final class ListenerSettings: Sendable {
         self.maximumUnconnected = maximumUnconnected
         self.userFromCertificate = userFromCertificate
         self.userFromPSK = userFromPSK
+        self.requiresPassword = requiresPassword
         self.hasProxy = hasProxy
     }
 }

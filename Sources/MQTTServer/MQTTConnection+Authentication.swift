@@ -93,6 +93,10 @@ extension MQTTConnection {
         case .accepted where listener.isGone:
             refuseLogin(authentication, .serverUnavailable, "the listener was removed meanwhile", now: now)
         case .accepted(let principal, let data):
+            if let words = shared.access?.objection(to: principal, of: authentication.credentials, settings: settings) {
+                refuseLogin(authentication, .notAuthorized, words, now: now)
+                break
+            }
             settle(authentication, principal, data: data, now: now)
         case .continues(let data):
             // [MQTT-4.12.0-6] without a method in CONNECT no AUTH is sent.

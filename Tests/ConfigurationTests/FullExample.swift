@@ -61,6 +61,7 @@ let fullExample = #"""
     user-from-certificate = "san-dns"
     psk-file = "psk.txt"
     user-from-psk = true
+    require-password = false
     min-tls-version = "1.3"
     ciphers = "ECDHE+AESGCM:!SHA1"
     cipher-suites = "TLS_AES_256_GCM_SHA384"

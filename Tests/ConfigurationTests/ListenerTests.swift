@@ -95,6 +95,23 @@ struct ListenerTests {
         #expect(messages("[[listener]]\n\(lines)\n") == [expected])
     }
 
+    @Test("a password can be required beside what TLS says, where there is a password file", arguments: [
+        ("psk-file = \"p\"\nrequire-password = true", "m:3:20: require-password needs a password-file, here or in [authentication]"),
+        (
+            "require-password = true\npassword-file = \"u\"",
+            "m:2:20: require-password has a meaning only when client-certificate is \"optional\" or \"required\", or there is a psk-file"
+        ),
+        (
+            "psk-file = \"p\"\nrequire-password = true\npassword-file = \"u\"\nallow-anonymous = true",
+            "m:5:19: allow-anonymous = true and require-password = true exclude each other: remove one of them"
+        ),
+    ])
+    func requiredPassword(lines: String, expected: String) {
+        #expect(messages("[[listener]]\n\(lines)\n") == [expected])
+        let file = "[[listener]]\npsk-file = \"p\"\nrequire-password = true\n"
+        #expect(messages(file + "[authentication]\npassword-file = \"u\"\n") == [])
+    }
+
     @Test("values that no listener can have are refused", arguments: [
         ("topic-prefix = \"a/\"", "m:2:16: topic-prefix \"a/\" must not end with \"/\": one is put before the topic"),
         ("topic-prefix = \"$SYS\"", "m:2:16: topic-prefix \"$SYS\" must not begin with \"$\", which marks a server's own topics"),

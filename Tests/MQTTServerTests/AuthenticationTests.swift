@@ -185,6 +185,61 @@ struct AuthenticationTests {
         #expect(other.userName == "sensor")
     }
 
+    private func credentials(
+        user: String?, certificate: CertificateIdentity? = nil, psk: String? = nil, method: String? = nil
+    ) -> Credentials {
+        Credentials(
+            listener: "test", address: nil, clientIdentifier: "c", userName: user, password: user.map { Array($0.utf8) },
+            certificate: certificate, pskIdentity: psk, method: method)
+    }
+
+    @Test("where a password is required too, a certificate or a key alone is refused, and with one the password is asked about")
+    func requiredPassword() {
+        let access = AccessControl(broker: server.broker, logger: server.context.logger, authenticators: ["test": [fake]])
+        for kind in [ListenerSettings.CertificateUser.none, .commonName] {
+            let settings = ListenerSettings(
+                name: "test", allowsAnonymous: false, userFromCertificate: kind, userFromPSK: kind != .none, requiresPassword: true)
+            for shown in [credentials(user: nil, certificate: Self.certificate), credentials(user: nil, psk: "pump"), credentials(user: nil)] {
+                guard case .refused(.notAuthorized, let reason) = access.way(of: shown, settings: settings) else {
+                    Issue.record("not refused")
+                    return
+                }
+                #expect(reason.contains("require-password"))
+            }
+            guard case .asked = access.way(of: credentials(user: "ann", certificate: Self.certificate), settings: settings) else {
+                Issue.record("not asked")
+                return
+            }
+        }
+    }
+
+    @Test("a password of another user than the one that TLS names is no proof, where that name is taken", arguments: [
+        (.commonName, "pump", false), (.commonName, "ann", true), (.sanEmail, "pump", true), (.none, "ann", false),
+    ] as [(ListenerSettings.CertificateUser, String, Bool)])
+    func bothNames(kind: ListenerSettings.CertificateUser, user: String, isRefused: Bool) {
+        let access = AccessControl(broker: server.broker, logger: server.context.logger, authenticators: ["test": [fake]])
+        let settings = ListenerSettings(name: "test", allowsAnonymous: false, userFromCertificate: kind, requiresPassword: true)
+        for origin in [Principal.Origin.password, .scram] {
+            let words = access.objection(
+                to: Principal(userName: user, origin: origin), of: credentials(user: user, certificate: Self.certificate),
+                settings: settings)
+            #expect((words != nil) == isRefused)
+        }
+    }
+
+    @Test("a reload that requires a password sends away whoever came in without one")
+    func passwordRequiredNow() {
+        let access = AccessControl(broker: server.broker, logger: server.context.logger, authenticators: ["test": [fake]])
+        let settings = ListenerSettings(name: "test", allowsAnonymous: false, userFromCertificate: .commonName, requiresPassword: true)
+        func isKnown(_ user: String, _ origin: Principal.Origin) -> Bool {
+            let identity = ClientIdentity(
+                principal: Principal(userName: user, origin: origin), credentials: credentials(user: user, certificate: Self.certificate))
+            return access.stillKnows(identity, settings: settings)
+        }
+        #expect(!isKnown("pump", .certificate) && !isKnown("pump", .psk))
+        #expect(!isKnown("ann", .password), "the certificate is of pump")
+    }
+
     // MARK: Failures
 
     @Test("repeated failures are answered later each time, and then banned")

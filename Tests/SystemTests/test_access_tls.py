@@ -1,8 +1,10 @@
 """Users that TLS knows: by their certificates, and by the keys that they share with the broker."""
 
+import subprocess
+
 import pytest
 
-from harness.broker import Martlet
+from harness.broker import Martlet, run_martlet
 from harness.certificates import Authority
 from harness.mqtt_client import Client
 from harness.ports import free_port
@@ -76,3 +78,55 @@ def test_a_shared_key_gives_its_user(secure, tmp_path, keep):
     mosquitto_pub(port, "own/pump/a", "x", version="5.0", qos=1, options=options)
     mosquitto_pub(port, "own/other/a", "x", version="5.0", qos=1, options=options)
     assert [m.topic for m in watcher.everything_before_a_marker()] == ["own/pump/a"]
+
+
+def with_users(directory, *users):
+    (directory / "box").mkdir()
+    for user in users:
+        made = run_martlet("passwd", "-b", f"{user}-secret", directory / "box" / "users", user)
+        assert made.returncode == 0, made.stderr
+    return 'password-file = "users"\nrequire-password = true\n'
+
+
+def mutual(authority, server):
+    return (
+        f'certificate-file = "{server.file}"\nkey-file = "{server.key}"\nclient-certificate = "required"\n'
+        f'client-ca-file = "{authority.file}"\n'
+    )
+
+
+def test_a_certificate_and_a_password_are_both_required_and_the_user_is_that_of_the_password(
+    secure, authority, server, keep, tmp_path
+):
+    door = authority.client_context(authority.issue("door"))
+    _, port = secure(mutual(authority, server) + with_users(tmp_path, "pump"))
+    client = keep(Client(port, "5.0", "c", user="pump", password="pump-secret", tls=door)).connect()
+    assert client.publish("own/pump/a", b"x", 1).value in (0, 16)
+    assert client.publish("own/door/a", b"x", 1).value == NOT_AUTHORIZED
+    keep(Client(port, "5.0", "none", tls=door)).connect(expected=NOT_AUTHORIZED)
+    keep(Client(port, "5.0", "wrong", user="pump", password="x", tls=door)).connect(expected=134)
+    without = keep(Client(port, "5.0", "no-certificate", user="pump", password="pump-secret", tls=authority.client_context()))
+    with pytest.raises((OSError, AssertionError), match="certificate required|ended before its CONNACK"):
+        without.connect()
+
+
+def test_with_the_name_of_the_certificate_the_password_has_to_be_of_the_same_user(secure, authority, server, keep, tmp_path):
+    pump = authority.client_context(authority.issue("pump"))
+    broker, port = secure(
+        mutual(authority, server) + 'user-from-certificate = "common-name"\n' + with_users(tmp_path, "pump", "fan")
+    )
+    keep(Client(port, "5.0", "c", user="pump", password="pump-secret", tls=pump)).connect()
+    keep(Client(port, "5.0", "d", user="fan", password="fan-secret", tls=pump)).connect(expected=NOT_AUTHORIZED)
+    broker.wait_until(lambda: "the password is that of" in broker.log(), "the reason in the log")
+
+
+def test_a_shared_key_and_a_password_are_both_required(secure, tmp_path):
+    keys = tmp_path / "keys"
+    keys.write_text("door:00112233445566778899aabbccddeeff\n")
+    _, port = secure(f'psk-file = "{keys}"\n' + with_users(tmp_path, "pump"))
+    options = ["--psk", "00112233445566778899aabbccddeeff", "--psk-identity", "door"]
+    mosquitto_pub(port, "own/pump/a", "x", qos=1, options=[*options, "-u", "pump", "-P", "pump-secret"])
+    with pytest.raises(subprocess.CalledProcessError) as failure:
+        mosquitto_pub(port, "own/pump/a", "x", qos=1, options=options)
+    # What CONNACK said: Not authorized.
+    assert failure.value.returncode == 5

@@ -58,16 +58,20 @@ public final class AccessControl {
             }
             return .asked([authenticator])
         }
-        if let certificate = credentials.certificate, settings.userFromCertificate != .none {
-            guard let name = certificate.name(settings.userFromCertificate) else {
-                return .refused(.notAuthorized, reason: "the certificate has no such name")
-            }
-            return .accepted(Principal(userName: name, origin: .certificate))
-        }
-        if let identity = credentials.pskIdentity, settings.userFromPSK {
-            return .accepted(Principal(userName: identity, origin: .psk))
-        }
         let asked = authenticators.filter { $0.method == nil }
+        if settings.requiresPassword {
+            guard credentials.userName != nil || credentials.password != nil else {
+                return .refused(.notAuthorized, reason: "the client shows no password (require-password)")
+            }
+            if asked.isEmpty { return .refused(.notAuthorized, reason: AccessControl.words(about: credentials, authenticators)) }
+            return .asked(asked)
+        }
+        switch AccessControl.tlsName(of: credentials, settings) {
+        case .missing: return .refused(.notAuthorized, reason: "the certificate has no such name")
+        case .certificate(let name): return .accepted(Principal(userName: name, origin: .certificate))
+        case .psk(let identity): return .accepted(Principal(userName: identity, origin: .psk))
+        case .notTaken: break
+        }
         if !asked.isEmpty, credentials.userName != nil || credentials.password != nil { return .asked(asked) }
         // A certificate or a key that was verified is proof enough, even if it does not give a name.
         if credentials.certificate != nil { return .accepted(Principal(userName: nil, origin: .certificate)) }
@@ -76,6 +80,36 @@ public final class AccessControl {
             return .refused(.notAuthorized, reason: AccessControl.words(about: credentials, authenticators))
         }
         return .accepted(.anonymous)
+    }
+
+    /// What TLS says of the user name.
+    private enum TLSName {
+        case certificate(String), psk(String)
+        /// The listener takes none.
+        case notTaken
+        /// The listener takes one, and the certificate has none.
+        case missing
+    }
+
+    private static func tlsName(of credentials: Credentials, _ settings: ListenerSettings) -> TLSName {
+        if let certificate = credentials.certificate, settings.userFromCertificate != .none {
+            return certificate.name(settings.userFromCertificate).map { .certificate($0) } ?? .missing
+        }
+        if let identity = credentials.pskIdentity, settings.userFromPSK { return .psk(identity) }
+        return .notTaken
+    }
+
+    /// Why somebody who has proved that he knows a password is not let in all the same; nil if nothing is against him.
+    func objection(to principal: Principal, of credentials: Credentials, settings: ListenerSettings) -> String? {
+        guard settings.requiresPassword else { return nil }
+        switch AccessControl.tlsName(of: credentials, settings) {
+        case .notTaken: return nil
+        case .missing: return "the certificate has no such name"
+        case .certificate(let name), .psk(let name):
+            // By bytes: to `String` a composed and a decomposed "é" are the same.
+            if let user = principal.userName, user.utf8.elementsEqual(name.utf8) { return nil }
+            return "the password is that of \((principal.userName ?? "").inQuotes), and TLS says \(name.inQuotes) (require-password)"
+        }
     }
 
     /// Why somebody does not get in whom no authenticator is asked about.
@@ -100,10 +134,12 @@ public final class AccessControl {
         guard let settings else { return false }
         switch principal.origin {
         case .anonymous: return settings.allowsAnonymous
+        case .certificate where settings.requiresPassword, .psk where settings.requiresPassword: return false
         case .certificate: return (settings.userFromCertificate != ListenerSettings.CertificateUser.none) == hasName
         case .psk: return settings.userFromPSK == hasName
         case .password, .scram, .other:
             return authenticators(of: settings).contains { $0.stillKnows(principal, of: identity.credentials) }
+                && objection(to: principal, of: identity.credentials, settings: settings) == nil
         }
     }
 
