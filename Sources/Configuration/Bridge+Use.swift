@@ -7,9 +7,10 @@ extension MartletConfiguration {
     func checkBridgesAndCache(_ findings: inout Findings) {
         for (index, bridge) in bridges.enumerated() where bridge.hasOwnIdentifier {
             guard let other = bridges[..<index].first(where: { $0.hasOwnIdentifier && $0.isSameClient(as: bridge) }) else { continue }
+            let place = bridge.usesFirst(of: other) ? "at the same host and port" : "at one of the same failover-servers"
             findings.warn(
                 bridge.source["client-identifier"],
-                "bridge \(other.name.quotedForMessage) has this client-identifier at the same host and port: the upstream ends the one "
+                "bridge \(other.name.quotedForMessage) has this client-identifier \(place): the upstream ends the one "
                     + "connection when the other comes; give each its own")
         }
         guard cache.source.isSound("size", "max-age") else { return }
@@ -31,10 +32,19 @@ extension MartletConfiguration {
 
 extension MartletConfiguration.Bridge {
     /// Whether the client identifier is as it is written here.
-    fileprivate var hasOwnIdentifier: Bool { !hasForm && source.isSound("host", "port", "transport", "client-identifier") }
+    fileprivate var hasOwnIdentifier: Bool { !hasForm && source.isSound("host", "port", "failover-servers", "transport", "client-identifier") }
 
     fileprivate func isSameClient(as other: Self) -> Bool {
-        clientIdentifier == other.clientIdentifier && host == other.host && userName == other.userName && usedPort == other.usedPort
+        clientIdentifier == other.clientIdentifier && userName == other.userName && !usedServers.isDisjoint(with: other.usedServers)
+    }
+
+    /// Whether both are at one server as long as nothing is wrong.
+    fileprivate func usesFirst(of other: Self) -> Bool { host == other.host && usedPort == other.usedPort }
+
+    /// All that it may be connected to, with their ports.
+    private var usedServers: Set<Server> {
+        let failover = (failoverServers ?? []).map { Server(host: $0.host, port: $0.port ?? usedPort) }
+        return Set([Server(host: host, port: usedPort)] + failover)
     }
 
     private var usedPort: Int {

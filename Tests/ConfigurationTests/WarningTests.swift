@@ -167,6 +167,17 @@ struct WarningTests {
         #expect(try warnings(one + other.replacing("\"c\"", with: "\"c\"\nport = 1883")).count == 1)
     }
 
+    @Test("two bridges that are one client for a server to which either falls back", arguments: [
+        ("\"h\"", true), ("\"e\", \"h:1883\"", true), ("\"h:1884\"", false), ("\"e\"", false),
+    ])
+    func sameClientAfterFailover(servers: String, isSame: Bool) throws {
+        let one = forward("filter = \"a\"")
+        let other = one.replacing("\"b\"", with: "\"d\"").replacing("\"h\"", with: "\"f\"\nfailover-servers = [\(servers)]")
+        let found = try warnings(one + other)
+        #expect(found.count == (isSame ? 1 : 0))
+        if isSame { #expect(found[0].contains("has this client-identifier at one of the same failover-servers")) }
+    }
+
     @Test("a cache for longer than its messages may wait", arguments: [
         ("size = \"90d\"", 1), ("size = \"90d\"\nmax-age = \"90d\"", 0), ("size = \"20d\"", 0), ("max-age = \"1d\"", 0),
     ])
