@@ -94,4 +94,43 @@ struct CachePlanTests {
         #expect(Set(measurement.routes.keys) == ["c/5", "d/5"] && measurement.routes["d/5"]?.recordsPerSecond == 0.2)
         #expect(measurement.load.writtenBytesPerRecord > measurement.load.cachedBytesPerRecord)
     }
+
+    @Test("polls that read nothing but points on change are thinned, and other records lose those points only")
+    func changing() throws {
+        let text = """
+            [[product]]
+            key = "meter"
+            group = [{ name = "g", interval = "10s" }]
+            point = [
+              { identifier = "door", type = "INT", report = "on-change", area = "holding-register", address = 0 },
+              { identifier = "power", type = "INT", area = "holding-register", address = 500 },
+              { identifier = "state", type = "INT", report = "on-change", area = "holding-register", address = 501 },
+            ]
+            [[bus]]
+            name = "b"
+            protocol = "modbus-tcp"
+            host = "h"
+            [[device]]
+            product = "meter"
+            key = "m"
+            bus = "b"
+            [[bridge]]
+            name = "c"
+            host = "h"
+            client-identifier = "i"
+            forward = [{ filter = "#" }]
+            """
+        let plan = try AppliancePlan(MartletConfiguration.decode(text: text, file: "m", drivers: Drivers.catalogue))
+        var traffic = PlannedTraffic(plan, changing: 0.25, clients: (5, 10)).streams
+        #expect(abs(PlannedTraffic(plan, changing: 0.25, clients: (5, 10)).recordsPerSecond - (0.25 * 0.1 + 0.1 + 5)) < 0.001)
+        var random = SplitMix64(seed: 1)
+        func points(_ hasChanged: Bool) -> [[String]?] {
+            traffic.indices.filter { traffic[$0].device != nil }.map { index in
+                let content = traffic[index].nextContent(at: Timestamp(milliseconds: 0), hasChanged: hasChanged, random: &random)
+                guard case .samples(let samples)? = content else { return nil }
+                return samples.map { "\($0.point)" }
+            }
+        }
+        #expect(points(true) == [["door"], ["power", "state"]] && points(false) == [nil, ["power"]])
+    }
 }

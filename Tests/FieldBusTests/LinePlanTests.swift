@@ -38,6 +38,15 @@ struct LinePlanTests {
         #expect(plan.lineTime < plan.cycle)
     }
 
+    @Test("a poll takes as long as its request, with the delays of a transceiver and the pause that a device needs")
+    func polls() {
+        var slow = bus(turned { $0.rs485 = RS485(); $0.rs485?.delayAfterSend = .milliseconds(30) })
+        slow.pause = .milliseconds(50)
+        let requests = LinePlan(slow, answerTime: LinePlan.usualAnswerTime).requests
+        #expect(slow.polls.map(\.duration) == requests.map(\.duration) && requests[0].duration > .milliseconds(80))
+        #expect(slow.polls.map { $0.points.map { "\($0.identifier)" } } == [["x", "y"], ["z"]])
+    }
+
     @Test("a device that answers at once still costs the silence before its answer")
     func silence() {
         let plan = LinePlan(bus(serial(9600)), answerTime: .zero)

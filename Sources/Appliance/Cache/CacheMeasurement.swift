@@ -115,7 +115,7 @@ private struct TrafficSimulation: ~Copyable {
     /// When each stream is due, in ms.
     private var due: [Int64]
     private let window: Int64
-    /// Thousandths of the polls that give a record.
+    /// Thousandths of the polls at which points on change have changed.
     private let changing: UInt64
     private(set) var wall = Timestamp(milliseconds: 1_767_225_600_000)  // 2026-01-01
     private var random = SplitMix64(seed: 1)
@@ -147,7 +147,7 @@ private struct TrafficSimulation: ~Copyable {
         var lanes: [String: [Message]] = [:]
         for index in streams.indices {
             while due[index] < end {
-                if random.next() % 1000 < changing { publish(index, at: Timestamp(milliseconds: due[index]), into: &lanes) }
+                publish(index, at: Timestamp(milliseconds: due[index]), into: &lanes)
                 due[index] += max(1, streams[index].interval.wholeMilliseconds)
             }
         }
@@ -168,7 +168,9 @@ private struct TrafficSimulation: ~Copyable {
                 }
             }
         }
-        switch streams[index].nextContent(at: time, random: &random) {
+        let hasChanged = random.next() % 1000 < changing
+        switch streams[index].nextContent(at: time, hasChanged: hasChanged, random: &random) {
+        case nil: break
         case .samples(let samples): post.write(samples, identifier: &identifier) { payload, _ in append(payload) }
         case .payload(let payload): payload.withUnsafeBytes { append($0) }
         }

@@ -116,7 +116,7 @@ public struct CachePlanReport: Sendable {
     private var assumed: String? {
         var parts: [String] = []
         if pointsOnChange > 0 {
-            parts.append("every poll gives a record, also of the \(pointsOnChange) points that are published on change: say with --changing which share does")
+            parts.append("every poll gives a record, also of the \(pointsOnChange) points that are published on change: say with --changing at which share they have changed")
         }
         let bridges = routes.bridgesWithForm
         if !bridges.isEmpty {

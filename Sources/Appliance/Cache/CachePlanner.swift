@@ -14,7 +14,7 @@ public struct CachePlanner: Sendable {
         public var diskBytes: Int64?
         /// Messages a second of clients that are forwarded beside the points, and bytes of their payloads.
         public var clientMessages = (perSecond: 0.0, payloadBytes: 0)
-        /// The share of polls that gives a record, more than 0, at most 1, where only changes are published.
+        /// The share of polls at which points that are published on change have changed, more than 0, at most 1.
         public var changing = 1.0
 
         public init() {}

@@ -16,16 +16,21 @@ struct PlannedTraffic {
         /// When the first one comes.
         var offset = Duration.zero
         var points: [PlannedPoint] = []
+        /// Which of ``points`` are published on change only.
+        var onChange: [Bool] = []
         /// Of a client's message; nil for posts of ``points``.
         var payloadBytes: Int?
         /// The routes that the messages go into, with the name under which they wait there.
         var routes: [(lane: String, topic: [UInt8])]
         /// The raw values of the points, which walk at random.
         var raw: [Double] = []
+
+        /// Whether a poll at which nothing has changed gives no record.
+        var needsChange: Bool { !onChange.isEmpty && onChange.allSatisfy { $0 } }
     }
 
     private(set) var streams: [Stream] = []
-    /// The share of polls that gives a record.
+    /// The share of polls at which points on change have changed.
     let changing: Double
     /// What is in ``streams``, for people.
     private(set) var devices = 0
@@ -42,11 +47,14 @@ struct PlannedTraffic {
     }
 
     private func recordsPerSecond(_ copies: (Stream) -> Int) -> Double {
-        changing * streams.reduce(0) { $0 + Double(copies($1)) / max(1e-3, Double($1.interval.wholeMilliseconds) / 1000) }
+        streams.reduce(0) { sum, stream in
+            let records = Double(copies(stream)) / max(1e-3, Double(stream.interval.wholeMilliseconds) / 1000)
+            return sum + (stream.needsChange ? changing : 1) * records
+        }
     }
 
     /// - Parameters:
-    ///   - changing: the share of polls that gives a record, more than 0, at most 1.
+    ///   - changing: the share of polls at which points on change have changed, more than 0, at most 1.
     ///   - clients: messages a second of clients beside the points, which go to every bridge, and bytes of their payloads.
     init(_ plan: AppliancePlan, changing: Double = 1, clients: (perSecond: Double, payloadBytes: Int) = (0, 0)) {
         self.changing = changing
@@ -62,7 +70,7 @@ struct PlannedTraffic {
         let count = Int(min(10_000, (clients.perSecond / 100).rounded(.up)))
         let bridges = plan.bridges.filter { !$0.forwards.isEmpty }
         guard count > 0, !bridges.isEmpty else { return }
-        let interval = Int64(max(1, Double(count) * 1000 / clients.perSecond * changing))
+        let interval = Int64(max(1, Double(count) * 1000 / clients.perSecond))
         for number in 0..<count {
             streams.append(
                 Stream(
@@ -80,13 +88,13 @@ struct PlannedTraffic {
         guard !routes.isEmpty else { return }
         if streams.last?.device != poll.device { devices += 1 }
         points += poll.points.count
-        if let product = plan.configuration.product(key: poll.device.productKey) {
-            let onChange = Set(product.points.filter { $0.report == .onChange }.map(\.identifier))
-            pointsOnChange += poll.points.count { onChange.contains("\($0.identifier)") }
-        }
+        let product = plan.configuration.product(key: poll.device.productKey)
+        let reported = Set(product?.points.filter { $0.report == .onChange }.map(\.identifier) ?? [])
+        let onChange = poll.points.map { reported.contains($0.identifier) }
+        pointsOnChange += onChange.count { $0 }
         streams.append(
             Stream(
-                device: poll.device, interval: poll.interval, offset: offset, points: poll.points, routes: routes,
+                device: poll.device, interval: poll.interval, offset: offset, points: poll.points, onChange: onChange, routes: routes,
                 raw: poll.points.map { $0.type == .bool ? 0 : 2200 }))
     }
 
@@ -122,13 +130,16 @@ extension PlannedTraffic.Stream {
         case payload([UInt8])
     }
 
-    /// What the next message says.
-    mutating func nextContent(at time: Timestamp, random: inout SplitMix64) -> Content {
+    /// What the next message says; nil if there is none.
+    ///
+    /// - Parameter hasChanged: whether the points on change have changed; the others are always there.
+    mutating func nextContent(at time: Timestamp, hasChanged: Bool, random: inout SplitMix64) -> Content? {
         if let payloadBytes {
             let digits = Array("0123456789abcdef".utf8)
             return .payload((0..<payloadBytes).map { _ in digits[Int(random.next() >> 60)] })
         }
-        return .samples(points.indices.map { index in
+        guard hasChanged || !needsChange else { return nil }
+        return .samples(points.indices.filter { hasChanged || !onChange[$0] }.map { index in
             let step = Double(Int64(random.next() % 7)) - 3
             raw[index] += step
             let value = PlannedTraffic.value(raw[index], points[index])

@@ -32,6 +32,9 @@ public struct LinePlan: Sendable {
     /// The share of the time that the line is in use at the intervals configured; more than 1 is too much for it.
     public let utilisation: Double
 
+    /// What a device is taken to need where nobody says.
+    public static let usualAnswerTime = Duration.milliseconds(5)
+
     /// - Parameter answerTime: what a device, and a network's way to it, is taken to need before it answers.
     public init(_ bus: ModbusBus, answerTime: Duration) {
         let serial: SerialLine? = if case .rtu(let line) = bus.transport { line } else { nil }
@@ -42,9 +45,8 @@ public struct LinePlan: Sendable {
         var requests: [Request] = []
         var lineTime = Duration.zero
         var utilisation = 0.0
-        for device in bus.devices where !bus.transport.isBroadcast(device.unitIdentifier) {
-            let polled = PolledDevice(device, on: bus)
-            for group in polled.groups {
+        for device in bus.polledDevices {
+            for group in device.groups {
                 for block in group.plan.blocks {
                     let data = block.area.holdsBits ? (block.quantity + 7) / 8 : 2 * block.quantity
                     let isTCP = bus.transport.framing == .tcp
@@ -52,7 +54,7 @@ public struct LinePlan: Sendable {
                     var frames = Duration.zero
                     // The silence before the answer, and the turn to receiving, are part of the device's time.
                     if let line { frames = beforeSend + line.duration(ofCharacters: asked + answered) + line.silence }
-                    let pause = max(.zero, polled.pause - (line?.silence ?? .zero))
+                    let pause = max(.zero, device.pause - (line?.silence ?? .zero))
                     let duration = frames + max(answerTime, beforeAnswer) + pause
                     requests.append(
                         Request(

@@ -31,7 +31,7 @@ struct CachePlanCommand: AsyncParsableCommand {
     @Option(help: "Bytes of such a message's payload.")
     var payload = 100
 
-    @Option(help: "The share of polls that gives a record, where only changes are published.")
+    @Option(help: "The share of polls at which points that are published on change have changed; the others are in every poll's record.")
     var changing = 1.0
 
     @Flag(help: "Writes one JSON object.")

@@ -15,7 +15,7 @@ struct ModbusPlanCommand: ParsableCommand {
     var bus: String?
 
     @Option(help: "What a device is taken to need before it answers.")
-    var answerTime = DurationArgument(.milliseconds(5))
+    var answerTime = DurationArgument(LinePlan.usualAnswerTime)
 
     @Flag(help: "Writes one JSON object a bus.")
     var json = false

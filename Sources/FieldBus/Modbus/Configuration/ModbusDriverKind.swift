@@ -85,20 +85,22 @@ extension ModbusBus: BusPlan {
     public var deviceIdentifiers: [DeviceIdentifier] { devices.map(\.identifier) }
 
     public var polls: [PlannedPoll] {
-        devices.filter { !transport.isBroadcast($0.unitIdentifier) }.flatMap { device in
-            let groups = Dictionary(grouping: device.points, by: \.interval).sorted { $0.key < $1.key }
-            return groups.flatMap { interval, points in
-                let plan = ReadPlan(points: points, maxGap: device.maxGap ?? maxGap, maxQuantity: device.maxQuantity)
-                // Each read has a time of its own, and with it a post.
-                return plan.blocks.map { block in
-                    PlannedPoll(
-                        device: device.identifier, interval: interval,
-                        points: plan.points[block.points].map {
-                            PlannedPoint(identifier: $0.identifier, type: $0.type, conversion: $0.conversion, length: $0.length)
-                        }, duration: transport.requestTime)
-                }
-            }
+        // Each read has a time of its own, and with it a post.
+        let points = polledDevices.flatMap { device in
+            device.groups.flatMap { group in group.plan.blocks.map { group.plan.points[$0.points] } }
         }
+        return zip(LinePlan(self, answerTime: LinePlan.usualAnswerTime).requests, points).map { request, points in
+            PlannedPoll(
+                device: request.device, interval: request.interval,
+                points: points.map {
+                    PlannedPoint(identifier: $0.identifier, type: $0.type, conversion: $0.conversion, length: $0.length)
+                }, duration: request.duration)
+        }
+    }
+
+    /// Those that are read, each with its groups: ``LinePlan`` has their requests in this order.
+    var polledDevices: [PolledDevice] {
+        devices.filter { !transport.isBroadcast($0.unitIdentifier) }.map { PolledDevice($0, on: self) }
     }
 
     /// Checks the description and starts the driver's thread; opens nothing yet.
@@ -111,13 +113,3 @@ extension ModbusBus: BusPlan {
     }
 }
 
-extension ModbusTransport {
-    /// About what a request and its answer take.
-    fileprivate var requestTime: Duration {
-        switch self {
-        case .tcp, .rtuOverTCP: .milliseconds(5)
-        // 60 characters of 11 bits.
-        case .rtu(let line): .milliseconds(660_000 / max(300, line.baudRate))
-        }
-    }
-}
