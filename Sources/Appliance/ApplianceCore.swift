@@ -390,8 +390,10 @@ final class ApplianceCore: @unchecked Sendable {
     /// On the event loop: messages were taken out of the cache.
     func purged(_ losses: [CacheLoss], lanes: [LaneStatus]) { loop.purged(losses, lanes: lanes) }
 
-    /// On the event loop: names of the bridges, and of those that were removed in this run.
-    var bridgeNames: [String] { loop.bridges.map(\.configuration.name) }
+    /// On the event loop: the routes of the bridges, those included that were removed in this run.
+    var routeNames: [RouteName] {
+        loop.bridges.flatMap { bridge in bridge.routes.map { RouteName(bridge: bridge.configuration.name, priority: $0.priority) } }
+    }
 
     /// On the event loop.
     func report() -> ApplianceReport { reporter.report() }

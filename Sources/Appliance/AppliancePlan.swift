@@ -1,4 +1,4 @@
-import Bridge
+public import Bridge
 public import Configuration
 import Core
 public import FieldBus
@@ -59,7 +59,10 @@ public struct AppliancePlan: Sendable {
         warnings = all.list
     }
 
-    public var bridgeNames: [String] { bridges.map(\.name) }
+    /// The routes of the cache.
+    public var routeNames: [RouteName] {
+        bridges.flatMap { bridge in Set(bridge.forwards.map(\.priority)).map { RouteName(bridge: bridge.name, priority: $0) } }
+    }
 
     /// The Modbus lines, as their drivers get them.
     public var modbusBuses: [ModbusBus] { buses.compactMap { $0 as? ModbusBus } }

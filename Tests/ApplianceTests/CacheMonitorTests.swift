@@ -74,6 +74,15 @@ struct CacheMonitorTests {
         #expect(CacheSelection(priority: 9).lanes(all).map(\.lane) == ["a/9#1"])
     }
 
+    @Test("a selection that names no route that there is says which there are", arguments: [
+        ("a", 5, nil), ("a", nil, nil), (nil, nil, nil), (nil, 1, nil), ("b", nil, "there is no bridge \"b\"; the routes are a/5, a/1"),
+        ("a", 2, "there is no route a/2; the routes are a/5, a/1"), (nil, 2, "there is no route of priority 2; the routes are a/5, a/1"),
+    ] as [(String?, Int?, String?)])
+    func missingRoute(bridge: String?, priority: Int?, problem: String?) {
+        let routes: Set = [RouteName(bridge: "a", priority: 1), RouteName(bridge: "a", priority: 5)]
+        #expect(CacheSelection(bridge: bridge, priority: priority).problem(among: routes) == problem)
+    }
+
     private func lane(_ name: String, bytes: Int64) -> LaneStatus {
         LaneStatus(
             lane: name, firstSequence: 1, lastSequence: 10, acknowledgedSequence: 0, messages: 10, bytes: bytes, blocks: 1,

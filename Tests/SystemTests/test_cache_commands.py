@@ -96,9 +96,14 @@ def test_what_is_selected_is_purged_and_the_rest_stays(cache):
     assert cache_command("export", cache) == ""
 
 
-def test_a_purge_of_a_bridge_that_is_not_there_is_refused(cache):
-    result = run_martlet("cache", "purge", cache, "--bridge", "other", "--yes")
-    assert result.returncode == 1 and 'there is no bridge "other" (cloud)' in result.stderr
+@pytest.mark.parametrize("options", [["export"], ["purge", "--yes"]], ids=["export", "purge"])
+@pytest.mark.parametrize(
+    "selection, missing", [(["--bridge", "other"], 'bridge "other"'), (["--route", "cloud/3"], "route cloud/3")], ids=["bridge", "route"]
+)
+def test_a_route_that_is_not_there_is_refused_with_those_that_are(cache, options, selection, missing):
+    result = run_martlet("cache", options[0], cache, *options[1:], *selection)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert f"there is no {missing}; the routes are cloud/9, cloud/5" in result.stderr
     assert shown(cache)["cloud/5"]["messages"] == 30
 
 

@@ -1,4 +1,4 @@
-import Bridge
+public import Bridge
 import Core
 public import Store
 
@@ -114,18 +114,18 @@ public struct CacheInspector: Sendable {
         return text
     }
 
-    // MARK: Purge
+    // MARK: Names
 
-    /// What is wrong with the bridge that a selection names, in words; nil if there is such a bridge, or none is named.
+    /// What is wrong with the routes that a selection names, in words; nil if there is one of them, or none is named.
     ///
-    /// - Parameter configured: names of bridges. One that is not among them counts as long as something of it is in the cache.
-    public func problem(of selection: CacheSelection, configured: [String]) async throws(StoreError) -> String? {
-        guard let bridge = selection.bridge, !configured.contains(bridge) else { return nil }
-        let stored = try await storage.status().cache.lanes.compactMap { LaneName($0.lane)?.bridge }
-        guard !stored.contains(bridge) else { return nil }
-        let known = Set(configured + stored).sorted()
-        return "there is no bridge \"\(bridge)\"" + (known.isEmpty ? "" : " (\(known.joined(separator: ", ")))")
+    /// - Parameter configured: the routes that there are. One that is not among them counts as long as something of it is in the
+    ///   cache.
+    public func problem(of selection: CacheSelection, configured: [RouteName]) async throws(StoreError) -> String? {
+        let stored = try await storage.status().cache.lanes.compactMap { LaneName($0.lane)?.route }
+        return selection.problem(among: Set(configured + stored))
     }
+
+    // MARK: Purge
 
     /// Gives up what is selected, at once and as a whole. See ``Store/Storage/purge(_:publishedBefore:now:)``.
     ///

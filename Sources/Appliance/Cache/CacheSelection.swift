@@ -30,11 +30,29 @@ public struct CacheSelection: Sendable, Equatable {
         olderThan.map { Timestamp(milliseconds: now.milliseconds - $0.wholeMilliseconds) }
     }
 
+    private func contains(_ route: RouteName) -> Bool {
+        (bridge ?? route.bridge) == route.bridge && (priority ?? route.priority) == route.priority
+    }
+
+    /// What is wrong if it names none of the routes that there are, in words; nil if it names one, or names nothing.
+    func problem(among routes: Set<RouteName>) -> String? {
+        guard bridge != nil || priority != nil, !routes.contains(where: contains) else { return nil }
+        let missing: String
+        if let bridge {
+            let route = priority.map { "\(RouteName(bridge: bridge, priority: $0))" }
+            missing = routes.contains { $0.bridge == bridge } ? "route \(route ?? bridge)" : "bridge \"\(bridge)\""
+        } else {
+            missing = "route of priority \(priority ?? 0)"
+        }
+        let known = routes.sorted(by: RouteName.isBefore).map { "\($0)" }.joined(separator: ", ")
+        return "there is no \(missing)" + (known.isEmpty ? ": there are no routes" : "; the routes are \(known)")
+    }
+
     /// The lanes that are meant, by bridge, then the most important first, then the oldest first.
     func lanes(_ all: [LaneStatus]) -> [LaneStatus] {
         all.filter { lane in
             guard let name = LaneName(lane.lane) else { return bridge == nil && priority == nil }
-            return (bridge ?? name.bridge) == name.bridge && (priority ?? name.priority) == name.priority
+            return contains(name.route)
         }.sorted { CacheSelection.isBefore($0.lane, $1.lane) }
     }
 

@@ -36,6 +36,8 @@ extension HTTPRouter {
         }
         get("/cache/export") { request async throws(HTTPRefusal) in
             let query = try ExportQuery.of(request)
+            // Only at the beginning: what is exported may leave meanwhile, and its route with it.
+            if query.cursor == nil { try await check(query.selection, core, inspector) }
             do throws(StoreError) {
                 let page = try await inspector.export(query.selection, format: query.format, from: query.cursor)
                 return .page(page.text, next: page.next.map { query.goingOn(at: $0) }, query.format)
@@ -52,21 +54,28 @@ extension HTTPRouter {
         }
         post("/cache/purge") { request async throws(HTTPRefusal) in
             let query = try ExportQuery.of(request)
-            let configured = await core.eventLoop.run { core.bridgeNames }
-            let problem: String
+            try await check(query.selection, core, inspector)
             do throws(StoreError) {
-                guard let found = try await inspector.problem(of: query.selection, configured: configured) else {
-                    let purged = try await inspector.purge(query.selection)
-                    await core.eventLoop.run { core.purged(purged.losses, lanes: purged.lanes) }
-                    return .json(PurgeResult(purged.losses).json)
-                }
-                problem = found
+                let purged = try await inspector.purge(query.selection)
+                await core.eventLoop.run { core.purged(purged.losses, lanes: purged.lanes) }
+                return .json(PurgeResult(purged.losses).json)
             } catch {
                 throw HTTPRefusal.failed("\(error)")
             }
-            throw HTTPRefusal.badRequest(problem)
         }
     }
+}
+
+/// - Throws: that there are no such routes, and which there are.
+private func check(_ selection: CacheSelection, _ core: ApplianceCore, _ inspector: CacheInspector) async throws(HTTPRefusal) {
+    let configured = await core.eventLoop.run { core.routeNames }
+    let problem: String?
+    do throws(StoreError) {
+        problem = try await inspector.problem(of: selection, configured: configured)
+    } catch {
+        throw HTTPRefusal.failed("\(error)")
+    }
+    if let problem { throw HTTPRefusal.badRequest(problem) }
 }
 
 extension ExportQuery {

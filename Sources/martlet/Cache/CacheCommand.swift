@@ -84,6 +84,15 @@ enum CacheAccess {
         }
     }
 
+    /// - Throws: `ExitCode`, after it has said that there are no such routes, and which there are.
+    static func check(_ selection: CacheSelection, _ box: String, _ inspector: CacheInspector) async throws {
+        // A file with mistakes, or a directory, names none: those with messages in the cache are known all the same.
+        let configured = (try? AppliancePlan.load(path: box))?.routeNames ?? []
+        guard let problem = try await inspector.problem(of: selection, configured: configured) else { return }
+        Console.error("martlet: \(problem)")
+        throw ExitCode(1)
+    }
+
     private func close() async {
         if case .files(let inspector) = self { await inspector.close() }
     }

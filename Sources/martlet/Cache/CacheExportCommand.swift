@@ -31,6 +31,7 @@ struct CacheExportCommand: AsyncParsableCommand {
         try await CacheAccess.use(box) { access in
             switch access {
             case .files(let inspector):
+                try await CacheAccess.check(query.selection, box, inspector)
                 repeat {
                     let page = try await inspector.export(query.selection, format: query.format, from: query.cursor)
                     try Console.write(page.text)

@@ -33,12 +33,7 @@ struct CachePurgeCommand: AsyncParsableCommand {
             let result: (messages: Int64, json: [UInt8])
             switch access {
             case .files(let inspector):
-                // A file with mistakes, or a directory, names none: those with messages in the cache are known all the same.
-                let configured = (try? AppliancePlan.load(path: box))?.bridgeNames ?? []
-                if let problem = try await inspector.problem(of: selection, configured: configured) {
-                    Console.error("martlet: \(problem)")
-                    throw ExitCode(1)
-                }
+                try await CacheAccess.check(selection, box, inspector)
                 let purged = PurgeResult(try await inspector.purge(selection).losses)
                 result = (purged.messages, purged.json)
             case .box(let client):
