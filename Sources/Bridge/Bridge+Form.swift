@@ -11,6 +11,12 @@ import Store
 extension Bridge {
     var moment: Moment { Moment(wall: environment.wallTime(), monotonic: environment.monotonicTime()) }
 
+    func makeForm() -> UpstreamForm? {
+        let form = configuration.form?.make()
+        form?.reportTopic = environment.reportTopic
+        return form
+    }
+
     /// Carries out what a form wants done. What it has for the local broker is published from outside of any publish.
     func carryOut(_ effects: [FormEffect]) {
         guard !effects.isEmpty else { return }

@@ -100,10 +100,10 @@ extension Bridge {
         if isBehind { broker.isStoreBehind = true }
     }
 
-    /// Adds a message of the box's own to the most important route: what the upstream should know of losses. A form has its own
-    /// idea of what the upstream understands; with one nothing is added.
+    /// Adds a message of the box's own to the most important route: what the upstream should know of losses. A form writes it as
+    /// its upstream understands it.
     public func report(_ payload: [UInt8]) {
-        guard !isStopped, form == nil, let topic = environment.reportTopic, let first = routes.first else { return }
+        guard !isStopped, let topic = environment.reportTopic, let first = routes.first else { return }
         append(
             Message.create(topic: topic, payload: payload, qos: .atLeastOnce, publishedAt: environment.wallTime()),
             priority: first.priority)

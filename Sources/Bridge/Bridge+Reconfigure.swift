@@ -13,7 +13,7 @@ extension Bridge {
         upstream = UpstreamState(configuration)
         // What was refused may have another name now.
         refusals = RefusalSearch()
-        form = configuration.form?.make()
+        form = makeForm()
         makeRoutes()
         isSubscribed = false
         start()

@@ -125,7 +125,7 @@ public final class Bridge {
         openChannel = { connection, endpoint in endpoint.connect(connection, on: eventLoop) }
         openProbe = { server in server.endpoint(nil).probe(on: eventLoop) }
         routes = []
-        form = configuration.form?.make()
+        form = makeForm()
         makeRoutes()
     }
 

@@ -286,7 +286,7 @@ extension BridgeLane {
         return true
     }
 
-    private mutating func note(_ message: Message, _ reason: SkippedMessages.Reason) {
+    mutating func note(_ message: Message, _ reason: SkippedMessages.Reason) {
         skipped.add(message, reason, unless: limits.reportTopic)
     }
 

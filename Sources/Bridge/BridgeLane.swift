@@ -228,6 +228,7 @@ public struct BridgeLane {
             message.qos == .atMostOnce ? limits.maximumUncommittedBytes / 2 : limits.maximumUncommittedBytes
         guard waiting + message.byteCount <= limit || waiting == 0 else {
             statistics.overflowed &+= 1
+            note(message, .storage)
             return false
         }
         lastSequence += 1

@@ -1,6 +1,6 @@
 public import Core
 
-/// What a bridge has skipped because the upstream will not have it or a full route does not take it, added up by reason: how many
+/// What a bridge has skipped because the upstream will not have it, or because a full route or a slow disk does not take it, added up by reason: how many
 /// messages, published when.
 public struct SkippedMessages: Sendable, Equatable {
     public enum Reason: String, Sendable, CaseIterable {
@@ -10,6 +10,8 @@ public struct SkippedMessages: Sendable, Equatable {
         case tooLarge = "too-large"
         /// Its route refuses what it has no room for, and whoever published it could not be told.
         case noRoom = "no-room"
+        /// Too much waited for the disk already.
+        case storage
     }
 
     public struct Span: Sendable, Equatable {
@@ -27,7 +29,7 @@ public struct SkippedMessages: Sendable, Equatable {
 
     /// - Parameter reportTopic: of what the box itself reports of losses: that one of these was skipped is not told again.
     mutating func add(_ message: Message, _ reason: Reason, unless reportTopic: String?) {
-        if let reportTopic, message.withTopic({ $0.elementsEqual(reportTopic.utf8) }) { return }
+        if message.isReport(at: reportTopic) { return }
         add(Span(messages: 1, oldest: message.publishedAt, newest: message.publishedAt), reason)
     }
 

@@ -307,7 +307,7 @@ struct BridgeTests {
         #expect(fixture.bridge.status.lane.tooLarge == 1)
     }
 
-    @Test("a report of losses goes by the most important route under its own name, and not where a form is")
+    @Test("a report of losses goes by the most important route under its own name")
     func report() throws {
         let fixture = try fixture()
         try fixture.start()

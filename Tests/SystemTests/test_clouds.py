@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from harness.broker import run_martlet
 from harness.clouds import AWSThing, AzureHub, EnOS, Line, azure_token_is_right, enos_sign
 from harness.modbus import Device, ModbusTcp
 from harness.posts import topic
@@ -171,6 +172,23 @@ def test_what_an_outage_held_back_goes_to_enos_as_history_with_its_time(enos, co
     assert not platform.mistakes
     assert verbs[0] == "post" and verbs[201] == "post"
     assert [verbs[number] for number in range(2, 201)] == ["resume"] * 199, "what waited is history"
+
+
+def test_what_was_lost_during_an_outage_is_an_event_of_the_gateway_at_enos(enos, connect, line):
+    platform = enos()
+    line.connect()
+    line.close()
+    client = connect(at=platform.box)
+    for number in range(20):
+        client.publish(topic("meter", "m1", "measurepoint/post"), post(number, 1_700_000_000_000 + number), 1)
+    purged = run_martlet("cache", "purge", platform.box.file, "--yes")
+    assert purged.stdout == "purged 20 messages\n", purged.stderr
+    line.open()
+    said = json.loads(platform.receive_at("/sys/gateway/box/thing/event/cacheLost/post").payload)
+    assert said["method"] == "thing.event.cacheLost.post"
+    lost = said["params"]["events"]
+    assert (lost["bridge"], lost["priority"], lost["reason"], lost["messages"]) == ("cloud", 5, "purged", 20)
+    assert lost["from"] <= lost["to"] <= said["params"]["time"]
 
 
 def test_a_device_that_enos_refuses_posts_through_the_gateway(enos, connect):

@@ -143,6 +143,10 @@ public struct FormDevice: Sendable, Equatable {
 open class UpstreamForm {
     public init() {}
 
+    /// Topic of what the box itself reports of losses, a JSON object that goes up in its turn like any other message; nil for
+    /// nothing.
+    public var reportTopic: String?
+
     // MARK: The connection
 
     /// What the form has the box keep for it; nil for nothing.

@@ -104,6 +104,17 @@ struct AzureFormTests {
         #expect(talk.batch([input(false), input(true)])?.publishes.first?.contains("timeUncertain") == false)
     }
 
+    @Test("a report of losses says so in a property, and no other message joins it")
+    func losses() throws {
+        let talk = try started { $0.batchSize = 100 }
+        talk.form.reportTopic = "martlet/box/cache/lost"
+        let report = #"{"reason":"size","messages":12}"#
+        let made = try #require(talk.batch([talk.input("martlet/box/cache/lost", report), talk.input("alarms/1", "{}")]))
+        #expect(made.count == 1 && made.publishes[0].topicText.hasSuffix("&backfill=false&report=lost"))
+        #expect(made.publishes[0].payloadText.contains(#""topic":"martlet/box/cache/lost""#) && made.publishes[0].contains(report))
+        #expect(talk.batch([talk.input("alarms/1", "{}"), talk.input("martlet/box/cache/lost", report)])?.count == 1)
+    }
+
     @Test("joined messages are of one device, and no more than the hub takes with their properties")
     func joined() throws {
         let talk = try started { $0.batchSize = 100 }

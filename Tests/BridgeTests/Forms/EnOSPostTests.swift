@@ -80,6 +80,20 @@ struct EnOSPostTests {
         #expect(talk.send("/sys/meter/m1/\(tail)", "payload as it is") == ["/sys/meter/m1/\(tail) payload as it is"])
     }
 
+    @Test("a report of losses is an event of the gateway's own, with what was lost as its outputs")
+    func losses() throws {
+        let talk = try started()
+        talk.form.reportTopic = "martlet/box/cache/lost"
+        let report = #"{"time":7,"bridge":"cloud","priority":5,"reason":"size","messages":12,"from":1000,"to":2000}"#
+        let sent = try #require(talk.send("martlet/box/cache/lost", report))
+        #expect(sent.count == 1 && sent[0].hasPrefix("/sys/gw/box/thing/event/cacheLost/post {"))
+        let payload = String(sent[0].split(separator: " ", maxSplits: 1)[1])
+        #expect(json(payload, "method") == "thing.event.cacheLost.post" && json(payload, "params", "time") != nil)
+        #expect(json(payload, "params", "events", "messages") == "12" && json(payload, "params", "events", "to") == "2000")
+        #expect(json(payload, "params", "events", "reason") == "size" && json(payload, "params", "events", "time") == nil)
+        #expect(talk.send("martlet/box/cache/lost", "7") == [])
+    }
+
     @Test("joined, posts of several devices go in one message of the gateway's")
     func joined() throws {
         let talk = try started { $0.batchSize = 3 }

@@ -119,24 +119,26 @@ public final class AzureForm: UpstreamForm {
     public override func batch(_ messages: [FormInput], maximumBytes: Int, now: Moment) -> FormBatch? {
         let first = messages[0]
         let device = CloudRecord.device(of: first.message)
-        let topic = eventsTopic(device, first)
+        let isReport = first.message.isReport(at: reportTopic)
+        let topic = eventsTopic(device, first, isReport: isReport)
         // Of one device, so that the hub can route by it.
         let made = CloudRecord.batch(
             messages, limit: configuration.batchSize,
             maximumBytes: min(maximumBytes, Self.maximumMessage) - topic.utf8.count - 16, scanner: &scanner
         ) {
             CloudRecord.device(of: $0.message) == device && $0.isBackfill == first.isBackfill
-                && $0.isTimeUncertain == first.isTimeUncertain
+                && $0.isTimeUncertain == first.isTimeUncertain && $0.message.isReport(at: self.reportTopic) == isReport
         }
         return FormBatch(publishes: [FormPublish(topic: topic, payload: made.payload)], count: made.count)
     }
 
     /// The topic with the property bag: names and values, percent-encoded.
-    private func eventsTopic(_ device: DeviceIdentifier?, _ first: FormInput) -> String {
+    private func eventsTopic(_ device: DeviceIdentifier?, _ first: FormInput, isReport: Bool) -> String {
         var bag = [("$.ct", "application/json"), ("$.ce", "utf-8")]
         if let device { bag += [("product", device.productKey), ("device", device.deviceKey)] }
         bag += [("time", "\(first.message.publishedAt.milliseconds)"), ("backfill", first.isBackfill ? "true" : "false")]
         if first.isTimeUncertain { bag.append(("timeUncertain", "true")) }
+        if isReport { bag.append(("report", "lost")) }
         let text = bag.map { "\(PercentEncoding.encode($0))=\(PercentEncoding.encode($1))" }.joined(separator: "&")
         return "devices/\(self.device)/messages/events/\(text)"
     }

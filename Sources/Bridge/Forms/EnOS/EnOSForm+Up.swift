@@ -7,6 +7,7 @@ extension EnOSForm {
     /// nil while the device of the first message is on its way to be logged in.
     func send(_ messages: [FormInput], maximumBytes: Int) -> FormBatch? {
         let first = messages[0].message
+        if first.isReport(at: reportTopic) { return FormBatch(publishes: lossEvent(first).map { [$0] } ?? [], count: 1) }
         guard let parts = first.withTopic({ DeviceTopicParts($0) }),
             let device = first.withTopic({ parts.device(in: $0) }),
             let topic = first.withTopic({ EnOSTopic(tail: UnsafeRawBufferPointer(rebasing: $0[parts.tail])) })
@@ -106,6 +107,42 @@ extension EnOSForm {
         }
     }
 
+    /// The event of the gateway's own that its model has for what the box reports of losses.
+    static let lossEvent = "cacheLost"
+
+    /// A report as that event: its members are the outputs, and the time is its own.
+    private func lossEvent(_ report: Message) -> FormPublish? {
+        report.withPayload { payload in
+            do throws(JSONError) { try scanner.scan(payload) } catch { return nil }
+            guard scanner[JSONScanner.root].kind == .object else { return nil }
+            var writer = JSONWriter()
+            writer.beginObject()
+            writer.name("events")
+            writer.beginObject()
+            copyMembers(except: "time", to: &writer)
+            writer.endObject()
+            writer.name("time")
+            writer.integer(report.publishedAt.milliseconds)
+            writer.endObject()
+            let opening = EnOSMeasurepoints.opening(nextIdentifier(), method: "thing.event.\(Self.lossEvent).post")
+            let payload = opening + Array(",\"params\":".utf8) + writer.finish() + Array("}".utf8)
+            return publish(
+                "/sys/\(gateway.productKey)/\(gateway.deviceKey)/thing/event/\(Self.lossEvent)/post", payload, qos: .atLeastOnce)
+        }
+    }
+
+    /// The members of the object that was scanned last, but for one.
+    private func copyMembers(except left: String, to writer: inout JSONWriter) {
+        var name = scanner.first(in: JSONScanner.root)
+        while let node = name {
+            if scanner.string(node) != left {
+                writer.name(json: scanner.raw(node))
+                writer.raw(scanner.raw(node + 1))
+            }
+            name = scanner.next(after: node + 1, in: JSONScanner.root)
+        }
+    }
+
     /// An envelope with another method; what is no envelope stays as it is.
     private func renamed(_ payload: [UInt8], method: String) -> [UInt8] {
         payload.withUnsafeBytes { bytes in
@@ -117,14 +154,7 @@ extension EnOSForm {
             var writer = JSONWriter()
             guard scanner[JSONScanner.root].kind == .object else { return payload }
             writer.beginObject()
-            var name = scanner.first(in: JSONScanner.root)
-            while let node = name {
-                if scanner.string(node) != "method" {
-                    writer.name(json: scanner.raw(node))
-                    writer.raw(scanner.raw(node + 1))
-                }
-                name = scanner.next(after: node + 1, in: JSONScanner.root)
-            }
+            copyMembers(except: "method", to: &writer)
             writer.name("method")
             writer.string(method)
             writer.endObject()
