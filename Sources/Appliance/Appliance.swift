@@ -145,7 +145,7 @@ public final class Appliance: Sendable {
             let resizing = AsyncStream.makeStream(of: Void.self)
             tasks.addTask { await self.resizeCache(core, storage: storage, until: resizing.stream) }
             if showsSummary { tasks.addTask { await self.drawSummary(core) } }
-            var inForce = plan.configuration
+            var inForce = InForce(plan)
             var ports = ports
             for await _ in requests.stream { await reload(&inForce, &ports, core, storage: storage, group: group) }
             ServiceNotifier.stopping()

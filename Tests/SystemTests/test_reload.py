@@ -9,6 +9,7 @@ import pytest
 
 from harness import raw_mqtt
 from harness.broker import Martlet, answers_mqtt
+from harness.certificates import Authority
 from harness.mqtt_client import Client
 from harness.ports import free_port
 from harness.proc import open_sockets
@@ -388,3 +389,38 @@ def test_a_listener_with_another_name_keeps_its_clients(box, connect):
     client.subscribe("a", 1)
     client.publish("a", b"x", 1)
     assert client.receive().payload == b"x"
+
+
+def test_what_was_read_anew_is_named_though_the_file_is_the_same(tmp_path, keep):
+    authority = Authority(tmp_path / "authority")
+    server, client = authority.issue("server", host="box.test"), authority.issue("client")
+    crl = authority.revoke()
+    directory = tmp_path / "box"
+    directory.mkdir()
+    users, keys = directory / "users", directory / "keys"
+    set_password(users, "ann", "a")
+    keys.write_text("pump:00112233445566778899aabbccddeeff\n")
+    box = keep(
+        Box(
+            directory,
+            '[authentication]\npassword-file = "users"\n'
+            f'[[listener]]\nname = "tls"\nport = {free_port()}\npsk-file = "keys"\nclient-certificate = "optional"\n'
+            f'certificate-file = "{server.file}"\nkey-file = "{server.key}"\n'
+            f'client-ca-file = "{authority.file}"\ncrl-file = "{crl}"\n',
+        )
+    ).start()
+
+    def changed():
+        line = next(line for line in box.reload().splitlines() if "configuration reloaded" in line)
+        return line.split("changed=", 1)[1].replace("\\", "").replace('"', "").strip()
+
+    assert changed() == "nothing"
+    authority.issue("server", host="box.test")
+    assert changed() == "certificates of listener tls"
+    authority.revoke(client)
+    assert changed() == "revocation list of listener tls"
+    keys.write_text("fan:00112233445566778899aabbccddeeff\n")
+    assert changed() == "shared keys of listener tls"
+    set_password(users, "bob", "b")
+    box.add('[[access-rule]]\naccess = "allow"\n')
+    assert changed() == "[[access-rule]], password file"

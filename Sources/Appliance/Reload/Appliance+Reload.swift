@@ -17,14 +17,25 @@ import Store
 //     begin the buses that are new or not as they were
 
 extension Appliance {
+    /// What holds.
+    struct InForce {
+        var configuration: MartletConfiguration
+        var files: FilesRead
+
+        init(_ plan: AppliancePlan) {
+            configuration = plan.configuration
+            files = FilesRead(plan)
+        }
+    }
+
     /// Brings a running appliance to what the configuration file says now. Connections stay, but those of a listener that
     /// is gone.
     ///
     /// - Parameters:
-    ///   - inForce: the configuration that holds; afterwards the one that holds then.
+    ///   - inForce: what holds; afterwards what holds then.
     ///   - ports: those that are open.
     func reload(
-        _ inForce: inout MartletConfiguration, _ ports: inout OpenPorts, _ core: ApplianceCore,
+        _ inForce: inout InForce, _ ports: inout OpenPorts, _ core: ApplianceCore,
         storage: Storage, group: MultiThreadedEventLoopGroup
     ) async {
         let log = logger("appliance")
@@ -44,7 +55,7 @@ extension Appliance {
         }
         log.report(plan.warnings)
         var new = plan.configuration
-        let change = ConfigurationChange(from: inForce, to: &new)
+        let change = ConfigurationChange(from: inForce.configuration, to: &new)
         let changed: PortsChanged
         do throws(ApplianceError) {
             changed = try await self.change(&ports, to: new, plan.listeners, core, group: group)
@@ -61,9 +72,11 @@ extension Appliance {
         await storage.setLimits(new.cacheLimits(maximumBytes: await storage.limits.maximumBytes))
         await core.eventLoop.run { core.apply(force) }
         core.field.begin(buses)
-        inForce = new
-        log.notice(
-            "configuration reloaded", metadata: ["changed": "\(change.applied.isEmpty ? "nothing" : change.applied.joined(separator: " "))"])
+        let files = FilesRead(plan)
+        let applied = change.applied + files.changed(from: inForce.files)
+        inForce.configuration = new
+        inForce.files = files
+        log.notice("configuration reloaded", metadata: ["changed": "\(applied.isEmpty ? "nothing" : applied.joined(separator: ", "))"])
         if !change.needsRestart.isEmpty {
             log.warning("changes that wait for the next start", metadata: ["tables": "\(change.needsRestart.joined(separator: " "))"])
         }

@@ -8,6 +8,8 @@ public struct PasswordFile: Sendable {
         case scram(ScramVerifier)
     }
 
+    /// SHA-256 of the file.
+    public let digest: [UInt8]
     private let users: [[UInt8]: Credential]
     /// What an unknown user is compared with, so that it takes as long as a known one.
     private let decoy: Credential
@@ -47,6 +49,7 @@ public struct PasswordFile: Sendable {
                 throw PasswordFileError(path: path, line: line.number, reason: error.reason)
             }
         }
+        digest = Hash.sha256.digest(bytes)
         self.users = users
         self.warnings = warnings
         // The dearest of them, so that no user is slower than one that does not exist.

@@ -54,13 +54,18 @@ final class ContextHandle: @unchecked Sendable {
 
     /// The certificate with its chain, and the key that has to match it.
     ///
-    /// - Returns: when the first certificate of the chain expires, and what is worth a warning though it can be used.
-    func use(_ files: TLSCertificateFiles, now: Timestamp) throws(TLSError) -> (expiry: Timestamp, warnings: [String]) {
-        let chain = try PEMFile(path: files.certificateFile).certificates()
+    /// - Returns: when the first certificate of the chain expires, what is worth a warning though it can be used, and SHA-256 of
+    ///   both files.
+    func use(
+        _ files: TLSCertificateFiles, now: Timestamp
+    ) throws(TLSError) -> (expiry: Timestamp, warnings: [String], digest: [UInt8]) {
+        let certificateFile = try PEMFile(path: files.certificateFile)
+        let chain = try certificateFile.certificates()
         if let invalid = chain.firstInvalid(at: now) {
             throw .configuration("\(files.certificateFile): the certificate of \(invalid.subject) \(invalid.reason)")
         }
-        let key = try PEMFile(path: files.keyFile).privateKey()
+        let keyFile = try PEMFile(path: files.keyFile)
+        let key = try keyFile.privateKey()
         OpenSSLLibrary.clearErrors()
         guard X509_check_private_key(chain[0].pointer, key.pointer) == 1 else {
             OpenSSLLibrary.clearErrors()
@@ -83,7 +88,7 @@ final class ContextHandle: @unchecked Sendable {
         if SmallFile.isReadableByAll(files.keyFile) {
             warnings.append("\(files.keyFile): everybody on this machine can read the private key; chmod 600 \(files.keyFile)")
         }
-        return (expiry, warnings)
+        return (expiry, warnings, Hash.sha256.digest(certificateFile.bytes + keyFile.bytes))
     }
 }
 

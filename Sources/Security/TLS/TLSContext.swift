@@ -20,6 +20,8 @@ public final class TLSContext: Sendable {
     public let warnings: [String]
     /// When the first of our own certificates expires; nil without one.
     public let certificateExpiry: Timestamp?
+    /// What was in the files that a server's context was made from.
+    public let fileDigests: TLSFileDigests
 
     /// Bytes of the certificates that a peer shows.
     private static let maximumPeerChain = 32 * 1024
@@ -49,11 +51,17 @@ public final class TLSContext: Sendable {
         }
         var warnings: [String] = []
         var sessionContext: [UInt8] = [server.clientCertificate == .none ? 0 : server.clientCertificate == .optional ? 1 : 2]
-        if let trust { sessionContext += Hash.sha256.digest(trust.contents) }
+        var digests = TLSFileDigests()
+        if let trust {
+            sessionContext += Hash.sha256.digest(trust.contents)
+            digests.clientAuthorities = trust.authoritiesDigest
+            digests.revocationLists = trust.listsDigest
+        }
         if let file = server.pskFile {
             let keys = try PSKFile(path: file)
             preSharedKeys = keys.keys
             sessionContext += keys.digest
+            digests.preSharedKeys = keys.digest
             warnings += PSKFile.warnings(file)
         } else {
             preSharedKeys = [:]
@@ -62,6 +70,7 @@ public final class TLSContext: Sendable {
         sessionContext = Hash.sha256.digest(sessionContext)
 
         var expiry: Timestamp?
+        var certificates: [[UInt8]] = []
         func make(_ files: TLSCertificateFiles?) throws(TLSError) -> ContextHandle {
             let handle = try ContextHandle(isServer: true)
             let cipherSuites = server.cipherSuites ?? (server.pskFile == nil ? nil : TLSContext.cipherSuitesForKeys)
@@ -71,6 +80,8 @@ public final class TLSContext: Sendable {
                 let used = try handle.use(files, now: now)
                 warnings += used.warnings
                 expiry = min(expiry ?? used.expiry, used.expiry)
+                // An order of their own, whatever order a dictionary has.
+                certificates.append(used.digest)
             }
             TLSContext.configureServer(handle.pointer, sessionContext: sessionContext)
             if let trust { TLSContext.ask(handle.pointer, server.clientCertificate, trust) }
@@ -81,6 +92,10 @@ public final class TLSContext: Sendable {
         for (host, files) in server.serverNames { named[host.lowercased()] = try make(files) }
         self.named = named
         self.warnings = warnings
+        if !certificates.isEmpty {
+            digests.certificates = Hash.sha256.digest(certificates.sorted { $0.lexicographicallyPrecedes($1) }.flatMap { $0 })
+        }
+        fileDigests = digests
         certificateExpiry = expiry
         if !named.isEmpty { _ = copenssl_ctx_set_tlsext_servername_callback(main.pointer, TLSCallbacks.serverName) }
         for handle in [main] + Array(named.values) {
@@ -98,6 +113,7 @@ public final class TLSContext: Sendable {
     /// - Throws: ``TLSError/configuration(_:)`` that names the file and what to do.
     public init(client: TLSClientConfiguration, now: Timestamp) throws(TLSError) {
         isServer = false
+        fileDigests = TLSFileDigests()
         named = [:]
         alpn = try TLSContext.protocols(client.alpn)
         main = try ContextHandle(isServer: false)

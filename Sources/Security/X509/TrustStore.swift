@@ -7,6 +7,10 @@ final class TrustStore {
     /// What it was made from, so that a session of one store is not resumed with another.
     private(set) var contents: [UInt8] = []
     private(set) var authorities: [Certificate] = []
+    /// SHA-256 of the file of authorities; empty for those of the machine.
+    private(set) var authoritiesDigest: [UInt8] = []
+    /// SHA-256 of the file of revoked certificates; empty without one.
+    private(set) var listsDigest: [UInt8] = []
 
     private init() throws(TLSError) {
         guard let store = X509_STORE_new() else { throw .configuration("no memory for a store of certificates") }
@@ -21,6 +25,7 @@ final class TrustStore {
         let file = try PEMFile(path: caFile)
         store.authorities = try file.certificates()
         store.contents = file.bytes
+        store.authoritiesDigest = Hash.sha256.digest(file.bytes)
         // One that has expired is no mistake as long as another is there: authorities are renewed side by side.
         let invalidities = store.authorities.map { $0.invalidity(at: now) }
         if let first = invalidities[0], !invalidities.contains(nil) {
@@ -48,6 +53,7 @@ final class TrustStore {
     private func add(crlFile: String, now: Timestamp) throws(TLSError) {
         let file = try PEMFile(path: crlFile)
         contents += file.bytes
+        listsDigest = Hash.sha256.digest(file.bytes)
         for list in try file.revocationLists() {
             if let reason = list.invalidity(at: now) {
                 throw .configuration("\(crlFile): the list of \(list.issuer) \(reason)")
