@@ -16,22 +16,24 @@ extension MartletConfiguration {
         return AccessRules(rules: accessRules.map(\.brokerValue), defaultAccess: access)
     }
 
-    /// Who can prove that he knows a password; what is wrong with a file goes to `errors`.
-    func readPasswordFiles(_ errors: inout [ConfigurationError]) -> PasswordUsers {
+    /// Who can prove that he knows a password; what is wrong with a file goes to `errors`, what should be mended to `found`.
+    func readPasswordFiles(_ errors: inout [ConfigurationError], _ found: inout [ConfigurationWarning]) -> PasswordUsers {
         var users = PasswordUsers()
-        users.common = readPasswordFile(authentication.passwordFile, authentication.source, &errors)
+        users.common = readPasswordFile(authentication.passwordFile, authentication.source, &errors, &found)
         for listener in listeners {
-            users.own[listener.name] = readPasswordFile(listener.passwordFile, listener.source, &errors)
+            users.own[listener.name] = readPasswordFile(listener.passwordFile, listener.source, &errors, &found)
         }
         return users
     }
 
     private func readPasswordFile(
-        _ path: String?, _ source: TableSource, _ errors: inout [ConfigurationError]
+        _ path: String?, _ source: TableSource, _ errors: inout [ConfigurationError], _ found: inout [ConfigurationWarning]
     ) -> PasswordFile? {
         guard let path, source.isSound("password-file") else { return nil }
         do throws(PasswordFileError) {
-            return try PasswordFile(path: resolve(path: path))
+            let file = try PasswordFile(path: resolve(path: path))
+            for warning in file.warnings { found.append(ConfigurationWarning(source["password-file"], warning)) }
+            return file
         } catch {
             errors.append(ConfigurationError(source["password-file"], error.description))
             return nil

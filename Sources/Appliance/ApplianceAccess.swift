@@ -14,13 +14,11 @@ final class ApplianceAccess {
     let control: AccessControl
     private let broker: Broker
     private let hashing: HashingQueue
-    private let logger: Logger
 
     init(
         plan: AppliancePlan, broker: Broker, eventLoop: any EventLoop, logger: Logger, now: MonotonicTime, wall: Timestamp
     ) {
         self.broker = broker
-        self.logger = logger
         // Two at a time leave the rest of a small box to the broker.
         hashing = HashingQueue(eventLoop: eventLoop, pool: NIOSingletons.posixBlockingThreadPool, width: 2)
         control = AccessControl(broker: broker, logger: logger)
@@ -31,9 +29,6 @@ final class ApplianceAccess {
     private func configure(_ plan: AppliancePlan) {
         control.replace(limits: plan.configuration.admissionLimits, publishLimits: plan.configuration.publishLimits)
         let users = plan.passwordUsers
-        for file in [users.common].compactMap({ $0 }) + users.own.values {
-            for warning in file.warnings { logger.warning("password file", metadata: ["detail": "\(warning)"]) }
-        }
         // Listeners with the same users remember the same passwords.
         let common = users.common.map(authenticators)
         control.authenticators = plan.configuration.listeners.reduce(into: [:]) { result, listener in

@@ -42,8 +42,8 @@ public struct AppliancePlan: Sendable {
     private init(_ configuration: MartletConfiguration, _ errors: inout [ConfigurationError]) {
         self.configuration = configuration
         board = configuration.boardProfile(&errors)
-        listeners = configuration.serverListeners(&errors)
         var found: [ConfigurationWarning] = []
+        listeners = configuration.serverListeners(&errors, &found)
         configuration.checkCacheFits(&found)
         configuration.checkBridgePasswords(&found)
         configuration.checkConnections(board: board, &errors, &found)
@@ -53,7 +53,7 @@ public struct AppliancePlan: Sendable {
         formulas = configuration.compileExpressions(&errors, &found)
         rules = configuration.compileRules(&errors)
         bridges = configuration.bridgeConfigurations(&errors)
-        passwordUsers = configuration.readPasswordFiles(&errors)
+        passwordUsers = configuration.readPasswordFiles(&errors, &found)
         var all = configuration.warnings
         all.append(found)
         warnings = all.list

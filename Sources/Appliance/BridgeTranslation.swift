@@ -121,7 +121,7 @@ extension MartletConfiguration {
         ] {
             if let path { files.append((resolve(path: path), tls.source[key])) }
         }
-        return error.position(among: files) ?? (tls.source.position.line > 0 ? tls.source.position : bridge.source.position)
+        return TLSSentence(error.description).position(among: files, in: tls.source) ?? (tls.source.position.line > 0 ? tls.source.position : bridge.source.position)
     }
 }
 

@@ -6,15 +6,19 @@ import Security
 // The listeners of the configuration file as the server takes them. The files that TLS needs are read here.
 
 extension MartletConfiguration {
-    /// - Parameter errors: what is wrong with certificates, keys and lists is added, each at its place in the file.
-    func serverListeners(_ errors: inout [ConfigurationError]) -> [MQTTServer.Listener] {
+    /// - Parameters:
+    ///   - errors: what is wrong with certificates, keys and lists is added, each at its place in the file.
+    ///   - found: what should be mended about them.
+    func serverListeners(_ errors: inout [ConfigurationError], _ found: inout [ConfigurationWarning]) -> [MQTTServer.Listener] {
         listeners.map { listener in
             var tls: TLSContext?
             if let configuration = tlsConfiguration(of: listener) {
                 do throws(TLSError) {
-                    tls = try TLSContext(server: configuration, now: SystemClock.wall())
+                    let context = try TLSContext(server: configuration, now: SystemClock.wall())
+                    for warning in context.warnings { found.append(ConfigurationWarning(position(of: warning, in: listener), warning)) }
+                    tls = context
                 } catch {
-                    errors.append(ConfigurationError(position(of: error, in: listener), error.description))
+                    errors.append(ConfigurationError(position(of: error.description, in: listener), error.description))
                 }
             }
             return MQTTServer.Listener(place: place(of: listener), settings: settings(of: listener), tls: tls)
@@ -23,7 +27,14 @@ extension MartletConfiguration {
 
     private func tlsConfiguration(of listener: Listener) -> TLSServerConfiguration? {
         let tls = listener.tls
-        guard tls.isOn else { return nil }
+        // Of what was refused already nothing more is said.
+        let keys = [
+            "certificate-file", "key-file", "client-certificate", "client-ca-file", "crl-file", "psk-file", "min-tls-version", "ciphers",
+            "cipher-suites",
+        ]
+        guard tls.isOn, listener.source.isSound(keys), tls.serverNames.allSatisfy({ $0.source.isSound("host", "certificate-file", "key-file") }),
+            tls.pskFile == nil || tls.clientCertificate != .required, tls.certificateFile != nil || tls.serverNames.isEmpty
+        else { return nil }
         func files(_ certificate: String, _ key: String) -> TLSCertificateFiles {
             TLSCertificateFiles(certificateFile: resolve(path: certificate), keyFile: resolve(path: key))
         }
@@ -36,8 +47,8 @@ extension MartletConfiguration {
             minimumVersion: tls.minVersion == .v13 ? .v13 : .v12, ciphers: tls.ciphers, cipherSuites: tls.cipherSuites)
     }
 
-    /// The key that names the file which the error is about; the listener itself if it is about none.
-    private func position(of error: TLSError, in listener: Listener) -> SourcePosition {
+    /// The key that names the file which a sentence is about, or has the list; the listener itself if it is about none.
+    private func position(of sentence: String, in listener: Listener) -> SourcePosition {
         let tls = listener.tls
         var files: [(path: String, position: SourcePosition)] = []
         for (key, path) in [
@@ -50,7 +61,7 @@ extension MartletConfiguration {
             files.append((resolve(path: name.certificateFile), name.source["certificate-file"]))
             files.append((resolve(path: name.keyFile), name.source["key-file"]))
         }
-        return error.position(among: files) ?? listener.source.position
+        return TLSSentence(sentence).position(among: files, in: listener.source) ?? listener.source.position
     }
 
     private func place(of listener: Listener) -> MQTTServer.Listener.Place {
@@ -111,10 +122,16 @@ extension MartletConfiguration.Listener.CertificateUser {
     }
 }
 
-extension TLSError {
-    /// Where the file that the error is about is named; nil if it is about none of them.
-    func position(among files: [(path: String, position: SourcePosition)]) -> SourcePosition? {
-        let text = description
+/// What is said of TLS settings and the files that they name.
+struct TLSSentence {
+    private let text: String
+
+    init(_ text: String) { self.text = text }
+
+    /// Where the file that it is about is named, or the list of ciphers that it is about stands in a table; nil if it is about
+    /// neither.
+    func position(among files: [(path: String, position: SourcePosition)], in source: TableSource) -> SourcePosition? {
+        for key in ["ciphers", "cipher-suites"] where source.isSet(key) && text.hasPrefix("\(key):") { return source[key] }
         // Where more than one is named, the first is the one to mend.
         if let first = files.first(where: { text.hasPrefix("\($0.path):") }) { return first.position }
         // The longest, because one path may be the beginning of another; the first, because a certificate is tried before

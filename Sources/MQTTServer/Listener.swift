@@ -89,7 +89,6 @@ extension OpenListener {
     fileprivate func hasOpened(on channel: any Channel) {
         self.channel = channel
         shared.add(self)
-        warn()
     }
 
     /// Makes a connection of an accepted channel.

@@ -44,11 +44,9 @@ public final class OpenListener {
     /// - Parameter keepsUnconnected: false if whoever is not connected yet has to come again, because the settings that it came
     ///   with let in somebody who may not come in any more.
     public func replace(settings: ListenerSettings, tls: TLSContext?, keepsUnconnected: Bool = true) {
-        let isNew = tls !== self.tls
         self.settings = settings
         self.tls = tls
         if !keepsUnconnected { dropUnconnected() }
-        if isNew { warn() }
     }
 
     /// It will be opened somewhere else, with other settings. Whoever is not connected yet has to come again.
@@ -57,13 +55,6 @@ public final class OpenListener {
         place = listener.place
         settings = listener.settings
         tls = listener.tls
-    }
-
-    /// What should be mended about the certificates.
-    func warn() {
-        for warning in tls?.warnings ?? [] {
-            shared.logger.warning("TLS", metadata: ["listener": "\(settings.name)", "detail": "\(warning)"])
-        }
     }
 
     // MARK: Connections

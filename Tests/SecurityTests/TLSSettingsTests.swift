@@ -88,6 +88,28 @@ struct TLSSettingsTests {
         #expect(try fixture.serverContext().certificateExpiry == nil)
     }
 
+    @Test("a certificate for a host name that it does not have is a warning")
+    func hostNames() throws {
+        let fixture = TLSFixture()
+        let named = fixture.files("named", fixture.authority.issue([("CN", "box.works")]))
+        for (host, isOdd) in [("box.works", false), ("BOX.works", false), ("other.works", true), ("*.works", true)] {
+            fixture.server.serverNames = [host: named]
+            let warnings = try fixture.serverContext().warnings
+            #expect(warnings.count == (isOdd ? 1 : 0), "\(host)")
+            if isOdd { #expect(warnings[0].contains("named.pem: is not for \(host)")) }
+        }
+    }
+
+    @Test("a cipher in the list of the other version is told as such")
+    func wrongList() {
+        let fixture = TLSFixture()
+        fixture.server.ciphers = "TLS_AES_128_GCM_SHA256"
+        #expect(fixture.serverMistake().hasPrefix("ciphers: ") && fixture.serverMistake().contains("for cipher-suites"))
+        fixture.server.ciphers = nil
+        fixture.server.cipherSuites = "ECDHE-ECDSA-AES128-GCM-SHA256"
+        #expect(fixture.serverMistake().hasPrefix("cipher-suites: ") && fixture.serverMistake().hasSuffix("for ciphers"))
+    }
+
     @Test("lists of revoked certificates have to be valid and of an authority that is trusted")
     func revocationLists() {
         let fixture = TLSFixture()

@@ -266,3 +266,55 @@ def test_new_certificates_are_taken_in_while_connections_go_on(tmp_path, keep, a
     assert client.receive().payload == b"x"
     assert peer_name(port, context, "box.test") == "renewed"
     assert client.is_connected
+
+
+def check(directory, keys):
+    file = directory / "martlet.toml"
+    file.write_text(f'[[listener]]\nname = "tls"\n{keys}')
+    return run_martlet("check", file)
+
+
+def test_check_warns_of_what_should_be_mended_at_its_place(tmp_path):
+    authority = Authority(tmp_path / "authority")
+    server = authority.issue("server", host="box.test", days=7)
+    server.key.chmod(0o644)
+    done = check(tmp_path, f'certificate-file = "{server.file}"\nkey-file = "{server.key}"\n')
+    assert done.returncode == 0, done.stderr
+    lines = done.stderr.splitlines()
+    assert len(lines) == 2, done.stderr
+    assert ":3:20: warning: " in lines[0] and lines[0].endswith("expires in 6 days: renew it")
+    assert ":4:12: warning: " in lines[1] and "chmod 600" in lines[1]
+
+
+@pytest.mark.parametrize(
+    ("keys", "expected"),
+    [
+        ('ciphers = "ECDHE+AESGCM:FOO"', ":5:11: ciphers: cipher FOO is not known"),
+        ('min-tls-version = "1.2"\ncipher-suites = "TLS_FOO"', ":6:17: cipher-suites: cipher suite TLS_FOO is not known"),
+    ],
+)
+def test_check_tells_of_a_cipher_at_its_key(tmp_path, keys, expected):
+    server = Authority(tmp_path / "authority").issue("server", host="box.test")
+    done = check(tmp_path, f'certificate-file = "{server.file}"\nkey-file = "{server.key}"\n{keys}\n')
+    assert done.returncode != 0
+    (line,) = done.stderr.splitlines()
+    assert expected in line
+
+
+def test_a_mistake_is_told_once_and_at_the_start_as_by_check(tmp_path):
+    authority = Authority(tmp_path / "authority")
+    server, other = authority.issue("server", host="box.test"), authority.issue("other")
+    certificate, key = f'certificate-file = "{server.file}"\n', f'key-file = "{server.key}"\n'
+    for keys, expected in [
+        (certificate, 'needs the key "key-file"'),
+        (certificate + key + 'crl-file = "c"\n', "crl-file has a meaning only"),
+        (certificate + key + 'client-certificate = "required"\n', 'needs the key "client-ca-file"'),
+        (certificate + 'key-file = "missing"\n', "missing: cannot be opened"),
+        (certificate + f'key-file = "{other.key}"\n', "is not the key of the certificate"),
+    ]:
+        done = check(tmp_path, keys)
+        assert done.returncode != 0
+        (line,) = done.stderr.splitlines()
+        assert expected in line
+        started = run_martlet("run", tmp_path / "martlet.toml")
+        assert started.returncode != 0 and line in started.stderr

@@ -36,7 +36,7 @@ public final class TestAuthority {
     private var serial = 1
 
     /// - Parameter valid: seconds from now.
-    public init(_ name: String = "Test Authority", valid: ClosedRange<Int> = -3600...2_592_000) {
+    public init(_ name: String = "Test Authority", valid: ClosedRange<Int> = -3600...5_184_000) {
         itself = make(
             subject: [("CN", name)], serial: 1, valid: valid, issuer: nil,
             extensions: [(NID_basic_constraints, "critical,CA:TRUE"), (NID_key_usage, "critical,keyCertSign,cRLSign")])
@@ -52,7 +52,7 @@ public final class TestAuthority {
     ///   - names: subject alternative names as OpenSSL's configuration writes them, `DNS:localhost,IP:127.0.0.1`.
     ///   - valid: seconds from now.
     public func issue(
-        _ subject: [(String, String)], names: String? = nil, valid: ClosedRange<Int> = -3600...2_592_000
+        _ subject: [(String, String)], names: String? = nil, valid: ClosedRange<Int> = -3600...5_184_000
     ) -> TestCertificate {
         serial += 1
         return make(
@@ -63,7 +63,7 @@ public final class TestAuthority {
     /// A list of certificates that are taken back, in PEM.
     ///
     /// - Parameter valid: seconds from now.
-    public func revocationList(of revoked: [TestCertificate], valid: ClosedRange<Int> = -3600...2_592_000) -> String {
+    public func revocationList(of revoked: [TestCertificate], valid: ClosedRange<Int> = -3600...5_184_000) -> String {
         let list = X509_CRL_new()
         defer { X509_CRL_free(list) }
         X509_CRL_set_version(list, 1)

@@ -37,5 +37,13 @@ enum SmallFile {
         return stat(path, &status) == 0 && status.st_mode & S_IROTH != 0
     }
 
+    /// Whether the file's group may read it though it is the owner who does. A file of root's that a service reads by its group
+    /// is as it should be. False if it cannot be told.
+    static func isReadableByGroupInVain(_ path: String) -> Bool {
+        var status = stat()
+        guard stat(path, &status) == 0 else { return false }
+        return status.st_mode & S_IRGRP != 0 && status.st_uid == geteuid() && status.st_uid != 0
+    }
+
     static func system(_ number: Int32) -> String { String(cString: strerror(number)) }
 }

@@ -71,13 +71,13 @@ public final class TLSContext: Sendable {
 
         var expiry: Timestamp?
         var certificates: [[UInt8]] = []
-        func make(_ files: TLSCertificateFiles?) throws(TLSError) -> ContextHandle {
+        func make(_ files: TLSCertificateFiles?, for host: String? = nil) throws(TLSError) -> ContextHandle {
             let handle = try ContextHandle(isServer: true)
             let cipherSuites = server.cipherSuites ?? (server.pskFile == nil ? nil : TLSContext.cipherSuitesForKeys)
             let ciphers = server.ciphers ?? TLSContext.ciphersByCost
             try handle.use(minimumVersion: server.minimumVersion, ciphers: ciphers, cipherSuites: cipherSuites)
             if let files {
-                let used = try handle.use(files, now: now)
+                let used = try handle.use(files, for: host, now: now)
                 warnings += used.warnings
                 expiry = min(expiry ?? used.expiry, used.expiry)
                 // An order of their own, whatever order a dictionary has.
@@ -89,7 +89,7 @@ public final class TLSContext: Sendable {
         }
         main = try make(server.certificate)
         var named: [String: ContextHandle] = [:]
-        for (host, files) in server.serverNames { named[host.lowercased()] = try make(files) }
+        for (host, files) in server.serverNames { named[host.lowercased()] = try make(files, for: host) }
         self.named = named
         self.warnings = warnings
         if !certificates.isEmpty {

@@ -33,6 +33,12 @@ final class Certificate {
         }
     }
 
+    /// Whether it stands for a host name (RFC 9525 §6.3), or with `*` for its first label for some host of that kind.
+    func isFor(_ host: String) -> Bool {
+        let host = host.hasPrefix("*.") ? "any" + host.dropFirst() : host
+        return X509_check_host(pointer, host, host.utf8.count, 0, nil) == 1
+    }
+
     /// SHA-256 of the certificate.
     var fingerprint: [UInt8] {
         var digest = [UInt8](repeating: 0, count: 32)

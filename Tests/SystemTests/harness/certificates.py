@@ -27,14 +27,14 @@ class Authority:
         directory.mkdir(parents=True, exist_ok=True)
         self.directory = directory
         self.file, self._key = directory / "ca.crt", directory / "ca.key"
-        self._request(self._key, self.file, f"/CN={name}", "-x509", "-days", 30)
+        self._request(self._key, self.file, f"/CN={name}", "-x509", "-days", 90)
         (directory / "index.txt").touch()
         (directory / "ca.cnf").write_text(
             f"[ca]\ndefault_ca = test\n[test]\ndatabase = {directory}/index.txt\ndefault_md = sha256\n"
             f"default_crl_days = 30\ncertificate = {self.file}\nprivate_key = {self._key}\n"
         )
 
-    def issue(self, name, *, host=None, days=30, subject=None, alternatives=None):
+    def issue(self, name, *, host=None, days=90, subject=None, alternatives=None):
         """A certificate for `name`. For a server `host` is its DNS name, and 127.0.0.1 is in it too. With a negative
         number of days it has expired already."""
         file, key, request = (self.directory / f"{name}.{end}" for end in ("crt", "key", "csr"))
