@@ -117,7 +117,7 @@ extension Broker {
     func noteDisconnected(_ client: Client, _ session: Session, _ cause: DisconnectCause) {
         guard !client.isInternal else { return }
         switch cause {
-        case .byClient: statistics.disconnectedByClient &+= 1
+        case .byClient(let reason): statistics.departures[reason, default: 0] &+= 1
         case .connectionLost: statistics.connectionsLost &+= 1
         case .byBroker(let reason): statistics.closings[reason, default: 0] &+= 1
         }

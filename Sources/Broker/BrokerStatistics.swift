@@ -14,8 +14,8 @@ public struct BrokerStatistics: Sendable, Equatable {
     public var maximumClients = 0
     /// CONNECTs refused, by reason code.
     public var refusals: [ReasonCode: UInt64] = [:]
-    /// Connections that the client ended with DISCONNECT.
-    public var disconnectedByClient: UInt64 = 0
+    /// Connections that the client ended with DISCONNECT, by its reason code.
+    public var departures: [ReasonCode: UInt64] = [:]
     /// Connections that ended without a word.
     public var connectionsLost: UInt64 = 0
     /// Connections that the broker ended, by reason code.

@@ -96,7 +96,7 @@ struct ObserverTests {
                 "silent disconnected \(DisconnectCause.byBroker(.keepAliveTimeout))",
             ])
         let statistics = harness.broker.statistics
-        #expect(statistics.disconnectedByClient == 1 && statistics.connectionsLost == 1)
+        #expect(statistics.departures == [.success: 1] && statistics.connectionsLost == 1)
         #expect(statistics.closings == [.sessionTakenOver: 1, .keepAliveTimeout: 1])
     }
 

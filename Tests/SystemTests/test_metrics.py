@@ -27,6 +27,12 @@ class Box(Martlet):
         self.metrics_port = free_port()
         super().__init__(directory, f"[metrics]\nport = {self.metrics_port}\n{configuration}", **options)
 
+    def wait(self):
+        """Until the metrics are there too, which are opened after the listeners."""
+        super().wait()
+        self.wait_until(lambda: "msg=running" in self.log(), "everything to be open")
+        return self
+
     def get(self, path="/metrics", method="GET"):
         connection = http.client.HTTPConnection("127.0.0.1", self.metrics_port, timeout=10)
         connection.request(method, path)
@@ -84,7 +90,9 @@ def test_ends_of_connections_are_counted_with_their_reason(box, connect):
     client = connect("a", "5.0", at=box)
     connect("a", "5.0", at=box).disconnect()
     client.wait_until_disconnected()
-    eventually(lambda: box.value("martlet_mqtt_disconnects_total", by="client") == 1, "the end by the client")
+    ended = lambda reason: box.value("martlet_mqtt_disconnects_total", by="client", reason=reason)  # noqa: E731
+    eventually(lambda: ended("normal") == 1, "the end by the client")
+    assert ended("disconnect-with-will") == 0
     assert box.value("martlet_mqtt_disconnects_total", by="broker", reason="session-taken-over") == 1
 
 

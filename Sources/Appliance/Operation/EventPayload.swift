@@ -100,19 +100,9 @@ extension ClientDescription {
 
 extension DisconnectCause {
     fileprivate func write(to writer: inout JSONWriter) {
-        switch self {
-        case .byClient(let reason):
-            writer.member("by", "client")
-            writer.member("reason", reason.keyword)
-            writer.member("reasonCode", UInt64(reason.rawValue))
-        case .connectionLost:
-            writer.member("by", "network")
-            writer.member("reason", "connection-lost")
-        case .byBroker(let reason):
-            writer.member("by", "broker")
-            writer.member("reason", reason.keyword)
-            writer.member("reasonCode", UInt64(reason.rawValue))
-        }
+        writer.member("by", by)
+        writer.member("reason", reason)
+        if let reasonCode { writer.member("reasonCode", UInt64(reasonCode.rawValue)) }
     }
 }
 

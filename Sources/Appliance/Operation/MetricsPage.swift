@@ -65,18 +65,23 @@ struct MetricsPage {
         writer.counter("martlet_mqtt_connects_accepted", help: "CONNECTs accepted.", statistics.connections)
         writer.counter(
             "martlet_mqtt_connects_refused", help: "CONNECTs refused.", MetricsPage.byReason(statistics.refusals))
-        var ends = [
-            Sample([("by", "client"), ("reason", "disconnect")], statistics.disconnectedByClient),
-            Sample([("by", "network"), ("reason", "connection-lost")], statistics.connectionsLost),
-        ]
-        for (reason, count) in statistics.closings.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
-            ends.append(Sample([("by", "broker"), ("reason", reason.keyword)], count))
-        }
-        writer.counter("martlet_mqtt_disconnects", help: "Connections of clients that ended, by who ended them and why.", ends)
+        writer.counter(
+            "martlet_mqtt_disconnects", help: "Connections of clients that ended, by who ended them and why.",
+            MetricsPage.ends(statistics).map { Sample([("by", $0.cause.by), ("reason", $0.cause.reason)], $0.count) })
         writer.gauge("martlet_mqtt_sessions", help: "Sessions, connected or not.", report.census.sessions)
         writer.counter("martlet_mqtt_sessions_expired", help: "Sessions that ended by their expiry.", statistics.expiredSessions)
         writer.gauge("martlet_mqtt_subscriptions", help: "Subscriptions.", report.census.subscriptions)
         writer.gauge("martlet_mqtt_shared_subscriptions", help: "Of those, shared ones.", report.census.sharedSubscriptions)
+    }
+
+    /// The causes that an event can have too. Those of every day are there from the start.
+    private static func ends(_ statistics: BrokerStatistics) -> [(cause: DisconnectCause, count: UInt64)] {
+        func sorted(_ counts: [ReasonCode: UInt64]) -> [(key: ReasonCode, value: UInt64)] {
+            counts.sorted { $0.key.rawValue < $1.key.rawValue }
+        }
+        let departures = statistics.departures.merging([.success: 0, .disconnectWithWill: 0], uniquingKeysWith: { count, _ in count })
+        return sorted(departures).map { (.byClient($0.key), $0.value) } + [(.connectionLost, statistics.connectionsLost)]
+            + sorted(statistics.closings).map { (.byBroker($0.key), $0.value) }
     }
 
     private static func byReason(_ counts: [ReasonCode: UInt64]) -> [Sample] {
