@@ -41,6 +41,33 @@ struct RefusalWordsTests {
         #expect(server.log[1].contains("the client does not say who it is"))
     }
 
+    @Test("SCRAM of a user whose password is only there as a hash of another kind is told with what to do")
+    func noVerifier() throws {
+        let hash = PasswordHash(iterations: 1, salt: Array("salt".utf8), hash: [UInt8](repeating: 7, count: 64))
+        let authenticator = ScramAuthenticator(file: try PasswordFile(Array("ann:\(hash)\n".utf8), path: "users"))
+        #expect(
+            Self.failure(of: authenticator, user: "ann")
+                == #"SCRAM: user "ann" has no SCRAM verifier in the password file; `martlet passwd --scram` makes one"#)
+        #expect(Self.failure(of: authenticator, user: "eve") == #"SCRAM: unknown user "eve""#)
+    }
+
+    /// The reason that is logged for an exchange whose last message fits no verifier.
+    private static func failure(of authenticator: ScramAuthenticator, user: String) -> String? {
+        var challenge: String?
+        var words: String?
+        let credentials = Credentials(listener: "test", address: nil, clientIdentifier: "c", method: "SCRAM-SHA-256")
+        let attempt = AuthenticationAttempt(credentials: credentials, data: Array("n,,n=\(user),r=abc".utf8)) { answer in
+            if case .continues(let data) = answer { challenge = String(decoding: data, as: UTF8.self) }
+            if case .refused(_, let reason) = answer { words = reason }
+        }
+        authenticator.authenticate(attempt, now: .zero)
+        let nonce = challenge?.split(separator: ",").first.map { $0.dropFirst(2) } ?? ""
+        // A proof of the right length, and of nothing.
+        attempt.proceed(data: Array("c=biws,r=\(nonce),p=\(String(repeating: "A", count: 43))=".utf8))
+        authenticator.authenticate(attempt, now: .zero)
+        return words
+    }
+
     @Test("a connection that the broker refuses is told with the reason, to the operator and to the client")
     func broker() throws {
         var limits = BrokerLimits()

@@ -2,6 +2,7 @@
 
 import os
 import random
+import subprocess
 
 import pytest
 
@@ -123,3 +124,17 @@ def test_garbage_in_auth_packets_ends_the_connection_and_nothing_else(guarded):
     with RawConnection(guarded.port) as connection:
         _, answer = log_in(connection, "sue", "pencil")
         assert answer.type == CONNACK and answer.body[1] == SUCCESS
+
+
+def test_the_log_says_who_has_only_a_hash_that_scram_cannot_use(tmp_path, keep):
+    directory = tmp_path / "martlet"
+    directory.mkdir()
+    users = directory / "users"
+    users.touch()
+    subprocess.run(["mosquitto_passwd", "-b", users, "ann", "secret"], check=True, capture_output=True)
+    configuration = '[authentication]\npassword-file = "users"\n[protection]\nban-after = 0\n'
+    broker = keep(Martlet(directory, configuration)).start()
+    with RawConnection(broker.port) as connection:
+        _, answer = log_in(connection, "ann", "secret")
+        assert answer.type == CONNACK and answer.body[1] == 0x86
+    assert "has no SCRAM verifier in the password file; `martlet passwd --scram` makes one" in broker.log()
