@@ -220,13 +220,16 @@ public final class Appliance: Sendable {
 /// Why the appliance cannot start.
 public enum ApplianceError: Error, CustomStringConvertible {
     case storage(String)
-    case listener(String)
+    /// A port cannot be opened.
+    case port(String)
 
     public var description: String {
         switch self {
-        case .storage(let message), .listener(let message): message
+        case .storage(let message), .port(let message): message
         }
     }
+
+    static func port(_ failure: OpeningFailure) -> ApplianceError { .port(failure.description) }
 }
 
 extension Logger {

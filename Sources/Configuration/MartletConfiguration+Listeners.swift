@@ -84,6 +84,19 @@ extension MartletConfiguration {
                     "port \(listener.port) of \(listener.address) is taken by the listener at line \(line)")
             }
         }
+        checkMetricsAddress(&findings)
+    }
+
+    private func checkMetricsAddress(_ findings: inout Findings) {
+        guard let place = metrics.networkPlace, metrics.source.isSound("address", "port") else { return }
+        let taken = listeners.first { listener in
+            listener.source.isSound("transport", "address", "port") && listener.networkPlace?.overlaps(place) == true
+        }
+        guard let taken else { return }
+        let line = taken.source.position.line
+        findings.report(
+            metrics.source["port"],
+            "port \(place.port) of \(place.address) is taken by the listener \(line > 0 ? "at line \(line)" : "that is there without any [[listener]]")")
     }
 }
 

@@ -69,7 +69,7 @@ struct ApplianceTests {
             var second = configuration(port: port)
             second.appliance.dataDirectory = directory.path + "/second"
             let error = await #expect(throws: ApplianceError.self) { try await run(second) { _ in } }
-            #expect(error?.description.hasPrefix("listener local cannot be opened on 127.0.0.1:\(port): ") == true)
+            #expect(error?.description == "listener \"local\": 127.0.0.1:\(port) is taken by another process (see ss -ltnp)")
         }
     }
 

@@ -65,6 +65,17 @@ struct ListenerTests {
         #expect(messages("[[listener]]\n[[listener]]\nname = \"b\"\n\(unix)") == [])
     }
 
+    @Test("the metrics cannot have a listener's port", arguments: ["127.0.0.1", "0.0.0.0", "::"])
+    func metricsPort(address: String) {
+        let metrics = "[metrics]\naddress = \"\(address)\"\nallow-anonymous = true\nport = "
+        #expect(
+            messages("[[listener]]\n" + metrics + "1883\n") == ["m:5:8: port 1883 of \(address) is taken by the listener at line 1"])
+        #expect(
+            messages(metrics + "1883\n") == ["m:4:8: port 1883 of \(address) is taken by the listener that is there without any [[listener]]"])
+        #expect(messages(metrics + "1884\n") == [])
+        #expect(messages("[[listener]]\naddress = \"127.0.0.2\"\n[metrics]\nport = 1883\n") == [])
+    }
+
     @Test("keys of another transport, or of TLS without TLS, are refused", arguments: [
         ("transport = \"unix\"", "m:1:1: [[listener]] needs the key \"path\" when transport is \"unix\""),
         ("path = \"s\"", "m:2:8: path has a meaning only when transport is \"unix\""),

@@ -30,8 +30,10 @@ extension Appliance {
         do throws(ApplianceError) {
             for opening in change.openings {
                 let listener = listeners[opening.listener]
-                let channel = try await open(listener, core, group: group, inPlaceOf: opening.inPlaceOf.map { ports.listeners[$0].channel })
-                opened.append(OpenPorts.Port(table: new.listeners[opening.listener], listener: listener, channel: channel))
+                let table = new.listeners[opening.listener]
+                let channel = try await open(
+                    listener, of: table, core, group: group, inPlaceOf: opening.inPlaceOf.map { ports.listeners[$0].channel })
+                opened.append(OpenPorts.Port(table: table, listener: listener, channel: channel))
             }
             if change.opensMetrics { metrics = try await openMetrics(new, core, group: group) }
         } catch {
@@ -79,7 +81,7 @@ extension Appliance {
         for index in change.inTheWay {
             let port = ports.listeners[index]
             do throws(ApplianceError) {
-                ports.listeners[index].channel = try await open(port.listener, core, group: group, inPlaceOf: port.channel)
+                ports.listeners[index].channel = try await open(port.listener, of: port.table, core, group: group, inPlaceOf: port.channel)
             } catch {
                 logger("appliance").critical(
                     "a port that had to make way cannot be opened again; a reload tries it once more", metadata: ["error": "\(error)"])
@@ -99,13 +101,16 @@ extension Appliance {
     }
 
     private func open(
-        _ listener: MQTTServer.Listener, _ core: ApplianceCore, group: MultiThreadedEventLoopGroup, inPlaceOf port: (any Channel)?
+        _ listener: MQTTServer.Listener, of table: MartletConfiguration.Listener, _ core: ApplianceCore,
+        group: MultiThreadedEventLoopGroup, inPlaceOf port: (any Channel)?
     ) async throws(ApplianceError) -> any Channel {
         do {
             let opening = await core.eventLoop.run { core.open(listener, group: group, inPlaceOf: port) }
             return try await opening.get()
         } catch {
-            throw .listener("listener \(listener.settings.name) cannot be opened on \(listener.place): \(error)")
+            let subject = "listener \(table.name.quotedForMessage)"
+            throw .port(
+                OpeningFailure(subject: subject, place: listener.place.description, network: table.networkPlace, error: error))
         }
     }
 
@@ -117,7 +122,9 @@ extension Appliance {
         do {
             return try await server.open(group: group).get()
         } catch {
-            throw .listener("the metrics cannot be opened on \(server.place): \(error)")
+            throw .port(
+                OpeningFailure(
+                    subject: "[metrics]", place: server.place.description, network: configuration.metrics.networkPlace, error: error))
         }
     }
 }
