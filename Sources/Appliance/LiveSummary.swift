@@ -89,6 +89,7 @@ struct LiveSummary {
             lines.append(
                 "bridge \(bridge.name)   \(text(bridge.state, at: now.monotonic))   cache depth \(bridge.messages)"
                     + (oldest.map { "   oldest \($0)" } ?? "") + drain(report) + error(bridge, at: now.monotonic))
+            lines += report.fills.map { text($0, bridge, at: now.time) }
         }
         if now.bridges.isEmpty { lines.append("bridge none   cache depth 0") }
         if !now.bridges.isEmpty { lines.append(text(now.cache)) }
@@ -104,6 +105,17 @@ struct LiveSummary {
     private static func drain(_ report: BridgeReport) -> String {
         guard report.status.messages > 0, let seconds = report.drainSeconds else { return "" }
         return "   empty in \(Quantity.seconds(seconds))"
+    }
+
+    /// A route that may not fill the whole cache.
+    private static func text(_ fill: RouteFill, _ bridge: BridgeStatus, at now: Timestamp) -> String {
+        var text = "route \(fill.route)   \(Quantity.bytes(fill.usedBytes)) of \(fill.text)"
+        if let route = bridge.routes.first(where: { $0.priority == fill.route.priority }) {
+            text += "   cache depth \(route.messages)"
+            if let oldest = route.oldestPublishedAt { text += "   oldest \(age(.milliseconds(max(0, now.milliseconds - oldest.milliseconds))))" }
+        }
+        guard fill.bytesPerSecond > 0 else { return text }
+        return text + "   holds \(Quantity.seconds(fill.secondsHeld))   full in \(Quantity.seconds(fill.secondsUntilFull))"
     }
 
     private static func text(_ cache: CacheFigures) -> String {

@@ -258,9 +258,11 @@ public final class Bridge {
             messages: messages, bytes: stored.reduce(0) { $0 + $1.bytes }, oldestPublishedAt: messages > 0 ? oldest : nil,
             sentPerSecond: rates.sentPerSecond, receivedPerSecond: rates.receivedPerSecond, lane: statistics, counts: counts,
             routes: routes.map { route in
-                BridgeStatus.Route(
-                    priority: route.priority, messages: route.waitingMessages(stored: stored),
-                    bytes: stored.reduce(0) { $0 + (route.owns($1.lane) ? $1.bytes : 0) },
+                let lanes = stored.filter { route.owns($0.lane) }
+                let messages = route.waitingMessages(stored: stored)
+                return BridgeStatus.Route(
+                    priority: route.priority, messages: messages, bytes: lanes.reduce(0) { $0 + $1.bytes },
+                    oldestPublishedAt: messages > 0 ? lanes.filter { $0.messages > 0 }.compactMap(\.oldestPublishedAt).min() : nil,
                     isBackfilling: route.isBackfilling)
             })
     }

@@ -29,6 +29,8 @@ public struct BridgeStatus: Sendable {
         public var messages: Int64
         /// Bytes of their blocks on disk, as of the last commit.
         public var bytes: Int64
+        /// When the oldest of them was published, as of the last commit; nil if there is none.
+        public var oldestPublishedAt: Timestamp?
         /// Whether what has waited for a connection is being sent beside what is published now.
         public var isBackfilling: Bool
     }

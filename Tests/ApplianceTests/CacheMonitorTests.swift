@@ -100,10 +100,42 @@ struct CacheMonitorTests {
         let lanes = [lane("a/1#1", bytes: 30), lane("a/1#2", bytes: 40), lane("a/2#1", bytes: 100), lane("a/3#1", bytes: 50), lane("a/5#1", bytes: 500)]
         #expect(
             RouteFill.all(limits, lanes: lanes) == [
-                RouteFill(route: RouteName(bridge: "a", priority: 3), usedBytes: 150, limitBytes: 750),
-                RouteFill(route: RouteName(bridge: "a", priority: 2), usedBytes: 100, limitBytes: 500),
+                RouteFill(route: RouteName(bridge: "a", priority: 3), usedBytes: 150, limitBytes: 750, isShare: true),
+                RouteFill(route: RouteName(bridge: "a", priority: 2), usedBytes: 100, limitBytes: 500, isShare: true),
                 RouteFill(route: RouteName(bridge: "a", priority: 1), usedBytes: 70, limitBytes: 100),
             ])
+    }
+
+    @Test("a route is full when its own rate has filled what it may hold, and a share when all that fill it have")
+    func untilFull() {
+        let limits = CacheLimits(
+            maximumBytes: 1000,
+            routes: [
+                "a/1": RoutePolicy(priority: 1, maximumBytes: 100), "a/2": RoutePolicy(priority: 2, whenFull: .refuse),
+                "a/3": RoutePolicy(priority: 3, whenFull: .dropNewest), "a/5": RoutePolicy(),
+            ])
+        func name(_ priority: Int) -> RouteName { RouteName(bridge: "a", priority: priority) }
+        let fills = RouteFill.all(
+            limits, lanes: [lane("a/1#1", bytes: 70), lane("a/2#1", bytes: 100)], rates: [name(1): 3, name(2): 2, name(3): 8, name(5): 100])
+        #expect(fills.map(\.secondsUntilFull) == [65, 200, 10])
+        #expect(fills.map(\.secondsHeld) == [75, 250, 100.0 / 3])
+        #expect(fills.map(\.text) == ["750 B shared (13 %)", "500 B shared (20 %)", "100 B (70 %)"])
+        #expect(RouteFill.all(limits, lanes: []).allSatisfy { $0.secondsUntilFull == .infinity })
+    }
+
+    @Test("what comes into a route is measured over all its lanes")
+    func routeRates() {
+        func lane(_ name: String, last: Int64, messages: Int64) -> LaneStatus {
+            LaneStatus(
+                lane: name, firstSequence: 1, lastSequence: last, acknowledgedSequence: 0, messages: messages, bytes: 20 * messages, blocks: 1,
+                oldestPublishedAt: nil)
+        }
+        var rates = RouteRates()
+        rates.update([lane("a/5#1", last: 100, messages: 100)], at: time(0))
+        rates.update([lane("a/5#1", last: 100, messages: 100), lane("a/5#2", last: 150, messages: 50)], at: time(10))
+        #expect(rates.bytesPerSecond.mapValues { $0.rounded() } == [RouteName(bridge: "a", priority: 5): 100])
+        rates.update([], at: time(11))
+        #expect(rates.bytesPerSecond.isEmpty)
     }
 
     @Test("a route that is nearly full is told of, though the cache has room")

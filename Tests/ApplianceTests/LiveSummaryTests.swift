@@ -107,7 +107,15 @@ struct LiveSummaryTests {
                 name: "cloud", state: state, lastError: error, messages: 42, bytes: 0,
                 oldestPublishedAt: oldest.map { Timestamp(milliseconds: now.milliseconds - $0) }, sentPerSecond: 0,
                 receivedPerSecond: 0, lane: BridgeLaneStatistics(), counts: BridgeCounts())
-            return BridgeReport(status: status, inPerSecond: 10, outPerSecond: 52)
+            var report = BridgeReport(status: status, inPerSecond: 10, outPerSecond: 52)
+            guard oldest != nil else { return report }
+            report.status.routes = [
+                .init(priority: 5, messages: 40, bytes: 70 << 10, oldestPublishedAt: Timestamp(milliseconds: now.milliseconds - 120_000), isBackfilling: false)
+            ]
+            report.fills = [
+                RouteFill(route: RouteName(bridge: "cloud", priority: 5), usedBytes: 70 << 10, limitBytes: 100 << 10, bytesPerSecond: 1024)
+            ]
+            return report
         }
         snapshot.bridges = [
             bridge(.waiting(until: monotonic + .seconds(7)), oldest: 180_000, error: "refused"),
@@ -115,10 +123,11 @@ struct LiveSummaryTests {
         ]
         let found = lines(snapshot, log: ["one", "two", "three", "four"])
         #expect(
-            found.suffix(9) == [
+            found.suffix(10) == [
                 "", "bus line-1 modbus-tcp open  requests 20  errors 2  exceptions 1  busy 12.5 %",
                 "rule hot   matched 5   failed 1",
                 "bridge cloud   away, next try in 7 s   cache depth 42   oldest 3 min   refused",
+                "route cloud/5   70 KiB of 100 KiB (70 %)   cache depth 40   oldest 2 min   holds 100 s   full in 30 s",
                 "bridge cloud   connected for 1 min   cache depth 42   empty in 1 s",
                 "cache 512 MiB of 2 GiB (25 %)   10 messages/s   holds 24.9 days   full in 18.6 days", "two", "three", "four",
             ])

@@ -38,6 +38,7 @@ enum CacheEvent: Sendable {
             writer.member("percent", Int64(percent))
             writer.member("bytes", fill.usedBytes)
             writer.member("limitBytes", fill.limitBytes)
+            if fill.secondsUntilFull.isFinite { writer.member("secondsUntilFull", Int64(fill.secondsUntilFull)) }
         case .lost(let report):
             if let bridge = report.bridge {
                 writer.name("bridge")

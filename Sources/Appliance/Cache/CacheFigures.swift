@@ -10,6 +10,8 @@ struct CacheFigures: Sendable {
     var messages: Int64
     /// At the present rates, with what records have taken so far.
     var plan: CachePlan
+    /// Of the routes that may not fill the whole cache.
+    var routeFills: [RouteFill] = []
 
     /// Of what the cache may hold.
     var fraction: Double { size.bytes > 0 ? Double(usedBytes) / Double(size.bytes) : 0 }

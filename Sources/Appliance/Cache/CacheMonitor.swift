@@ -25,6 +25,7 @@ final class CacheMonitor {
     private var written = MeanRate(window: .seconds(300))
     private var bytesPerRecord = 0.0
     private var watch = FillWatch()
+    private var routeRates = RouteRates()
     private var routeWatches: [RouteName: FillWatch] = [:]
     private var bridgeRates: [String: (in: MeanRate, out: MeanRate)] = [:]
 
@@ -45,6 +46,7 @@ final class CacheMonitor {
         self.events = events
         records.update(0, at: now)
         written.update(UInt64(clamping: WrittenBytes.now.toDisk), at: now)
+        routeRates.update(lanes, at: now)
         measureRecords()
     }
 
@@ -69,6 +71,7 @@ final class CacheMonitor {
     func tick(now: MonotonicTime, bridges: [Bridge]) {
         records.update(appended, at: now)
         written.update(UInt64(clamping: WrittenBytes.now.toDisk), at: now)
+        routeRates.update(lanes, at: now)
         measureRecords()
         for bridge in bridges where !bridge.hasStopped {
             let lane = bridge.statistics
@@ -94,7 +97,8 @@ final class CacheMonitor {
         plan.load.recordsPerSecond = records.perSecond
         plan.load.cachedBytesPerRecord = bytesPerRecord
         plan.load.writtenBytesPerRecord = records.perSecond > 0 ? written.perSecond / records.perSecond : 0
-        return CacheFigures(size: size, usedBytes: usedBytes, messages: lanes.reduce(0) { $0 + $1.messages }, plan: plan)
+        return CacheFigures(
+            size: size, usedBytes: usedBytes, messages: lanes.reduce(0) { $0 + $1.messages }, plan: plan, routeFills: routeFills)
     }
 
     private var usedBytes: Int64 { lanes.reduce(0) { $0 + $1.bytes } }
@@ -131,6 +135,7 @@ final class CacheMonitor {
             guard let change = routeWatches[fill.route, default: FillWatch()].update(fill.fraction) else { continue }
             let metadata: Logger.Metadata = [
                 "bridge": "\(fill.route.bridge)", "priority": "\(fill.route.priority)", "bytes": "\(fill.usedBytes)", "limit": "\(fill.limitBytes)",
+                "full-in": "\(Quantity.seconds(fill.secondsUntilFull))",
             ]
             switch change {
             case .above(let percent):
@@ -144,7 +149,7 @@ final class CacheMonitor {
     }
 
     /// Of the routes that may not fill the whole cache.
-    var routeFills: [RouteFill] { RouteFill.all(limits, lanes: lanes) }
+    var routeFills: [RouteFill] { RouteFill.all(limits, lanes: lanes, rates: routeRates.bytesPerSecond) }
 
     /// In the log, as an event here, and upstream, so that it is known there what is missing.
     private func tell(_ report: LossLedger.Report, bridges: [Bridge]) {

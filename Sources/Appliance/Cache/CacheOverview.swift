@@ -55,14 +55,18 @@ struct CacheOverview {
                     + "the newest are kept: martlet cache export --damaged")
         }
         lines.append("")
-        var rows = [["ROUTE", "MESSAGES", "BYTES", "OLDEST", "LANES"]]
+        // Only where a route may not fill the whole, and the box that knows runs.
+        let hasLimits = figures.map { !$0.routeFills.isEmpty } ?? false
+        var rows = [["ROUTE", "MESSAGES", "BYTES"] + (hasLimits ? ["OF", "FULL IN"] : []) + ["OLDEST", "LANES"]]
         for route in routes {
-            rows.append([
-                route.name, "\(route.messages)", Quantity.bytes(route.bytes), route.oldest.map(age) ?? "–", "\(route.lanes.count)",
-            ])
+            let fill = fill(of: route)
+            let limit = hasLimits ? [fill?.text ?? "–", fill.map { Quantity.seconds($0.secondsUntilFull) } ?? "–"] : []
+            rows.append(
+                [route.name, "\(route.messages)", Quantity.bytes(route.bytes)] + limit
+                    + [route.oldest.map(age) ?? "–", "\(route.lanes.count)"])
         }
         if routes.isEmpty { rows.append(["nothing waits"]) }
-        var widths = [Int](repeating: 0, count: 5)
+        var widths = [Int](repeating: 0, count: rows[0].count)
         for row in rows { for (column, cell) in row.enumerated() { widths[column] = max(widths[column], cell.count) } }
         for row in rows {
             let cells = row.enumerated().map { $1 + String(repeating: " ", count: widths[$0] - $1.count) }
@@ -70,6 +74,8 @@ struct CacheOverview {
         }
         return lines.joined(separator: "\n")
     }
+
+    private func fill(of route: Route) -> RouteFill? { figures?.routeFills.first { "\($0.route)" == route.name } }
 
     private func age(_ time: Timestamp) -> String {
         "\(ISOTime.text(time)), \(Quantity.seconds(Double(max(0, now.milliseconds - time.milliseconds)) / 1000)) ago"
@@ -98,6 +104,11 @@ struct CacheOverview {
             writer.member("messages", route.messages)
             writer.member("bytes", route.bytes)
             if let oldest = route.oldest { writer.member("oldest", oldest.milliseconds) }
+            if let fill = fill(of: route) {
+                writer.member("usedBytes", fill.usedBytes)
+                writer.member("limitBytes", fill.limitBytes)
+                if fill.secondsUntilFull.isFinite { writer.member("secondsUntilFull", Int64(fill.secondsUntilFull)) }
+            }
             writer.name("lanes")
             writer.beginArray()
             for lane in route.lanes {

@@ -61,11 +61,13 @@ struct BridgeReport: Sendable {
             writer.member("priority", Int64(route.priority))
             writer.member("messages", route.messages)
             writer.member("bytes", route.bytes)
+            if let oldest = route.oldestPublishedAt { writer.member("oldest", oldest.milliseconds) }
             writer.name("backfill")
             writer.bool(route.isBackfilling)
             if let fill = fills.first(where: { $0.route.priority == route.priority }) {
                 writer.member("limitBytes", fill.limitBytes)
                 writer.member("percent", Int64((fill.fraction * 100).rounded()))
+                if fill.secondsUntilFull.isFinite { writer.member("secondsUntilFull", Int64(fill.secondsUntilFull)) }
             }
             writer.endObject()
         }

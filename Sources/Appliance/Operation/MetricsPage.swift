@@ -131,7 +131,7 @@ struct MetricsPage {
             "martlet_cache_in_messages_per_second", help: "Messages that come to wait, as a mean of some minutes.",
             [Sample([], load.recordsPerSecond)])
         let seconds: [(String, String, Double)] = [
-            ("martlet_cache_held_seconds", "How long the cache holds what comes at that rate, from empty to full.", cache.plan.secondsHeld),
+            ("martlet_cache_held_seconds", "How long the whole cache holds what comes at that rate, from empty to full.", cache.plan.secondsHeld),
             ("martlet_cache_full_in_seconds", "When it is full at that rate, if nothing leaves it.", cache.secondsUntilFull),
         ]
         for (name, help, value) in seconds where value.isFinite {
@@ -166,6 +166,18 @@ struct MetricsPage {
         writer.gauge(
             "martlet_bridge_route_fill_ratio", unit: "ratio", help: "How much is used of what a priority may hold, where that is not the whole cache.",
             bridges.flatMap { bridge in bridge.fills.map { Sample([("bridge", $0.route.bridge), ("priority", "\($0.route.priority)")], $0.fraction) } })
+        let fills: [(name: String, help: String, value: (RouteFill) -> Double)] = [
+            ("martlet_bridge_route_used_bytes", "Bytes that count against what a priority may hold, where that is not the whole cache.", { Double($0.usedBytes) }),
+            ("martlet_bridge_route_limit_bytes", "Bytes that such a priority may hold.", { Double($0.limitBytes) }),
+            ("martlet_bridge_route_held_seconds", "How long such a priority holds what comes, from empty to full.", \.secondsHeld),
+            ("martlet_bridge_route_full_in_seconds", "When such a priority is full, if nothing leaves it.", \.secondsUntilFull),
+        ]
+        for (name, help, value) in fills {
+            let samples = bridges.flatMap(\.fills).filter { value($0).isFinite }.map {
+                Sample([("bridge", $0.route.bridge), ("priority", "\($0.route.priority)")], value($0))
+            }
+            writer.gauge(name, unit: name.hasSuffix("bytes") ? "bytes" : "seconds", help: help, samples)
+        }
         writer.gauge(
             "martlet_bridge_route_messages", help: "Messages of a priority that have not arrived upstream.",
             bridges.flatMap { bridge in
