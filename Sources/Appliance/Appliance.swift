@@ -85,7 +85,8 @@ public final class Appliance: Sendable {
                 "the cache holds messages for a bridge that is not configured; they stay until they are too old",
                 metadata: ["bridge": "\(lane.lane)", "messages": "\(lane.messages)", "bytes": "\(lane.bytes)"])
         }
-        let core = await makeCore(group.next(), snapshot: snapshot, lanes: lanes, cache: cache, clock: clock)
+        let damage = await (alarms: storage.alarms, files: storage.damagedFiles())
+        let core = await makeCore(group.next(), snapshot: snapshot, lanes: lanes, damage: damage, cache: cache, clock: clock)
         var open = OpenPorts()
         _ = try await change(&open, to: plan.configuration, plan.listeners, core, group: group)
         open.control = await openControl(core, storage: storage, group: group, log)
@@ -118,8 +119,8 @@ public final class Appliance: Sendable {
     }
 
     private func makeCore(
-        _ eventLoop: any EventLoop, snapshot: SessionSnapshot, lanes: [LaneStatus], cache: (size: CacheSize, base: CachePlan),
-        clock: ApplianceClock
+        _ eventLoop: any EventLoop, snapshot: SessionSnapshot, lanes: [LaneStatus],
+        damage: (alarms: [StorageAlarm], files: [DamagedFile]), cache: (size: CacheSize, base: CachePlan), clock: ApplianceClock
     ) async -> ApplianceCore {
         let plan = plan
         let loggers = ApplianceCore.Loggers(
@@ -127,8 +128,8 @@ public final class Appliance: Sendable {
             store: logger("store"))
         return await eventLoop.run {
             ApplianceCore(
-                plan: plan, eventLoop: eventLoop, loggers: loggers, snapshot: snapshot, lanes: lanes, cache: cache,
-                clock: clock)
+                plan: plan, eventLoop: eventLoop, loggers: loggers, snapshot: snapshot, lanes: lanes, damage: damage,
+                cache: cache, clock: clock)
         }
     }
 
@@ -141,6 +142,7 @@ public final class Appliance: Sendable {
             tasks.addTask { await core.commitAll(to: storage) }
             tasks.addTask { await core.readAll(from: storage) }
             tasks.addTask { await core.correctTimes(in: storage) }
+            tasks.addTask { await core.watchDamage(in: storage) }
             tasks.addTask { await core.workOnBuses() }
             let resizing = AsyncStream.makeStream(of: Void.self)
             tasks.addTask { await self.resizeCache(core, storage: storage, until: resizing.stream) }

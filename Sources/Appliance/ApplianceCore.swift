@@ -37,6 +37,7 @@ final class ApplianceCore: @unchecked Sendable {
     private let reporter: Reporter
     let traces: BusTraces
     let cache: CacheMonitor
+    private let damageAlarm: DamageAlarm
     private let events: EventPublisher
     private let systemTopics: SystemTopics
     private let ticker: RepeatedTask
@@ -45,6 +46,7 @@ final class ApplianceCore: @unchecked Sendable {
     private let commits = AsyncStream.makeStream(of: BrokerLoop.PendingCommit.self)
     private let clock: ApplianceClock
     private let clockSettings = AsyncStream.makeStream(of: Void.self)
+    private let damageFound = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
     private let reads = AsyncStream.makeStream(of: CacheReadRequest.self)
     /// What is in force.
     private var configuration: MartletConfiguration
@@ -52,7 +54,7 @@ final class ApplianceCore: @unchecked Sendable {
     /// Makes and wires everything; to be called on the event loop.
     init(
         plan: AppliancePlan, eventLoop: any EventLoop, loggers: Loggers, snapshot: SessionSnapshot,
-        lanes: [LaneStatus], cache: (size: CacheSize, base: CachePlan), clock: ApplianceClock
+        lanes: [LaneStatus], damage: (alarms: [StorageAlarm], files: [DamagedFile]), cache: (size: CacheSize, base: CachePlan), clock: ApplianceClock
     ) {
         configuration = plan.configuration
         self.clock = clock
@@ -79,7 +81,17 @@ final class ApplianceCore: @unchecked Sendable {
             broker: broker, eventLoop: eventLoop, logger: loggers.broker, scheduleTurn: { loop.scheduleTurn() })
         self.events = events
         broker.observer = events
-        loop.storageEvents = { events.observe($0) }
+        let damageAlarm = DamageAlarm(logger: loggers.store) { events.retain(DamageAlarm.topic, $0 ?? []) }
+        self.damageAlarm = damageAlarm
+        damageAlarm.add(damage.alarms)
+        damageAlarm.update(damage.files)
+        let damageFound = damageFound.continuation
+        loop.storageEvents = { event in
+            events.observe(event)
+            guard case .damaged(let alarms) = event else { return }
+            damageAlarm.add(alarms)
+            damageFound.yield()
+        }
         let monitor = CacheMonitor(
             size: cache.size, limits: plan.configuration.cacheLimits(maximumBytes: cache.size.bytes), base: cache.base, lanes: lanes, logger: loggers.store, now: now,
             events: { events.observe($0) })
@@ -133,7 +145,7 @@ final class ApplianceCore: @unchecked Sendable {
 
         let reporter = Reporter(
             loop: loop, context: context, publisher: publisher, cache: monitor,
-            listeners: plan.configuration.listeners.map(\.name), field: field, startedAt: now)
+            listeners: plan.configuration.listeners.map(\.name), field: field, damage: damageAlarm, startedAt: now)
         reporter.rules = rules
         reporter.lostSamples = { readings.refused }
         self.reporter = reporter
@@ -230,6 +242,22 @@ final class ApplianceCore: @unchecked Sendable {
             }
         }
     }
+
+    /// Looks for damaged files that were set aside, and whether somebody has taken them away.
+    func watchDamage(in storage: Storage) async {
+        await withTaskGroup(of: Void.self) { tasks in
+            tasks.addTask {
+                while (try? await Task.sleep(for: ApplianceCore.damageInterval)) != nil { self.damageFound.continuation.yield() }
+            }
+            for await _ in damageFound.stream {
+                let files = await storage.damagedFiles()
+                await eventLoop.run { self.damageAlarm.update(files) }
+            }
+            tasks.cancelAll()
+        }
+    }
+
+    private static let damageInterval = Duration.seconds(5)
 
     /// If a file is damaged, an empty one takes its place.
     private static func replaceDamagedFiles(of storage: Storage, after error: StoreError) async -> [StorageAlarm] {
@@ -380,6 +408,7 @@ final class ApplianceCore: @unchecked Sendable {
         commits.continuation.finish()
         reads.continuation.finish()
         clockSettings.continuation.finish()
+        damageFound.continuation.finish()
     }
 
     // MARK: Status

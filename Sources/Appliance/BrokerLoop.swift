@@ -213,10 +213,9 @@ final class BrokerLoop {
     }
 
     private func report(_ alarms: [StorageAlarm]) {
-        for alarm in alarms {
-            logger.critical("a damaged file was set aside", metadata: ["detail": "\(alarm)"])
-            storageEvents(.damaged(detail: "\(alarm)"))
-        }
+        guard !alarms.isEmpty else { return }
+        for alarm in alarms { logger.critical("a damaged file was set aside", metadata: ["detail": "\(alarm)"]) }
+        storageEvents(.damaged(alarms))
     }
 
     /// Commits what is left; to be followed by ``isIdle``.

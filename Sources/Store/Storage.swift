@@ -8,7 +8,7 @@ public actor Storage {
     public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
     /// nil after ``close()``.
-    private var directory: StorageDirectory?
+    private(set) var directory: StorageDirectory?
     /// As of the start, or the last ``setLimits(_:)``.
     public private(set) var limits: CacheLimits
     private let vfs: String?

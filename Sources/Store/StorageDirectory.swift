@@ -123,10 +123,10 @@ final class StorageDirectory {
 
     /// Renames a file and its journals to `name.damaged-milliseconds`; the new name.
     func setAside(_ name: String, at milliseconds: Int64) throws(StoreError) -> String {
-        var aside = "\(name).damaged-\(milliseconds)"
+        var aside = "\(StorageDirectory.damagedPrefix(name))\(milliseconds)"
         var attempt = 1
         while access(file(aside), F_OK) == 0 {
-            aside = "\(name).damaged-\(milliseconds)-\(attempt)"
+            aside = "\(StorageDirectory.damagedPrefix(name))\(milliseconds)-\(attempt)"
             attempt += 1
         }
         // The journals first: a database without its journal is opened as what it is, a journal without its database
@@ -141,11 +141,17 @@ final class StorageDirectory {
         return file(aside)
     }
 
-    private func deleteOldDamaged(_ name: String) {
-        let old = names(startingWith: "\(name).damaged-").filter { candidate in
+    static func damagedPrefix(_ name: String) -> String { "\(name).damaged-" }
+
+    /// The files of a name that are set aside, without their journals.
+    func namesOfDamaged(_ name: String) -> [String] {
+        names(startingWith: StorageDirectory.damagedPrefix(name)).filter { candidate in
             !StorageDirectory.sidecars.dropFirst().contains { candidate.hasSuffix($0) }
         }
-        for name in old.sorted().dropLast(StorageDirectory.keptDamagedFiles) {
+    }
+
+    private func deleteOldDamaged(_ name: String) {
+        for name in namesOfDamaged(name).sorted().dropLast(StorageDirectory.keptDamagedFiles) {
             for sidecar in StorageDirectory.sidecars { unlink(file(name) + sidecar) }
         }
     }

@@ -1,5 +1,6 @@
 """Files of the data directory that are damaged while the box is off: it comes up, says so, and works."""
 
+import json
 import os
 import random
 import subprocess
@@ -109,6 +110,37 @@ def test_a_damaged_file_is_set_aside_with_an_alarm_and_the_box_works(box, keep, 
     away = keep(Client(box.port, "5.0", "away", persistent=True)).connect()
     assert away.session_present
     assert away.receive_where(lambda message: message.topic == "t" and message.payload == b"after")
+
+
+def alarm(martlet, keep):
+    """The retained event that tells of damaged files; None if there is none."""
+    client = keep(Client(martlet.port, "5.0", "watcher")).connect()
+    client.subscribe("$events/storage/#", 1)
+    messages = client.everything_before_a_marker()
+    client.drop()
+    assert all(message.topic == "$events/storage/damaged" and message.retain for message in messages)
+    return json.loads(messages[-1].payload) if messages else None
+
+
+def test_the_alarm_of_a_damaged_file_lasts_over_restarts_until_the_file_is_taken_away(box, keep):
+    data = box.directory / "data"
+    overwrite_all(data / "sessions.db", random.Random(9))
+    box.start()
+    said = alarm(box, keep)
+    (aside,) = said["files"]
+    assert aside.startswith(str(data / "sessions.db.damaged-")) and aside.endswith(str(said["time"]))
+    assert "is damaged" in said["detail"] and aside in said["detail"]
+    box.crash()
+    box.start()
+    again = alarm(box, keep)
+    assert again["files"] == [aside] and aside in again["detail"]
+    assert "a damaged file from before is still there" in box.log()
+    watcher = keep(Client(box.port, "5.0", "w")).connect()
+    watcher.subscribe("$events/storage/damaged", 0)
+    assert watcher.receive().retain
+    os.rename(aside, box.directory / "looked-into")
+    assert watcher.receive().payload == b""
+    assert alarm(box, keep) is None
 
 
 @pytest.mark.parametrize("name", ["sessions.db", "cache.db"])

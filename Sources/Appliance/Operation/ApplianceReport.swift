@@ -23,6 +23,8 @@ struct ApplianceReport: Sendable {
     /// Open connections by listener, in the order of the configuration.
     var connections: [(listener: String, count: Int)]
     var commits: CommitStatistics
+    /// Damaged files that were set aside and are still there.
+    var damagedFiles: Int
     var bridges: [BridgeReport]
     var cache: CacheFigures
     /// Messages that the cache has lost, by bridge, priority and reason.

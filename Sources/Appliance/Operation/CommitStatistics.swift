@@ -1,4 +1,5 @@
 import Core
+import Store
 
 /// How the store keeps up.
 struct CommitStatistics: Sendable, Equatable {
@@ -36,6 +37,6 @@ enum StorageEvent: Sendable, Equatable {
     case failing(error: String)
     /// A commit succeeded after some that had failed.
     case recovered(failures: Int)
-    /// A file was set aside and an empty one took its place.
-    case damaged(detail: String)
+    /// Files were set aside and others took their places.
+    case damaged([StorageAlarm])
 }

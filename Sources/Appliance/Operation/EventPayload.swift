@@ -73,11 +73,12 @@ extension BrokerEvent {
 }
 
 extension StorageEvent {
-    var topic: String {
+    /// nil of what is told otherwise (``DamageAlarm``).
+    var topic: String? {
         switch self {
         case .failing: "$events/storage/failing"
         case .recovered: "$events/storage/recovered"
-        case .damaged: "$events/storage/damaged"
+        case .damaged: nil
         }
     }
 
@@ -85,7 +86,7 @@ extension StorageEvent {
         switch self {
         case .failing(let error): writer.member("error", error)
         case .recovered(let failures): writer.member("failures", UInt64(clamping: failures))
-        case .damaged(let detail): writer.member("detail", detail)
+        case .damaged: break
         }
     }
 }

@@ -6,7 +6,7 @@ import NIOCore
 import Payload
 
 /// Publishes what happens to clients and to the store on `$events/…`, as JSON. Nothing is stored, and nothing is written
-/// that nobody has subscribed to. What an operator has to know at any rate is in the log too.
+/// that nobody has subscribed to but for what lasts. What an operator has to know at any rate is in the log too.
 ///
 /// Belongs to the broker's event loop.
 final class EventPublisher: BrokerObserver {
@@ -18,7 +18,7 @@ final class EventPublisher: BrokerObserver {
     private let logger: Logger
     private let scheduleTurn: () -> Void
     private let unretained = LossLog()
-    private var waiting: [(topic: String, payload: [UInt8], wall: Timestamp)] = []
+    private var waiting: [(topic: String, payload: [UInt8], retain: Bool, wall: Timestamp)] = []
     private(set) var lost: UInt64 = 0
 
     init(broker: Broker, eventLoop: any EventLoop, logger: Logger, scheduleTurn: @escaping () -> Void) {
@@ -44,7 +44,13 @@ final class EventPublisher: BrokerObserver {
     }
 
     func observe(_ event: StorageEvent) {
-        publish(event.topic) { event.write(to: &$0) }
+        guard let topic = event.topic else { return }
+        publish(topic) { event.write(to: &$0) }
+    }
+
+    /// Tells of a state that lasts: it is there for whoever subscribes later. An empty payload ends it.
+    func retain(_ topic: String, _ payload: [UInt8]) {
+        append(topic, payload, retain: true, at: SystemClock.wall())
     }
 
     func observe(_ event: CacheEvent) {
@@ -59,9 +65,12 @@ final class EventPublisher: BrokerObserver {
             return
         }
         let wall = SystemClock.wall()
-        let payload = EventPublisher.payload(at: wall, members)
+        append(topic, EventPublisher.payload(at: wall, members), retain: false, at: wall)
+    }
+
+    private func append(_ topic: String, _ payload: [UInt8], retain: Bool, at wall: Timestamp) {
         if waiting.isEmpty { eventLoop.assumeIsolated().execute { self.publishWaiting() } }
-        waiting.append((topic, payload, wall))
+        waiting.append((topic, payload, retain, wall))
     }
 
     /// What an event says: when it was, and its members.
@@ -76,12 +85,12 @@ final class EventPublisher: BrokerObserver {
     }
 
     private func publishWaiting() {
-        var events: [(topic: String, payload: [UInt8], wall: Timestamp)] = []
+        var events: [(topic: String, payload: [UInt8], retain: Bool, wall: Timestamp)] = []
         swap(&events, &waiting)
         let now = SystemClock.monotonic()
         for event in events {
             let message = Message.create(
-                topic: event.topic, payload: event.payload, qos: .atMostOnce, publishedAt: event.wall)
+                topic: event.topic, payload: event.payload, qos: .atMostOnce, retain: event.retain, publishedAt: event.wall)
             broker.publish(message, now: now, wall: event.wall)
         }
         scheduleTurn()

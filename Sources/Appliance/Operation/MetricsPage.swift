@@ -17,7 +17,7 @@ struct MetricsPage {
         page.writeTraffic(report.traffic)
         page.writeConnections(report)
         page.writeMessages(report.statistics, report.census)
-        page.writeStore(report.commits, report.census)
+        page.writeStore(report.commits, report.census, damagedFiles: report.damagedFiles)
         page.writeCache(report)
         page.writeBridges(report.bridges.map(\.status), now: report.now, wall: report.wall)
         page.writeRates(report.bridges)
@@ -110,12 +110,14 @@ struct MetricsPage {
             census.outboxBytes)
     }
 
-    private mutating func writeStore(_ commits: CommitStatistics, _ census: BrokerCensus) {
+    private mutating func writeStore(_ commits: CommitStatistics, _ census: BrokerCensus, damagedFiles: Int) {
         writer.histogram(
             "martlet_store_commit_duration_seconds", unit: "seconds", help: "How long commits took.",
             bounds: CommitStatistics.bounds, counts: commits.buckets, sum: commits.seconds)
         writer.counter("martlet_store_commit_failures", help: "Commits that failed.", commits.failures)
         writer.gauge("martlet_store_failing", help: "1 while nothing can be stored.", commits.isFailing ? 1 : 0)
+        writer.gauge(
+            "martlet_store_damaged_files", help: "Damaged files that were set aside and have not been taken away.", damagedFiles)
         writer.gauge("martlet_store_pending_operations", help: "Changes that wait for the next commit.", census.pendingOperations)
         writer.gauge(
             "martlet_store_pending_bytes", unit: "bytes", help: "Bytes of the messages in those.", census.pendingBytes)

@@ -13,6 +13,7 @@ final class Reporter {
     private let publisher: PointPublisher
     private let cache: CacheMonitor
     private let field: FieldSide
+    private let damage: DamageAlarm
     private let startedAt: MonotonicTime
     var listeners: [String]
     var rules: [RuleClient] = []
@@ -21,9 +22,10 @@ final class Reporter {
 
     init(
         loop: BrokerLoop, context: ServerContext, publisher: PointPublisher, cache: CacheMonitor, listeners: [String],
-        field: FieldSide, startedAt: MonotonicTime
+        field: FieldSide, damage: DamageAlarm, startedAt: MonotonicTime
     ) {
         self.field = field
+        self.damage = damage
         self.cache = cache
         self.loop = loop
         self.context = context
@@ -37,6 +39,7 @@ final class Reporter {
             wall: SystemClock.wall(), now: SystemClock.monotonic(), uptime: SystemClock.monotonic() - startedAt, statistics: loop.broker.statistics,
             census: loop.broker.census(), traffic: context.traffic,
             connections: listeners.map { ($0, context.connections[$0] ?? 0) }, commits: loop.commits,
+            damagedFiles: damage.files.count,
             bridges: bridges(), cache: cache.figures, losses: cache.losses.totals,
             rules: rules.map { ApplianceReport.Rule(name: $0.name, matched: $0.matched, failed: $0.failed) },
             buses: field.buses.map { $0.driver.status() }, samples: publisher.samples, lostSamples: lostSamples())

@@ -138,6 +138,7 @@ final class SystemTopics {
             ("messages/stored", "\(census.queuedMessages + census.retainedMessages)"),
             ("store/messages/count", "\(census.queuedMessages + census.retainedMessages)"),
             ("store/messages/bytes", "\(census.queuedBytes + census.retainedBytes)"),
+            ("store/damaged/count", "\(report.damagedFiles)"),
             ("subscriptions/count", "\(census.subscriptions)"),
             ("shared_subscriptions/count", "\(census.sharedSubscriptions)"),
             ("retained messages/count", "\(census.retainedMessages)"),
