@@ -26,7 +26,7 @@ struct ModbusRetryTests {
     func pollsBetweenTries() async throws {
         let server = FakeServer { $0.unit == 2 ? [.silence] : [.send($0.values { UInt16($0) })] }
         defer { server.stop() }
-        try await DriverRun.with(bus(server, timeout: .milliseconds(100), retries: 4)) { run in
+        try await DriverRun.with(bus(server, timeout: .milliseconds(500), retries: 4)) { run in
             let bad = try #require(await run.reading { $0.device == b })
             #expect(bad["p"]?.quality == .bad(.timeout))
             let units = server.requests.map(\.unit)
