@@ -85,10 +85,10 @@ public final class Appliance: Sendable {
                 "the cache holds messages for a bridge that is not configured; they stay until they are too old",
                 metadata: ["bridge": "\(lane.lane)", "messages": "\(lane.messages)", "bytes": "\(lane.bytes)"])
         }
-        let damage = await (alarms: storage.alarms, files: storage.damagedFiles())
+        let damage = await (alarms: storage.alarms, files: storage.damagedFiles() ?? [])
         let core = await makeCore(group.next(), snapshot: snapshot, lanes: lanes, damage: damage, cache: cache, clock: clock)
         var open = OpenPorts()
-        _ = try await change(&open, to: plan.configuration, plan.listeners, core, group: group)
+        try await change(&open, to: plan.configuration, plan.listeners, core, group: group).accept()
         open.control = await openControl(core, storage: storage, group: group, log)
         let ports = open.listeners.compactMap { $0.channel.localAddress?.port }
         log.notice(

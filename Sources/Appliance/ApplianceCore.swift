@@ -185,11 +185,11 @@ final class ApplianceCore: @unchecked Sendable {
         loop.scheduleTurn()
     }
 
-    /// On the event loop: see ``MQTTServer/Listener/open(group:shared:inPlaceOf:)``.
+    /// On the event loop: see ``MQTTServer/Listener/open(group:shared:inPlaceOf:isAccepting:)``.
     func open(
-        _ listener: MQTTServer.Listener, group: any EventLoopGroup, inPlaceOf port: (any Channel)?
+        _ listener: MQTTServer.Listener, group: any EventLoopGroup, inPlaceOf port: (any Channel)?, isAccepting: Bool
     ) -> EventLoopFuture<any Channel> {
-        listener.open(group: group, shared: context, inPlaceOf: port)
+        listener.open(group: group, shared: context, inPlaceOf: port, isAccepting: isAccepting)
     }
 
     /// On the event loop.
@@ -250,7 +250,7 @@ final class ApplianceCore: @unchecked Sendable {
                 while (try? await Task.sleep(for: ApplianceCore.damageInterval)) != nil { self.damageFound.continuation.yield() }
             }
             for await _ in damageFound.stream {
-                let files = await storage.damagedFiles()
+                guard let files = await storage.damagedFiles() else { continue }
                 await eventLoop.run { self.damageAlarm.update(files) }
             }
             tasks.cancelAll()
@@ -393,6 +393,8 @@ final class ApplianceCore: @unchecked Sendable {
     func shutDownBroker() {
         ticker.cancel()
         for bridge in loop.bridges { bridge.stop() }
+        // What upstreams have acknowledged last is stored too, or it would be sent again after the start.
+        if !loop.bridges.isEmpty { loop.broker.touchBatch() }
         loop.broker.shutDown(now: SystemClock.monotonic(), wall: SystemClock.wall())
         loop.scheduleTurn()
     }

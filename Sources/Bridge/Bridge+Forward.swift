@@ -104,9 +104,12 @@ extension Bridge {
     /// its upstream understands it.
     public func report(_ payload: [UInt8]) {
         guard !isStopped, let topic = environment.reportTopic, let first = routes.first else { return }
-        append(
-            Message.create(topic: topic, payload: payload, qos: .atLeastOnce, publishedAt: environment.wallTime()),
-            priority: first.priority)
+        // An upstream that keeps one value for each time would keep one of two reports.
+        var time = environment.wallTime()
+        // Not behind a clock that was set back.
+        if (0..<1000).contains(lastReport.milliseconds - time.milliseconds) { time.milliseconds = lastReport.milliseconds + 1 }
+        lastReport = time
+        append(Message.create(topic: topic, payload: payload, qos: .atLeastOnce, publishedAt: time), priority: first.priority)
         environment.scheduleTurn()
     }
 

@@ -91,6 +91,8 @@ public final class Bridge {
     var fullPriorities: Set<Int> = []
     var rates = (at: MonotonicTime.zero, sent: UInt64(0), received: UInt64(0), sentPerSecond: 0.0, receivedPerSecond: 0.0)
     var lastSkippedTopic = ""
+    /// The time of the last report of losses.
+    var lastReport = Timestamp(milliseconds: 0)
     /// The lane's statistics as of the last lines about losses.
     var logged = BridgeLaneStatistics()
     var nextLossLine = MonotonicTime.zero

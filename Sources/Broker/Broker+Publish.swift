@@ -141,7 +141,9 @@ extension Broker {
         if publish.retain, !client.isInternal, !publish.payload.isEmpty {
             let growth = trail?.maximumGrowth ?? 0
             let byteCount = publish.topic.count + publish.properties.count + publish.payload.count + growth
-            if !mayRetain(publish.topic, byteCount: byteCount) { return .retainedMessages }
+            // What never can be retained here would be sent again for ever by a bridge.
+            let isPossible = limits.maximumRetainedMessages > 0 && byteCount <= limits.maximumRetainedBytes
+            if isPossible, !mayRetain(publish.topic, byteCount: byteCount) { return .retainedMessages }
         }
         return nil
     }

@@ -35,9 +35,10 @@ public struct Listener: Sendable {
     ///
     /// - Parameter port: the channel of a listener that was closed and goes on here: its connections are this one's from now
     ///   on. Also after a failure: what cannot be opened here can then be opened where it was.
+    /// - Parameter isAccepting: false for a port whose clients wait until it is told to accept: by `autoRead`.
     /// - Throws: the system's error if the address or the file cannot be bound; ``UnixSocketError``.
     public func open(
-        group: any EventLoopGroup, shared: ServerContext, inPlaceOf port: (any Channel)? = nil
+        group: any EventLoopGroup, shared: ServerContext, inPlaceOf port: (any Channel)? = nil, isAccepting: Bool = true
     ) -> EventLoopFuture<any Channel> {
         let before = port.flatMap { port in shared.listeners.first { $0.channel === port } }
         let listener = before ?? OpenListener(place: place, settings: settings, tls: tls, shared: shared)
@@ -47,6 +48,7 @@ public struct Listener: Sendable {
         let bootstrap = ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: 1024)
             .serverChannelOption(.maxMessagesPerRead, value: 64)
+            .serverChannelOption(.autoRead, value: isAccepting)
             .serverChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     let listener = bound.value

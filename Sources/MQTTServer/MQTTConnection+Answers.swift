@@ -43,7 +43,7 @@ extension MQTTConnection {
     /// SUBACK or UNSUBACK.
     func encode(_ packet: SubackPacket, _ type: PacketType, into buffer: inout ByteBuffer) -> Bool {
         let reason = packet.reasonString
-        if let reason { log(.notice, "refused a subscription", reason) }
+        if let reason, type == .suback { log(.notice, "refused a subscription", reason) }
         // [MQTT-3.9.2-1], [MQTT-3.11.2-1] left out where it does not fit.
         if wantsReasonString, let reason,
             packet.write(type: type, reasonString: reason, maximumPacketSize: maximumPacketSize, into: &buffer)

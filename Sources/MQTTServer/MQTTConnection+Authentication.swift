@@ -93,11 +93,16 @@ extension MQTTConnection {
         case .accepted where listener.isGone:
             refuseLogin(authentication, .serverUnavailable, "the listener was removed meanwhile", now: now)
         case .accepted(let principal, let data):
-            if let words = shared.access?.objection(to: principal, of: authentication.credentials, settings: settings) {
+            // What holds is what holds now: the listener and the users may have changed since the question was asked.
+            let identity = identity(of: principal, authentication)
+            let settings = listener.settings
+            if let words = shared.access?.objection(to: principal, of: identity.credentials, settings: settings) {
                 refuseLogin(authentication, .notAuthorized, words, now: now)
-                break
+            } else if shared.access?.stillKnows(identity, settings: settings) == false {
+                refuseLogin(authentication, .notAuthorized, "the user is not known any more", now: now)
+            } else {
+                settle(authentication, identity, data: data, now: now)
             }
-            settle(authentication, principal, data: data, now: now)
         case .continues(let data):
             // [MQTT-4.12.0-6] without a method in CONNECT no AUTH is sent.
             guard let method = authentication.credentials.method else {
@@ -119,13 +124,18 @@ extension MQTTConnection {
         shared.turn()
     }
 
-    private func settle(_ authentication: Authentication, _ principal: Principal, data: [UInt8]?, now: MonotonicTime) {
+    private func identity(of principal: Principal, _ authentication: Authentication) -> ClientIdentity {
         var credentials = authentication.credentials
         // The listener may have got another name meanwhile.
         credentials.listener = listener.settings.name
+        return ClientIdentity(principal: principal, credentials: credentials)
+    }
+
+    private func settle(_ authentication: Authentication, _ proven: ClientIdentity, data: [UInt8]?, now: MonotonicTime) {
+        let credentials = proven.credentials
         shared.access?.admission.succeeded(credentials)
         endAuthentication()
-        identity = ClientIdentity(principal: principal, credentials: credentials)
+        identity = proven
         if let packet = authentication.packet {
             accept(packet, authenticationData: credentials.method == nil ? nil : data ?? [], now: now, wall: SystemClock.wall())
             resume(.login)

@@ -14,15 +14,18 @@ public struct DamagedFile: Sendable, Hashable {
 }
 
 extension Storage {
-    /// Those that are there, the oldest first; none after ``close()``. Whoever takes one away has seen it.
-    public func damagedFiles() -> [DamagedFile] { directory?.damagedFiles ?? [] }
+    /// Those that are there, the oldest first. Whoever takes one away has seen it. nil if the directory cannot be read now, as
+    /// without a free descriptor, and after ``close()``.
+    public func damagedFiles() -> [DamagedFile]? { directory?.damagedFiles }
 }
 
 extension StorageDirectory {
-    fileprivate var damagedFiles: [DamagedFile] {
-        let files = [Storage.sessionsFile, Storage.cacheFile].flatMap { name -> [DamagedFile] in
+    fileprivate var damagedFiles: [DamagedFile]? {
+        var files: [DamagedFile] = []
+        for name in [Storage.sessionsFile, Storage.cacheFile] {
+            guard let names = namesOfDamaged(name) else { return nil }
             let prefix = StorageDirectory.damagedPrefix(name)
-            return namesOfDamaged(name).compactMap { found in
+            files += names.compactMap { found in
                 let digits = found.dropFirst(prefix.count).prefix { $0 != "-" }
                 return Int64(digits).map { DamagedFile(path: file(found), time: Timestamp(milliseconds: $0)) }
             }

@@ -143,21 +143,21 @@ final class StorageDirectory {
 
     static func damagedPrefix(_ name: String) -> String { "\(name).damaged-" }
 
-    /// The files of a name that are set aside, without their journals.
-    func namesOfDamaged(_ name: String) -> [String] {
-        names(startingWith: StorageDirectory.damagedPrefix(name)).filter { candidate in
+    /// The files of a name that are set aside, without their journals; nil if the directory cannot be read.
+    func namesOfDamaged(_ name: String) -> [String]? {
+        names(startingWith: StorageDirectory.damagedPrefix(name))?.filter { candidate in
             !StorageDirectory.sidecars.dropFirst().contains { candidate.hasSuffix($0) }
         }
     }
 
     private func deleteOldDamaged(_ name: String) {
-        for name in namesOfDamaged(name).sorted().dropLast(StorageDirectory.keptDamagedFiles) {
+        for name in (namesOfDamaged(name) ?? []).sorted().dropLast(StorageDirectory.keptDamagedFiles) {
             for sidecar in StorageDirectory.sidecars { unlink(file(name) + sidecar) }
         }
     }
 
-    private func names(startingWith prefix: String) -> [String] {
-        guard let directory = opendir(path) else { return [] }
+    private func names(startingWith prefix: String) -> [String]? {
+        guard let directory = opendir(path) else { return nil }
         defer { closedir(directory) }
         var names: [String] = []
         while let entry = readdir(directory) {

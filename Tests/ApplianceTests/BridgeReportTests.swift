@@ -40,4 +40,18 @@ struct BridgeReportTests {
                 "routes":[{"priority":5,"messages":100,"bytes":4000,"backfill":true,"limitBytes":5000,"percent":80}]}
                 """)
     }
+
+    @Test("times beyond any integer, of a rate that has faded, are left out as for ever")
+    func fadedRate() {
+        var report = report(connected, in: 1, out: 1 + 1e-15)
+        report.fills[0].bytesPerSecond = 1e-17
+        let text = String(decoding: report.json(now: .zero, wall: Timestamp(milliseconds: 1_060_000)), as: UTF8.self)
+        #expect(!text.contains("secondsUntilFull"))
+        var rate = MeanRate(window: .seconds(300))
+        rate.update(0, at: .zero)
+        rate.update(1_000, at: .zero + .seconds(1))
+        #expect(rate.perSecond > 100)
+        rate.update(1_000, at: .zero + .seconds(36_000))
+        #expect(rate.perSecond == 0)
+    }
 }

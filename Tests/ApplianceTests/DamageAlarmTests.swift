@@ -46,6 +46,13 @@ struct DamageAlarmTests {
         #expect(log.lines.isEmpty)
     }
 
+    @Test("what was wrong is told also if the file was found before the word of it came")
+    func late() {
+        alarm.update([new])
+        alarm.add([StorageAlarm(file: "/data/sessions.db", message: "bad", setAsideAs: new.path)])
+        #expect(told.payloads.count == 2 && told.payloads[1]?.contains("is damaged (bad)") == true)
+    }
+
     @Test("it ends when the last file is taken away, and begins again with another")
     func over() {
         alarm.update([])

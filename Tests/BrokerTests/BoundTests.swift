@@ -148,7 +148,7 @@ struct BoundTests {
         harness.settle()
         _ = (publisher.take(), subscriber.take())
         harness.publish(publisher, "c", "new", qos: qos, retain: true, packetIdentifier: 1)
-        harness.publish(publisher, "a", String(repeating: "x", count: 30), qos: qos, retain: true, packetIdentifier: 2)
+        harness.publish(publisher, "a", String(repeating: "x", count: 29), qos: qos, retain: true, packetIdentifier: 2)
         harness.settle()
         let answer = qos == .atLeastOnce ? "PUBACK" : "PUBREC"
         #expect(publisher.take().map(\.text) == ["\(answer) 1 151", "\(answer) 2 151"])
@@ -164,6 +164,13 @@ struct BoundTests {
         #expect(publisher.take().map(\.text) == (3...6).map { "\(answer) \($0) 0" })
         #expect(Self.retained(harness) == ["a new", "c new"])
         #expect(harness.broker.statistics.retainedRefused == 2)
+        // What never can be retained is delivered all the same: whoever tries again and again would do so for ever.
+        _ = subscriber.take()
+        harness.publish(publisher, "a", String(repeating: "x", count: 30), qos: qos, retain: true, packetIdentifier: 7)
+        harness.settle()
+        #expect(publisher.take().map(\.text) == ["\(answer) 7 0"] && subscriber.takePublishes().count == 1)
+        #expect(Self.retained(harness) == ["c new"])
+        #expect(harness.broker.statistics.retainedRefused == 3)
     }
 
     @Test("a publisher that cannot be told has its message delivered, and the loss is counted", arguments: [

@@ -227,13 +227,13 @@ struct DamagedFileTests {
             "sessions.db.damaged-7", "sessions.db.damaged-7-wal", "cache.db.damaged-5", "cache.db.damaged-7-1", "cache.db.damaged-x",
         ] { directory.write([1], to: name) }
         let storage = try Storage(directory: directory.path, now: start.wall)
-        let found = await storage.damagedFiles()
+        let found = try #require(await storage.damagedFiles())
         #expect(found.map { String($0.path.dropFirst(directory.path.count)) } == [
             "/cache.db.damaged-5", "/cache.db.damaged-7-1", "/sessions.db.damaged-7",
         ])
         #expect(found.map(\.time.milliseconds) == [5, 7, 7])
         await storage.close()
-        #expect(await storage.damagedFiles().isEmpty)
+        #expect(await storage.damagedFiles() == nil)
     }
 
     @Test("a wrong bit in any page never crashes, and the box works afterwards", arguments: ["sessions.db", "cache.db"])

@@ -90,6 +90,27 @@ def test_a_kill_in_the_middle_of_a_drain_repeats_no_more_than_what_arrived_just_
     assert sorted(repeats)[-2] <= 500 + rate * (window + 0.2) + 100, repeats
 
 
+def test_a_stop_in_the_middle_of_traffic_repeats_nothing(mosquitto, tmp_path, keep):
+    """What the upstream acknowledged last is on disk before the box has ended, although nothing else is to be stored."""
+    upstream = mosquitto()
+    cloud = keep(Subscriber(upstream.port, "cloud", "site/7/#", 1))
+    cloud.start()
+    assert cloud.is_subscribed.wait(20)
+    box = keep(martlet_bridge(tmp_path / "box", upstream.port)).start()
+    sent = []
+    for part in range(3):
+        with Session(box.port, "plant") as session:
+            session.publish([("plant/a", f"{part}-{number}".encode()) for number in range(100)])
+        sent += [f"{part}-{number}" for number in range(100)]
+        eventually(lambda: len(cloud.received) >= len(sent), f"part {part}", 30)
+        box.terminate()
+        box.start()
+    with Session(box.port, "plant") as session:
+        session.publish([("plant/a", b"end")])
+    eventually(lambda: cloud.received[-1] == "end", "the end", 30)
+    assert cloud.received == [*sent, "end"]
+
+
 def quiet(cloud):
     """How many messages have arrived, once no more do."""
     count = 0

@@ -30,7 +30,7 @@ enum CacheEvent: Sendable {
             writer.member("percent", Int64(percent))
             writer.member("bytes", figures.usedBytes)
             writer.member("limitBytes", figures.size.bytes)
-            if figures.secondsUntilFull.isFinite { writer.member("secondsUntilFull", Int64(figures.secondsUntilFull)) }
+            writer.member("secondsUntilFull", seconds: figures.secondsUntilFull)
         case .routeFilling(let percent, let fill), .routeEmptying(let percent, let fill):
             writer.name("bridge")
             writer.string(fill.route.bridge)
@@ -38,7 +38,7 @@ enum CacheEvent: Sendable {
             writer.member("percent", Int64(percent))
             writer.member("bytes", fill.usedBytes)
             writer.member("limitBytes", fill.limitBytes)
-            if fill.secondsUntilFull.isFinite { writer.member("secondsUntilFull", Int64(fill.secondsUntilFull)) }
+            writer.member("secondsUntilFull", seconds: fill.secondsUntilFull)
         case .lost(let report):
             if let bridge = report.bridge {
                 writer.name("bridge")

@@ -107,7 +107,7 @@ struct CacheOverview {
             if let fill = fill(of: route) {
                 writer.member("usedBytes", fill.usedBytes)
                 writer.member("limitBytes", fill.limitBytes)
-                if fill.secondsUntilFull.isFinite { writer.member("secondsUntilFull", Int64(fill.secondsUntilFull)) }
+                writer.member("secondsUntilFull", seconds: fill.secondsUntilFull)
             }
             writer.name("lanes")
             writer.beginArray()
@@ -136,5 +136,11 @@ extension JSONWriter {
     mutating func member(_ name: StaticString, _ value: Int64) {
         self.name(name)
         integer(value)
+    }
+
+    /// Whole seconds, none of them for what takes for ever: a rate that fades has times beyond any integer, and is for ever too.
+    mutating func member(_ name: StaticString, seconds: Double) {
+        guard seconds < 1e15 else { return }
+        member(name, Int64(max(0, seconds.rounded(.up))))
     }
 }

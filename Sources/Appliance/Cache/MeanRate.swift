@@ -22,6 +22,10 @@ struct MeanRate: Sendable {
         weight = weight * keep + (1 - keep)
     }
 
-    /// A second; 0 before two counts are known.
-    var perSecond: Double { weight > 0 ? weighted / weight : 0 }
+    /// A second; 0 before two counts are known, and when nothing has come for so long that less than one in a fortnight is left.
+    var perSecond: Double {
+        guard weight > 0 else { return 0 }
+        let rate = weighted / weight
+        return rate < 1e-6 ? 0 : rate
+    }
 }

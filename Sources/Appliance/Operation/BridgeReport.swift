@@ -53,7 +53,7 @@ struct BridgeReport: Sendable {
         writer.real(BridgeReport.rounded(inPerSecond))
         writer.name("outPerSecond")
         writer.real(BridgeReport.rounded(outPerSecond))
-        if let drainSeconds { writer.member("drainSeconds", Int64(drainSeconds.rounded(.up))) }
+        if let drainSeconds { writer.member("drainSeconds", seconds: drainSeconds) }
         writer.name("routes")
         writer.beginArray()
         for route in status.routes {
@@ -67,7 +67,7 @@ struct BridgeReport: Sendable {
             if let fill = fills.first(where: { $0.route.priority == route.priority }) {
                 writer.member("limitBytes", fill.limitBytes)
                 writer.member("percent", Int64((fill.fraction * 100).rounded()))
-                if fill.secondsUntilFull.isFinite { writer.member("secondsUntilFull", Int64(fill.secondsUntilFull)) }
+                writer.member("secondsUntilFull", seconds: fill.secondsUntilFull)
             }
             writer.endObject()
         }

@@ -12,7 +12,7 @@ final class DamageAlarm {
 
     /// The oldest first.
     private(set) var files: [DamagedFile] = []
-    /// What is known of them, by path.
+    /// What is known of them and of those that are gone, by path: few are kept.
     private var details: [String: String] = [:]
     private let logger: Logger
     /// Takes what is to be retained; nil when the alarm is over.
@@ -26,6 +26,8 @@ final class DamageAlarm {
     /// A file was set aside, which a later call of ``update(_:)`` will have.
     func add(_ alarms: [StorageAlarm]) {
         for alarm in alarms { details[alarm.setAsideAs] = "\(alarm)" }
+        // The files may have been found before the word of them came.
+        if files.contains(where: { file in alarms.contains { $0.setAsideAs == file.path } }) { changed(payload) }
     }
 
     /// Tells what is there now, if it is something else than before.
@@ -33,8 +35,6 @@ final class DamageAlarm {
         guard files != self.files else { return }
         let known = Set(self.files)
         self.files = files
-        let paths = Set(files.map(\.path))
-        details = details.filter { paths.contains($0.key) }
         for file in files where !known.contains(file) && details[file.path] == nil {
             logger.warning("a damaged file from before is still there; look at it and take it away", metadata: ["file": "\(file.path)"])
         }

@@ -39,7 +39,7 @@ final class EventPublisher: BrokerObserver {
     private func logUnretained(_ count: Int, _ topic: String) {
         guard let count = unretained.count(count, now: SystemClock.monotonic()) else { return }
         logger.warning(
-            "messages are not retained: there are as many as max-retained-messages or max-retained-bytes allow",
+            "messages are not retained: there are as many as max-retained-messages or max-retained-bytes allow, or the disk does not keep up",
             metadata: ["messages": "\(count)", "topic": "\(topic)"])
     }
 

@@ -8,10 +8,16 @@ import NIOPosix
 extension Appliance {
     /// What has become of the ports of listeners.
     struct PortsChanged {
+        /// Those that were opened. Their clients wait until ``accept()``: for the users and the permissions of the same file.
+        var opened: [any Channel] = []
         /// Those whose listeners are gone.
         var closed: [any Channel] = []
         /// New names of the listeners that stay, by their old ones.
         var renamed: [String: String] = [:]
+
+        func accept() async {
+            for channel in opened { try? await channel.setOption(.autoRead, value: true).get() }
+        }
     }
 
     /// Opens what a configuration wants and closes what it does not have.
@@ -32,7 +38,8 @@ extension Appliance {
                 let listener = listeners[opening.listener]
                 let table = new.listeners[opening.listener]
                 let channel = try await open(
-                    listener, of: table, core, group: group, inPlaceOf: opening.inPlaceOf.map { ports.listeners[$0].channel })
+                    listener, of: table, core, group: group, inPlaceOf: opening.inPlaceOf.map { ports.listeners[$0].channel },
+                    isAccepting: false)
                 opened.append(OpenPorts.Port(table: table, listener: listener, channel: channel))
             }
             if change.opensMetrics { metrics = try await openMetrics(new, core, group: group) }
@@ -41,7 +48,7 @@ extension Appliance {
             throw error
         }
 
-        var result = PortsChanged()
+        var result = PortsChanged(opened: opened.map(\.channel))
         var after: [OpenPorts.Port] = []
         for staying in change.staying {
             let table = new.listeners[staying.listener]
@@ -81,7 +88,8 @@ extension Appliance {
         for index in change.inTheWay {
             let port = ports.listeners[index]
             do throws(ApplianceError) {
-                ports.listeners[index].channel = try await open(port.listener, of: port.table, core, group: group, inPlaceOf: port.channel)
+                ports.listeners[index].channel = try await open(
+                    port.listener, of: port.table, core, group: group, inPlaceOf: port.channel, isAccepting: true)
             } catch {
                 logger("appliance").critical(
                     "a port that had to make way cannot be opened again; a reload tries it once more", metadata: ["error": "\(error)"])
@@ -102,10 +110,10 @@ extension Appliance {
 
     private func open(
         _ listener: MQTTServer.Listener, of table: MartletConfiguration.Listener, _ core: ApplianceCore,
-        group: MultiThreadedEventLoopGroup, inPlaceOf port: (any Channel)?
+        group: MultiThreadedEventLoopGroup, inPlaceOf port: (any Channel)?, isAccepting: Bool
     ) async throws(ApplianceError) -> any Channel {
         do {
-            let opening = await core.eventLoop.run { core.open(listener, group: group, inPlaceOf: port) }
+            let opening = await core.eventLoop.run { core.open(listener, group: group, inPlaceOf: port, isAccepting: isAccepting) }
             return try await opening.get()
         } catch {
             let subject = "listener \(table.name.quotedForMessage)"

@@ -71,6 +71,7 @@ extension Appliance {
             closed: changed.closed, renamed: changed.renamed)
         await storage.setLimits(new.cacheLimits(maximumBytes: await storage.limits.maximumBytes))
         await core.eventLoop.run { core.apply(force) }
+        await changed.accept()
         core.field.begin(buses)
         let files = FilesRead(plan)
         let applied = change.applied + files.changed(from: inForce.files)

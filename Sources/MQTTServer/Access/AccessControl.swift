@@ -64,6 +64,10 @@ public final class AccessControl {
                 return .refused(.notAuthorized, reason: "the client shows no password (require-password)")
             }
             if asked.isEmpty { return .refused(.notAuthorized, reason: AccessControl.words(about: credentials, authenticators)) }
+            // Before anybody looks at the password: else the answer would tell whether it is that of somebody else.
+            if let words = AccessControl.objection(toUser: credentials.userName, of: credentials, settings: settings) {
+                return .refused(.notAuthorized, reason: words)
+            }
             return .asked(asked)
         }
         switch AccessControl.tlsName(of: credentials, settings) {
@@ -101,14 +105,18 @@ public final class AccessControl {
 
     /// Why somebody who has proved that he knows a password is not let in all the same; nil if nothing is against him.
     func objection(to principal: Principal, of credentials: Credentials, settings: ListenerSettings) -> String? {
+        AccessControl.objection(toUser: principal.userName, of: credentials, settings: settings)
+    }
+
+    private static func objection(toUser user: String?, of credentials: Credentials, settings: ListenerSettings) -> String? {
         guard settings.requiresPassword else { return nil }
         switch AccessControl.tlsName(of: credentials, settings) {
         case .notTaken: return nil
         case .missing: return "the certificate has no such name"
         case .certificate(let name), .psk(let name):
             // By bytes: to `String` a composed and a decomposed "é" are the same.
-            if let user = principal.userName, user.utf8.elementsEqual(name.utf8) { return nil }
-            return "the password is that of \((principal.userName ?? "").inQuotes), and TLS says \(name.inQuotes) (require-password)"
+            if let user, user.utf8.elementsEqual(name.utf8) { return nil }
+            return "the password is that of \((user ?? "").inQuotes), and TLS says \(name.inQuotes) (require-password)"
         }
     }
 
@@ -123,7 +131,7 @@ public final class AccessControl {
 
     /// Whether nothing can come of looking at a client that shows nothing: it is on this machine, and nothing is configured.
     func isTrusted(_ settings: ListenerSettings, isLocal: Bool) -> Bool {
-        authenticators(of: settings).isEmpty && admission.isIdle && isLocal && settings.allowsAnonymous
+        authenticators(of: settings).isEmpty && admission.isIdle && isLocal && settings.allowsAnonymous && !settings.requiresPassword
             && settings.userFromCertificate == .none && !settings.userFromPSK && broker.accessRules?.isTrivial ?? true
     }
 
