@@ -99,13 +99,13 @@ def test_a_stop_in_the_middle_of_traffic_repeats_nothing(mosquitto, tmp_path, ke
     box = keep(martlet_bridge(tmp_path / "box", upstream.port)).start()
     sent = []
     for part in range(3):
-        with Session(box.port, "plant") as session:
+        with Session(box.port, "plant", clean=True) as session:
             session.publish([("plant/a", f"{part}-{number}".encode()) for number in range(100)])
         sent += [f"{part}-{number}" for number in range(100)]
         eventually(lambda: len(cloud.received) >= len(sent), f"part {part}", 30)
         box.terminate()
         box.start()
-    with Session(box.port, "plant") as session:
+    with Session(box.port, "plant", clean=True) as session:
         session.publish([("plant/a", b"end")])
     eventually(lambda: cloud.received[-1] == "end", "the end", 30)
     assert cloud.received == [*sent, "end"]
