@@ -192,11 +192,6 @@ final class ApplianceCore: @unchecked Sendable {
         listener.open(group: group, shared: context, inPlaceOf: port, isAccepting: isAccepting)
     }
 
-    /// On the event loop.
-    func closeConnections(acceptedBy port: any Channel) {
-        context.closeConnections(acceptedBy: port, now: SystemClock.monotonic(), wall: SystemClock.wall())
-    }
-
     // MARK: Storage
 
     func commitAll(to storage: Storage) async {

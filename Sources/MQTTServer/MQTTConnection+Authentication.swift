@@ -96,10 +96,9 @@ extension MQTTConnection {
             // What holds is what holds now: the listener and the users may have changed since the question was asked.
             let identity = identity(of: principal, authentication)
             let settings = listener.settings
-            if let words = shared.access?.objection(to: principal, of: identity.credentials, settings: settings) {
-                refuseLogin(authentication, .notAuthorized, words, now: now)
-            } else if shared.access?.stillKnows(identity, settings: settings) == false {
-                refuseLogin(authentication, .notAuthorized, "the user is not known any more", now: now)
+            if let access = shared.access, !access.stillKnows(identity, settings: settings) {
+                let words = access.objection(to: principal, of: identity.credentials, settings: settings)
+                refuseLogin(authentication, .notAuthorized, words ?? "the user is not known any more", now: now)
             } else {
                 settle(authentication, identity, data: data, now: now)
             }

@@ -87,9 +87,6 @@ final class MQTTConnection: Client, ChannelDuplexHandler {
 
     override var peerAddress: String? { source?.endpoint }
 
-    /// Whether it came through this listener's channel.
-    func came(through port: any Channel) -> Bool { context?.channel.parent === port }
-
     override func anonymousIdentity() -> ClientIdentity? {
         ClientIdentity(
             principal: .anonymous,

@@ -74,7 +74,8 @@ extension Appliance {
         return result
     }
 
-    /// Not everything could be opened: what could is closed, and what had to make way for it is opened again.
+    /// Not everything could be opened: what could is closed, before it has accepted anybody, and what had to make way for it is
+    /// opened again.
     private func takeBack(
         _ opened: [OpenPorts.Port], of change: PortChange, _ ports: inout OpenPorts, _ core: ApplianceCore,
         group: MultiThreadedEventLoopGroup
@@ -104,8 +105,6 @@ extension Appliance {
                 logger("appliance").error("the metrics had to make way; a reload tries them once more", metadata: ["error": "\(error)"])
             }
         }
-        let strangers = opened.map(\.channel)
-        await core.eventLoop.run { for port in strangers { core.closeConnections(acceptedBy: port) } }
     }
 
     private func open(
