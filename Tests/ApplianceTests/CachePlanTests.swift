@@ -18,6 +18,22 @@ struct CachePlanTests {
             load: load, cacheBytes: cache, maximumAge: age, endurance: endurance, writeAmplification: 2)
     }
 
+    /// A device of the product `meter` on a bus, and the beginning of a bridge.
+    private static let meterAndBridge = """
+        [[bus]]
+        name = "b"
+        protocol = "modbus-tcp"
+        host = "h"
+        [[device]]
+        product = "meter"
+        key = "m"
+        bus = "b"
+        [[bridge]]
+        name = "c"
+        host = "h"
+        client-identifier = "i"
+        """
+
     @Test("bytes a day and the time held follow from the rate, and max-age bounds the time")
     func held() {
         #expect(plan().bytesPerDay == 216_000_000)
@@ -59,18 +75,7 @@ struct CachePlanTests {
               { identifier = "temp", type = "REAL", area = "holding-register", address = 0 },
               { identifier = "far", type = "INT", scale = 0.1, area = "holding-register", address = 500 },
             ]
-            [[bus]]
-            name = "b"
-            protocol = "modbus-tcp"
-            host = "h"
-            [[device]]
-            product = "meter"
-            key = "m"
-            bus = "b"
-            [[bridge]]
-            name = "c"
-            host = "h"
-            client-identifier = "i"
+            \(Self.meterAndBridge)
             forward = [{ filter = "/sys/#", prefix = "up" }]
             [[bridge]]
             name = "d"
@@ -106,18 +111,7 @@ struct CachePlanTests {
               { identifier = "power", type = "INT", area = "holding-register", address = 500 },
               { identifier = "state", type = "INT", report = "on-change", area = "holding-register", address = 501 },
             ]
-            [[bus]]
-            name = "b"
-            protocol = "modbus-tcp"
-            host = "h"
-            [[device]]
-            product = "meter"
-            key = "m"
-            bus = "b"
-            [[bridge]]
-            name = "c"
-            host = "h"
-            client-identifier = "i"
+            \(Self.meterAndBridge)
             forward = [{ filter = "#" }]
             """
         let plan = try AppliancePlan(MartletConfiguration.decode(text: text, file: "m", drivers: Drivers.catalogue))
